@@ -1,0 +1,1 @@
+"""Sandboxes: where a learner's code runs, and the only door to it."""
