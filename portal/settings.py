@@ -32,16 +32,25 @@ class Settings:
     gateway_port: int = _knob(0, "TCP port of the sandbox gateway; 0 means the portal's port plus one.")
     portal_origin: str = _knob("", "Origin learners open the portal at; empty means http://localhost:<port>.")
     sandbox_origin: str = _knob(
-        "", "Origin sandboxes are served from, another host name than the portal's; empty means http://127.0.0.1:<gateway_port>."
+        "",
+        "Origin sandboxes are served from, another host name than the portal's; empty means http://127.0.0.1:<gateway_port>.",
     )
-    instance_dir: Path = _knob(lambda: ROOT / "instance", "Directory for the database, the workspaces and the secret key.")
+    instance_dir: Path = _knob(
+        lambda: ROOT / "instance", "Directory for the database, the workspaces and the secret key."
+    )
     run_dir: Path = _knob(
         lambda: Path(f"/tmp/proving-ground-{os.getuid()}"),  # noqa: S108 - made with mode 0700 and owner-checked
         "Directory for the sandboxes' Unix sockets; its path must stay under 60 characters.",
     )
-    database_url: str = _knob("", "SQLAlchemy URL of the database; empty means SQLite in the instance directory.")
-    secret_key: str = _knob("", "Key that signs cookies; empty means one is made and kept in the instance directory.")
-    sandbox_driver: str = _knob("auto", "Where labs run: docker, local, or auto (docker when an engine answers).")
+    database_url: str = _knob(
+        "", "SQLAlchemy URL of the database; empty means SQLite in the instance directory."
+    )
+    secret_key: str = _knob(
+        "", "Key that signs cookies; empty means one is made and kept in the instance directory."
+    )
+    sandbox_driver: str = _knob(
+        "auto", "Where labs run: docker, local, or auto (docker when an engine answers)."
+    )
     allow_local_sandboxes_on_network: str = _knob(
         "", f'Set to "{TRUST_PHRASE}" to serve local-process sandboxes on anything but loopback.'
     )
@@ -54,7 +63,9 @@ class Settings:
     grading_attempts: int = _knob(3, "How often a grading that died through no fault of the learner is tried.")
     web_threads: int = _knob(8, "Threads of the web process.")
     max_request_bytes: int = _knob(1_048_576, "Largest request body the portal accepts, in bytes.")
-    rate_limits: bool = _knob(True, "Whether sign-in, checks and launches are throttled; off in some tests only.")
+    rate_limits: bool = _knob(
+        True, "Whether sign-in, checks and launches are throttled; off in some tests only."
+    )
 
     @property
     def gateway_port_effective(self) -> int:
@@ -104,7 +115,9 @@ class Settings:
             try:
                 values[knob.name] = _parse(str(knob.type), raw)
             except ValueError:
-                faults.append(f"{knob.name.upper()}={raw!r} is not a valid {knob.type}: {knob.metadata['help']}")
+                faults.append(
+                    f"{knob.name.upper()}={raw!r} is not a valid {knob.type}: {knob.metadata['help']}"
+                )
         if faults:
             raise SettingsError("\n".join(faults))
         return cls(**values).validated()
@@ -126,7 +139,9 @@ class Settings:
         if len(str(self.run_dir)) > 60:
             faults.append("RUN_DIR must be shorter than 60 characters: Unix socket paths end at 107.")
         if min(self.worker_threads, self.web_threads, self.sessions_per_learner, self.grading_attempts) < 1:
-            faults.append("WORKER_THREADS, WEB_THREADS, SESSIONS_PER_LEARNER and GRADING_ATTEMPTS must be at least 1.")
+            faults.append(
+                "WORKER_THREADS, WEB_THREADS, SESSIONS_PER_LEARNER and GRADING_ATTEMPTS must be at least 1."
+            )
         if min(self.session_hours, self.heartbeat_seconds, self.stale_seconds) <= 0:
             faults.append("SESSION_HOURS, HEARTBEAT_SECONDS and STALE_SECONDS must be positive.")
         if self.stale_seconds < 3 * self.heartbeat_seconds:

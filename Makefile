@@ -1,0 +1,118 @@
+# Proving Ground. `make help` explains every target.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := .make
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export JUPYTER_PLATFORM_DIRS := 1
+
+NAME ?=
+ARGS ?=
+ASSET_SOURCES := $(shell find portal/assets -type f 2>/dev/null) package.json package-lock.json
+
+.PHONY: help
+help:  ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nSettings are environment variables, e.g. PORT=9000 make run; `%s/python -m portal settings` lists them.\n' '$(VENV)'
+
+##@ Use it
+
+.PHONY: run
+run: $(STAMP)/base $(STAMP)/assets  ## Set up what is missing and run the portal on http://localhost:8000 (PORT, HOST change it)
+	@exec $(BIN)/python -m portal serve
+
+.PHONY: notebooks
+notebooks: $(STAMP)/base  ## Open JupyterLab on the lab notebooks, without a portal
+	@cd notebooks && exec ../$(BIN)/jupyter lab $(ARGS)
+
+.PHONY: images
+images: $(STAMP)/base  ## Build the sandbox images (needs a Docker engine)
+	@$(BIN)/python -m sandboxes build
+
+##@ Prove it
+
+.PHONY: test
+test: $(STAMP)/dev $(STAMP)/assets  ## Set up what is missing and run all tests; ARGS="-k name" narrows them
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: sure
+sure: format-check lint types layers test  ## Everything a change must pass: format, lint, types, layers, tests
+
+.PHONY: labs
+labs: $(STAMP)/base  ## Prove the labs: solution 100 %, starter 0 %, each wrong answer loses its tasks; NAME=slug for one
+	@$(BIN)/python -m labs verify $(NAME) $(ARGS)
+
+##@ Work on it
+
+.PHONY: assets
+assets: $(STAMP)/assets  ## Bundle the front end
+
+.PHONY: format
+format: $(STAMP)/dev  ## Format Python and templates
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: format-check
+format-check: $(STAMP)/dev
+	@$(BIN)/ruff format --check --quiet . || { echo 'Not formatted: run `make format`.'; exit 1; }
+
+.PHONY: lint
+lint: $(STAMP)/dev  ## Lint Python, templates, shell scripts, Dockerfiles and content
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/djlint --quiet --lint portal/templates
+	@$(BIN)/shellcheck .ci/run ci/provision ci/base-image
+	@$(BIN)/hadolint --config .hadolint.yaml $$(find sandboxes/images -name Dockerfile)
+	@$(BIN)/python -m roadmap lint
+	@$(BIN)/python -m question_bank lint
+
+.PHONY: types
+types: $(STAMP)/dev  ## Check types
+	@$(BIN)/mypy
+
+.PHONY: layers
+layers: $(STAMP)/dev  ## Check who imports whom
+	@$(BIN)/lint-imports
+
+.PHONY: pins
+pins: $(STAMP)/dev  ## Renew the pinned requirements from the *.in files
+	@for name in base dev sandbox; do \
+	  $(BIN)/uv pip compile --no-config --python-version 3.11 --generate-hashes --no-header --quiet \
+	    requirements/$$name.in -o requirements/$$name.txt; done
+
+.PHONY: clean
+clean:  ## Remove what the targets made, but not your data in instance/
+	@rm -rf $(VENV) $(STAMP) node_modules portal/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# --- set-up, each step once -------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@[ -n "$(PYTHON)" ] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed: apt-get install python3 python3-venv'; exit 1; }
+	@echo 'Making the virtual environment …'
+	@"$(PYTHON)" -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo 'Python lacks its venv module: apt-get install python3-venv'; exit 1; }
+
+$(STAMP)/base: requirements/base.txt | $(BIN)/python
+	@echo 'Installing the pinned dependencies (about a minute the first time) …'
+	@$(BIN)/pip install --quiet --no-input --require-hashes -r requirements/base.txt
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/dev: requirements/dev.txt $(STAMP)/base
+	@echo 'Installing the test and lint tools …'
+	@$(BIN)/pip install --quiet --no-input --require-hashes -r requirements/dev.txt
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/node: package-lock.json $(STAMP)/base
+	@echo 'Installing the front-end packages …'
+	@$(BIN)/npm ci --no-audit --no-fund --silent
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/assets: $(STAMP)/node $(ASSET_SOURCES)
+	@echo 'Bundling the front end …'
+	@$(BIN)/npm run --silent build
+	@mkdir -p $(STAMP) && touch $@

@@ -1,0 +1,55 @@
+"""The forms of accounts."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField, StringField
+from wtforms.validators import DataRequired, EqualTo, Length
+
+from portal.features.accounts.service import PASSWORD_MAX, PASSWORD_MIN
+
+
+class SignInForm(FlaskForm):
+    """Address and password."""
+
+    email = EmailField("E-mail", [DataRequired("Your e-mail address is missing."), Length(max=254)])
+    password = PasswordField("Password", [DataRequired("The password is missing."), Length(max=PASSWORD_MAX)])
+
+
+class SignUpForm(FlaskForm):
+    """A new account."""
+
+    display_name = StringField("Name", [DataRequired("A name is missing."), Length(max=80)])
+    email = EmailField("E-mail", [DataRequired("Your e-mail address is missing."), Length(max=254)])
+    password = PasswordField(
+        "Password",
+        [
+            DataRequired("A password is missing."),
+            Length(PASSWORD_MIN, PASSWORD_MAX, f"A password has {PASSWORD_MIN} to {PASSWORD_MAX} characters."),
+        ],
+    )
+
+
+class ProfileForm(FlaskForm):
+    """Name and address of an account."""
+
+    display_name = StringField("Name", [DataRequired("A name is missing."), Length(max=80)])
+    email = EmailField("E-mail", [DataRequired("Your e-mail address is missing."), Length(max=254)])
+
+
+class PasswordForm(FlaskForm):
+    """A new password; the current one is asked for when there is one."""
+
+    current = PasswordField("Current password", [Length(max=PASSWORD_MAX)])
+    new = PasswordField(
+        "New password",
+        [
+            DataRequired("The new password is missing."),
+            Length(PASSWORD_MIN, PASSWORD_MAX, f"A password has {PASSWORD_MIN} to {PASSWORD_MAX} characters."),
+        ],
+    )
+    repeat = PasswordField("New password again", [EqualTo("new", "The two passwords differ.")])
+
+
+class EmptyForm(FlaskForm):
+    """Only the CSRF token: for buttons."""

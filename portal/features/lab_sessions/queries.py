@@ -1,0 +1,156 @@
+"""What the lab pages read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload, undefer
+
+from portal.models import (
+    OPEN_STATES,
+    PENDING_STATES,
+    HintUse,
+    LabSession,
+    SessionState,
+    Submission,
+    SubmissionKind,
+    SubmissionState,
+    TaskResult,
+    WorkerStatus,
+    utcnow,
+)
+
+ATTEMPTS_SHOWN = 20
+WORKER_SILENT_AFTER = timedelta(seconds=30)
+
+
+def open_session(db: Session, user_id: int, lab_id: str) -> LabSession | None:
+    """The session that this learner has open in the lab."""
+    return db.scalar(
+        select(LabSession).where(
+            LabSession.user_id == user_id, LabSession.lab_id == lab_id, LabSession.state.in_(OPEN_STATES)
+        )
+    )
+
+
+def newest_session(db: Session, user_id: int, lab_id: str) -> LabSession | None:
+    """The newest session of this learner in the lab, open or ended, with its log."""
+    return db.scalar(
+        select(LabSession)
+        .where(LabSession.user_id == user_id, LabSession.lab_id == lab_id)
+        .order_by(LabSession.id.desc())
+        .limit(1)
+        .options(undefer(LabSession.log))
+    )
+
+
+def count_open_sessions(db: Session, user_id: int) -> int:
+    """How many labs this learner has open."""
+    return (
+        db.scalar(
+            select(func.count())
+            .select_from(LabSession)
+            .where(
+                LabSession.user_id == user_id, LabSession.state.in_([SessionState.STARTING, SessionState.READY])
+            )
+        )
+        or 0
+    )
+
+
+def attempts(db: Session, user_id: int, lab_id: str) -> Sequence[Submission]:
+    """The newest checks and submissions of this learner in the lab, newest first, with their task results."""
+    return db.scalars(
+        select(Submission)
+        .where(Submission.user_id == user_id, Submission.lab_id == lab_id)
+        .order_by(Submission.id.desc())
+        .limit(ATTEMPTS_SHOWN)
+        .options(selectinload(Submission.results))
+    ).all()
+
+
+def attempt(db: Session, user_id: int, submission_id: int) -> Submission | None:
+    """One attempt of this learner with its results and the executed notebook."""
+    return db.scalar(
+        select(Submission)
+        .where(Submission.id == submission_id, Submission.user_id == user_id)
+        .options(selectinload(Submission.results), undefer(Submission.executed_html))
+    )
+
+
+def pending(db: Session, user_id: int, lab_id: str) -> Submission | None:
+    """The check or submission of this learner that is not graded yet."""
+    return db.scalar(
+        select(Submission).where(
+            Submission.user_id == user_id, Submission.lab_id == lab_id, Submission.state.in_(PENDING_STATES)
+        )
+    )
+
+
+def place_in_queue(db: Session, submission: Submission) -> int:
+    """How many queued submissions go before this one, plus one."""
+    before = db.scalar(
+        select(func.count())
+        .select_from(Submission)
+        .where(Submission.state == SubmissionState.QUEUED, Submission.id < submission.id)
+    )
+    return (before or 0) + 1
+
+
+def submitted_tasks(db: Session, user_id: int, lab_id: str) -> set[str]:
+    """Tasks of the lab that this learner passed in a submission (not only in a check)."""
+    return set(
+        db.scalars(
+            select(TaskResult.task_id)
+            .join(Submission, Submission.id == TaskResult.submission_id)
+            .where(
+                Submission.user_id == user_id,
+                Submission.lab_id == lab_id,
+                Submission.kind == SubmissionKind.SUBMIT,
+                Submission.state == SubmissionState.GRADED,
+                TaskResult.status == "passed",
+            )
+            .distinct()
+        )
+    )
+
+
+def best_scores(db: Session, user_id: int) -> dict[str, tuple[int, int]]:
+    """Lab id → (points, of how many) of this learner's best submission."""
+    rows = db.execute(
+        select(Submission.lab_id, func.max(Submission.score), func.max(Submission.max_score))
+        .where(
+            Submission.user_id == user_id,
+            Submission.kind == SubmissionKind.SUBMIT,
+            Submission.state == SubmissionState.GRADED,
+        )
+        .group_by(Submission.lab_id)
+    )
+    return {lab_id: (score, max_score) for lab_id, score, max_score in rows}
+
+
+def open_labs(db: Session, user_id: int) -> set[str]:
+    """Labs that this learner has open now."""
+    return set(
+        db.scalars(
+            select(LabSession.lab_id).where(LabSession.user_id == user_id, LabSession.state.in_(OPEN_STATES))
+        )
+    )
+
+
+def hints_used(db: Session, user_id: int, lab_id: str) -> dict[str, int]:
+    """Task id → how many of its hints this learner opened."""
+    rows = db.execute(
+        select(HintUse.task_id, func.max(HintUse.number))
+        .where(HintUse.user_id == user_id, HintUse.lab_id == lab_id)
+        .group_by(HintUse.task_id)
+    )
+    return {task_id: number for task_id, number in rows}
+
+
+def worker(db: Session) -> WorkerStatus | None:
+    """What the worker said last, or None when it has been silent for too long."""
+    status = db.get(WorkerStatus, 1)
+    return status if status is not None and status.heartbeat_at > utcnow() - WORKER_SILENT_AFTER else None

@@ -1,0 +1,164 @@
+"""Pages of labs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from markupsafe import Markup
+
+from labs import Lab
+from portal.errors import Conflict, Forbidden, NotFound
+from portal.extensions import after_commit, db, limiter, portal
+from portal.features.lab_sessions import queries, views
+from portal.features.lab_sessions.rendering import notebook_html
+from portal.features.lab_sessions.service import LabSessionService
+from portal.models import SubmissionKind
+
+blueprint = Blueprint("lab_sessions", __name__, url_prefix="/labs")
+
+
+def _learner() -> str:
+    return f"user:{current_user.get_id()}"
+
+
+@blueprint.get("/")
+def index() -> str:
+    """All labs with the learner's best scores."""
+    scores = queries.best_scores(db(), current_user.id)
+    opened = queries.open_labs(db(), current_user.id)
+    rows = [
+        {
+            "lab": lab,
+            "score": scores.get(lab.id, (None, None))[0],
+            "max_score": sum(task.points for task in lab.tasks),
+            "open": lab.id in opened,
+        }
+        for lab in portal().content.labs.labs.values()
+    ]
+    return render_template("lab_sessions/index.html", rows=rows)
+
+
+@blueprint.get("/<slug>")
+def lab(slug: str) -> Any:
+    """The lab page: tasks beside the notebook."""
+    found = _lab(slug)
+    if found.id != slug:
+        return redirect(url_for("lab_sessions.lab", slug=found.id), 301)
+    return render_template("lab_sessions/lab.html", **_page(found))
+
+
+@blueprint.get("/<slug>/status")
+@limiter.exempt
+def status(slug: str) -> str:
+    """The parts of the lab page that change: session, tasks, attempts."""
+    return render_template("lab_sessions/_live.html", **_page(_lab(slug)))
+
+
+@blueprint.post("/<slug>/launch")
+@limiter.limit("10 per minute", key_func=_learner)
+def launch(slug: str) -> Any:
+    """Start the learner's sandbox."""
+    found = _lab(slug)
+    session, is_new = _service().launch(current_user.id, found)
+    if is_new:
+        db().flush()
+        after_commit(lambda: portal().jobs.launch(session.id))
+    return _changed(found)
+
+
+@blueprint.post("/<slug>/stop")
+def stop(slug: str) -> Any:
+    """End the learner's sandbox; the files stay."""
+    found = _lab(slug)
+    session = _service().stop(current_user.id, found)
+    if session is not None:
+        after_commit(lambda: portal().jobs.stop(session.id))
+        flash("The sandbox is being stopped. Your files are kept for the next time.", "info")
+    return redirect(url_for("lab_sessions.lab", slug=found.id))
+
+
+@blueprint.post("/<slug>/check")
+@limiter.limit("12 per minute", key_func=_learner)
+def check(slug: str) -> Any:
+    """Grade the notebook as it is saved now; provisional."""
+    return _grade(slug, SubmissionKind.CHECK)
+
+
+@blueprint.post("/<slug>/submit")
+@limiter.limit("6 per minute", key_func=_learner)
+def submit(slug: str) -> Any:
+    """Grade the notebook as it is saved now; recorded."""
+    return _grade(slug, SubmissionKind.SUBMIT)
+
+
+@blueprint.post("/<slug>/hints/<task_id>/<int:number>")
+def hint(slug: str, task_id: str, number: int) -> Any:
+    """Open a hint."""
+    found = _lab(slug)
+    _service().reveal_hint(current_user.id, found, task_id, number)
+    return _changed(found)
+
+
+@blueprint.get("/attempts/<int:submission_id>")
+def attempt(submission_id: int) -> str:
+    """One check or submission: results and the executed notebook."""
+    found = queries.attempt(db(), current_user.id, submission_id)
+    if found is None:
+        raise NotFound("There is no such attempt among yours.")
+    its_lab = portal().content.lab(found.lab_id)
+    return render_template(
+        "lab_sessions/attempt.html",
+        lab=its_lab,
+        attempt=views.attempt_view(found),
+        results=views.result_rows(its_lab, found),
+        notebook_html=Markup(found.executed_html or ""),  # noqa: S704 - sanitised when it was stored
+    )
+
+
+@blueprint.get("/<slug>/solution")
+def solution(slug: str) -> str:
+    """The worked solution, for those who passed every task."""
+    found = _lab(slug)
+    if not {task.id for task in found.tasks} <= queries.submitted_tasks(db(), current_user.id, found.id):
+        raise Forbidden("The solution opens once you have passed every task in a submission.")
+    return render_template(
+        "lab_sessions/solution.html",
+        lab=found,
+        notebook_html=Markup(notebook_html(found.solution_notebook(), found.content_hash)),  # noqa: S704 - sanitised
+    )
+
+
+def _grade(slug: str, kind: SubmissionKind) -> Any:
+    found = _lab(slug)
+    try:
+        submission = _service().request_grading(current_user.id, found, kind)
+    except Conflict:
+        # A second click while the first is being graded: show that one.
+        return _changed(found)
+    db().flush()
+    after_commit(lambda: portal().jobs.grade(submission.id))
+    return _changed(found)
+
+
+def _changed(found: Lab) -> Any:
+    """After a change: the live fragment for htmx, the page for a browser without script."""
+    if request.headers.get("HX-Request"):
+        return render_template("lab_sessions/_live.html", **_page(found))
+    return redirect(url_for("lab_sessions.lab", slug=found.id))
+
+
+def _page(found: Lab) -> dict[str, Any]:
+    return views.lab_page(db(), portal().content, portal().settings, current_user.id, found)
+
+
+def _service() -> LabSessionService:
+    return LabSessionService(db(), portal().settings)
+
+
+def _lab(slug: str) -> Lab:
+    found = portal().content.lab(slug)
+    if found is None:
+        raise NotFound(f"There is no lab “{slug[:80]}”.")
+    return found

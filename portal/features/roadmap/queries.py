@@ -1,0 +1,82 @@
+"""The evidence of one learner: three statements, however much they did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal.models import (
+    LessonRead,
+    QuizAnswer,
+    QuizAttempt,
+    Submission,
+    SubmissionKind,
+    SubmissionState,
+    TaskResult,
+)
+
+
+@dataclass(frozen=True)
+class PassedTask:
+    """A lab task that was passed, in a check or in a submission."""
+
+    lab_id: str
+    task_id: str
+    kind: SubmissionKind
+    first_at: datetime
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one learner has done, by the ids that were current then."""
+
+    lessons: dict[str, datetime]
+    """Lesson id → when it was marked as read."""
+    questions: dict[str, datetime]
+    """Question id → when it was first answered right."""
+    tasks: tuple[PassedTask, ...]
+
+
+def evidence(db: Session, user_id: int) -> Evidence:
+    """Everything that counts as progress of this learner."""
+    lessons = db.execute(
+        select(LessonRead.lesson_id, LessonRead.created_at).where(LessonRead.user_id == user_id)
+    )
+    questions = db.execute(
+        select(QuizAnswer.question_id, func.min(QuizAttempt.finished_at, type_=QuizAttempt.finished_at.type))
+        .join(QuizAttempt, QuizAttempt.id == QuizAnswer.attempt_id)
+        .where(QuizAttempt.user_id == user_id, QuizAttempt.finished_at.is_not(None), QuizAnswer.correct)
+        .group_by(QuizAnswer.question_id)
+    )
+    tasks = db.execute(
+        select(
+            Submission.lab_id,
+            TaskResult.task_id,
+            Submission.kind,
+            func.min(Submission.finished_at, type_=Submission.finished_at.type),
+        )
+        .join(TaskResult, TaskResult.submission_id == Submission.id)
+        .where(
+            Submission.user_id == user_id,
+            Submission.state == SubmissionState.GRADED,
+            TaskResult.status == "passed",
+        )
+        .group_by(Submission.lab_id, TaskResult.task_id, Submission.kind)
+    )
+    return Evidence(
+        lessons={lesson_id: at for lesson_id, at in lessons},
+        questions={question_id: at for question_id, at in questions if at is not None},
+        tasks=tuple(PassedTask(lab, task, SubmissionKind(kind), at) for lab, task, kind, at in tasks),
+    )
+
+
+def lesson_is_read(db: Session, user_id: int, lesson_ids: tuple[str, ...]) -> datetime | None:
+    """When this learner marked the lesson (under any of its ids) as read, else None."""
+    return db.scalar(
+        select(func.min(LessonRead.created_at, type_=LessonRead.created_at.type)).where(
+            LessonRead.user_id == user_id, LessonRead.lesson_id.in_(lesson_ids)
+        )
+    )

@@ -1,0 +1,52 @@
+"""The queue between the web process and the worker.
+
+The queue only carries ids: the rows in the database say what is to be done, so a lost message loses no work (the worker's
+caretaker finds the row) and a doubled one does nothing (a run must claim its row first).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from huey import SqliteHuey
+
+
+class Jobs(ABC):
+    """What the web process asks the worker for."""
+
+    @abstractmethod
+    def launch(self, session_id: int) -> None:
+        """Start the sandbox of a lab session."""
+
+    @abstractmethod
+    def stop(self, session_id: int) -> None:
+        """Stop the sandbox of a lab session."""
+
+    @abstractmethod
+    def grade(self, submission_id: int) -> None:
+        """Grade a submission."""
+
+
+def make_huey(instance_dir: Path) -> SqliteHuey:
+    """The queue of one instance, kept in SQLite beside its database."""
+    instance_dir.mkdir(parents=True, exist_ok=True)
+    return SqliteHuey("proving-ground", filename=str(instance_dir / "queue.db"), results=False)
+
+
+class QueuedJobs(Jobs):
+    """Jobs that go to the worker through Huey."""
+
+    def __init__(self, huey: SqliteHuey) -> None:
+        from portal import tasks
+
+        self._tasks = tasks.register(huey)
+
+    def launch(self, session_id: int) -> None:
+        self._tasks.launch(session_id)
+
+    def stop(self, session_id: int) -> None:
+        self._tasks.stop(session_id)
+
+    def grade(self, submission_id: int) -> None:
+        self._tasks.grade(submission_id)

@@ -1,0 +1,38 @@
+"""What people did. Content lives in files; only this lives in the database."""
+
+from portal.models.base import Base, utcnow
+from portal.models.hint_use import HintUse
+from portal.models.lab_session import OPEN_STATES, LabSession, SessionState
+from portal.models.lesson_read import LessonRead
+from portal.models.quiz_attempt import QuizAnswer, QuizAttempt
+from portal.models.sign_in_link import SignInLink
+from portal.models.submission import (
+    PENDING_STATES,
+    Submission,
+    SubmissionKind,
+    SubmissionState,
+    TaskResult,
+)
+from portal.models.user import Role, User
+from portal.models.worker_status import WorkerStatus
+
+__all__ = [
+    "OPEN_STATES",
+    "PENDING_STATES",
+    "Base",
+    "HintUse",
+    "LabSession",
+    "LessonRead",
+    "QuizAnswer",
+    "QuizAttempt",
+    "Role",
+    "SessionState",
+    "SignInLink",
+    "Submission",
+    "SubmissionKind",
+    "SubmissionState",
+    "TaskResult",
+    "User",
+    "WorkerStatus",
+    "utcnow",
+]

@@ -1,0 +1,24 @@
+"""What the worker says of itself, for the pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.models.base import Base, UtcDateTime, utcnow
+
+
+class WorkerStatus(Base):
+    """One row: which driver runs the labs here and why, and when the worker last said so."""
+
+    __tablename__ = "worker_status"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Always 1."""
+    driver: Mapped[str] = mapped_column(String(16), default="")
+    isolated: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    """Why this driver was chosen, or what is missing when there is none."""
+    heartbeat_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -1,0 +1,45 @@
+"""Filters and globals that templates share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Flask
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
+
+from portal import markdown
+
+
+def init_template_helpers(app: Flask) -> None:
+    """Register them."""
+    app.jinja_env.filters["markdown"] = lambda text: Markup(markdown.render(text).html)  # noqa: S704 - sanitised
+    app.jinja_env.filters["markdown_inline"] = lambda text: Markup(markdown.render_inline(text))  # noqa: S704 - sanitised
+    app.jinja_env.filters["day"] = day
+    app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters["duration"] = duration
+    app.jinja_env.globals["csrf_token"] = generate_csrf
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+
+
+def day(value: datetime | None) -> str:
+    """`4 May 2026`; empty for None."""
+    return f"{value.day} {value:%B %Y}" if value else ""
+
+
+def moment(value: datetime | None) -> str:
+    """`4 May 2026, 14:05 UTC`; empty for None."""
+    return f"{day(value)}, {value:%H:%M} UTC" if value else ""
+
+
+def duration(seconds: float | None) -> str:
+    """`45 s`, `3 min 5 s`, `2 h 10 min`; empty for None."""
+    if seconds is None:
+        return ""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,1 @@
+"""The worker's jobs: launching, stopping, grading, and the caretaker that loses none of them."""

@@ -1,0 +1,37 @@
+"""What every job of the worker uses."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portal.content import Content
+from portal.database import Database
+from portal.settings import Settings
+from portal.work.workspaces import Workspaces
+from sandboxes.interface import Driver, DriverUnavailable
+
+
+@dataclass(frozen=True)
+class WorkContext:
+    """The parts of one worker process."""
+
+    settings: Settings
+    database: Database
+    content: Content
+    driver: Driver | None
+    """None when no driver works here; `driver_reason` says why."""
+    driver_reason: str
+    workspaces: Workspaces
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels that tell this portal's sandboxes from those of another one on the same engine."""
+        return {"instance": hashlib.sha256(str(self.settings.instance_dir).encode()).hexdigest()[:12]}
+
+    def require_driver(self) -> Driver:
+        """The driver. Raises DriverUnavailable when there is none."""
+        if self.driver is None:
+            raise DriverUnavailable(self.driver_reason)
+        return self.driver

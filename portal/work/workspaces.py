@@ -1,0 +1,78 @@
+"""Learners' files: one directory a learner and lab, which outlives every sandbox.
+
+Learners' code can put anything there, links and pipes too, so nothing in a workspace is opened without care.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from labs import Lab
+
+MAX_NOTEBOOK_BYTES = 10 * 1024 * 1024
+
+
+class NotebookUnreadable(Exception):
+    """The notebook in the workspace can't be taken; the message is for the learner."""
+
+
+class Workspaces:
+    """All workspaces below one directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, user_id: int, lab_id: str) -> Path:
+        """Where this learner's files for the lab are."""
+        return self.root / str(user_id) / lab_id
+
+    def prepare(self, user_id: int, lab: Lab) -> Path:
+        """The workspace, with the lab's files where they are missing; what the learner has stays as it is."""
+        workspace = self.path(user_id, lab.id)
+        workspace.mkdir(parents=True, exist_ok=True)
+        for name, data in lab.workspace_files().items():
+            _write_new(workspace, name, data)
+        return workspace
+
+    def notebook(self, user_id: int, lab: Lab) -> bytes:
+        """The learner's notebook as it is saved now. Raises NotebookUnreadable."""
+        return read_regular(self.path(user_id, lab.id) / f"{lab.id}.ipynb", MAX_NOTEBOOK_BYTES)
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a regular file, never through a link and never waiting for a pipe. Raises NotebookUnreadable."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise NotebookUnreadable(
+            f"There is no {path.name} in your workspace. If you renamed it, give it its name back; "
+            "if you deleted it, stop the lab and launch it again for a fresh copy."
+        ) from None
+    except OSError as error:
+        what = "is a link" if error.errno == errno.ELOOP else f"can't be opened ({error.strerror})"
+        raise NotebookUnreadable(f"{path.name} in your workspace {what}. Put the notebook itself there.") from None
+    with os.fdopen(handle, "rb") as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise NotebookUnreadable(f"{path.name} in your workspace is not a file. Put the notebook itself there.")
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise NotebookUnreadable(
+            f"{path.name} is larger than {max_bytes // 1024 // 1024} MB. "
+            "Clear its outputs (Edit → Clear Outputs of All Cells), save it and try again."
+        )
+    return data
+
+
+def _write_new(workspace: Path, name: str, data: bytes) -> None:
+    target = workspace / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)

@@ -1,0 +1,61 @@
+"""What every test may rely on: markers that skip with a reason, and a portal on a database of its own."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "notebooks"))
+IN_CI = os.environ.get("CI", "").lower() == "true"
+
+pytest_plugins = ["tests.fixtures.portal"]
+
+
+@functools.cache
+def missing(need: str) -> str | None:
+    """Why tests with this marker can't run here, or None."""
+    if need == "docker":
+        if shutil.which("docker") is None:
+            return "no docker command: ci/provision installs one"
+        try:
+            answer = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
+        except subprocess.TimeoutExpired:
+            return "the Docker engine does not answer"
+        return None if answer.returncode == 0 else "no Docker engine answers: ci/provision starts one"
+    if need == "browser":
+        return None if chromium() else "no Chromium: apt-get install chromium"
+    if need == "postgres":
+        found = shutil.which("postgres") or next(Path("/usr/lib/postgresql").glob("*/bin/postgres"), None)
+        return None if found else "no PostgreSQL server: apt-get install postgresql"
+    raise AssertionError(f"unknown need {need}")
+
+
+def chromium() -> str | None:
+    """The path of Chromium, if there is one."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for need in ("docker", "browser", "postgres"):
+        if item.get_closest_marker(need) is not None:
+            reason = missing(need)
+            if reason is not None:
+                pytest.skip(reason)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """With CI=true a skip is a failure: there the machine was provisioned, so a skip hides a missing install step."""
+    outcome = yield
+    report = outcome.get_result()
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI, where nothing may be: {report.longrepr}"

@@ -1,0 +1,1 @@
+"""Factories: one module an entity; each adds a row with believable values and flushes."""
