@@ -14,6 +14,7 @@ from portal.guards import init_guards
 from portal.jobs import Jobs, QueuedJobs, make_huey
 from portal.security import init_security
 from portal.settings import Settings
+from portal.tasks import register
 from portal.template_helpers import init_template_helpers
 
 
@@ -25,7 +26,7 @@ def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs
         settings=settings,
         database=Database(settings.database_url_effective),
         content=content or load_content(),
-        jobs=jobs or QueuedJobs(make_huey(settings.instance_dir)),
+        jobs=jobs or QueuedJobs(register(make_huey(settings.instance_dir))),
     )
     login_manager.init_app(app)
     csrf.init_app(app)

@@ -9,8 +9,9 @@ from dataclasses import fields
 import click
 
 from portal.database import Database
-from portal.errors import PortalError, SettingsError
+from portal.errors import PortalError
 from portal.models import Role
+from portal.owner import link_url, make_link
 from portal.settings import Settings
 
 
@@ -56,9 +57,13 @@ def migrate() -> None:
 @cli.command("create-user")
 @click.argument("email")
 @click.option("--name", default="", help="Name to show; the part before the @ when left out.")
-@click.option("--role", type=click.Choice([str(role) for role in Role]), default=str(Role.LEARNER), show_default=True)
 @click.option(
-    "--password-stdin", is_flag=True, help="Read the password from standard input; without it a sign-in link is printed."
+    "--role", type=click.Choice([str(role) for role in Role]), default=str(Role.LEARNER), show_default=True
+)
+@click.option(
+    "--password-stdin",
+    is_flag=True,
+    help="Read the password from standard input; without it a sign-in link is printed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def create_user(email: str, name: str, role: str, password_stdin: bool, as_json: bool) -> None:
@@ -75,7 +80,7 @@ def create_user(email: str, name: str, role: str, password_stdin: bool, as_json:
             email=email, display_name=name or email.partition("@")[0], password=password, role=Role(role)
         )
         session.flush()
-        link = None if password else _link(settings, service.make_sign_in_link(user))
+        link = None if password else link_url(settings, service.make_sign_in_link(user))
         result = {"id": user.id, "email": user.email, "role": user.role, "sign_in_link": link}
     database.close()
     if as_json:
@@ -105,7 +110,9 @@ def show_settings(as_json: bool) -> None:
     rows = [
         {
             "name": knob.name.upper(),
-            "value": "(set)" if knob.name == "secret_key" and current.secret_key else str(getattr(current, knob.name)),
+            "value": "(set)"
+            if knob.name == "secret_key" and current.secret_key
+            else str(getattr(current, knob.name)),
             "help": knob.metadata["help"],
         }
         for knob in fields(Settings)
@@ -115,26 +122,6 @@ def show_settings(as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row['name']}={row['value']}\n    {row['help']}")
-
-
-def make_link(database: Database, settings: Settings, email: str | None = None) -> str:
-    """A one-time sign-in link for that account, or for the owner."""
-    from sqlalchemy import select
-
-    from portal.features.accounts import AccountService
-    from portal.models import User
-
-    with database.transaction() as session:
-        service = AccountService(session)
-        user = session.scalar(select(User).where(User.email == email.strip().lower())) if email else service.owner()
-        if user is None:
-            raise SettingsError(f"There is no account {email}. Make one: python -m portal create-user {email}")
-        session.flush()
-        return _link(settings, service.make_sign_in_link(user))
-
-
-def _link(settings: Settings, token: str) -> str:
-    return f"{settings.portal_origin_effective}/account/link/{token}"
 
 
 def _database(settings: Settings | None = None) -> Database:

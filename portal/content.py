@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-import labs
 import question_bank
 import roadmap
-
-if TYPE_CHECKING:
-    from labs import Lab
-    from question_bank import Question
+from labs import catalogue as lab_catalogue
+from labs.catalogue import Lab
+from labs.errors import LabNotFound
+from question_bank import Question
 
 
 @dataclass(frozen=True)
@@ -20,14 +18,17 @@ class Content:
     """Everything that authors wrote, and every fault that the loaders found in it."""
 
     roadmap: roadmap.Catalogue
-    labs: labs.Catalogue
+    labs: lab_catalogue.Catalogue
     bank: question_bank.Bank
 
     @property
     def faults(self) -> list[str]:
         """Every fault as `path:line: message`."""
-        found = [*self.roadmap.faults, *self.labs.faults, *self.bank.faults]
-        return [f"{fault.path}:{fault.line}: {fault.message}" for fault in found]
+        return [
+            *(f"{fault.path}:{fault.line}: {fault.message}" for fault in self.roadmap.faults),
+            *(f"{fault.path}:{fault.line}: {fault.message}" for fault in self.labs.faults),
+            *(f"{fault.path}:{fault.line}: {fault.message}" for fault in self.bank.faults),
+        ]
 
     @cached_property
     def questions_by_topic(self) -> dict[str, list[Question]]:
@@ -50,9 +51,12 @@ class Content:
 
     def lab(self, lab_id: str) -> Lab | None:
         """The lab of that id, or the one that replaces it."""
-        return self.labs.labs.get(self.labs.current_id(lab_id))
+        try:
+            return self.labs.lab(lab_id)
+        except LabNotFound:
+            return None
 
 
 def load_content() -> Content:
     """Load all content of this installation. Faults are gathered, not raised."""
-    return Content(roadmap=roadmap.load(), labs=labs.load(), bank=question_bank.load())
+    return Content(roadmap=roadmap.load(), labs=lab_catalogue.load(), bank=question_bank.load())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import structlog
 from flask import Flask, Response, render_template, request
+from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from portal.errors import PortalError
+from portal.extensions import limiter
 
 log = structlog.get_logger("portal")
 PAGES = frozenset({400, 403, 404, 413, 429, 500})
@@ -46,4 +50,13 @@ def init_error_handlers(app: Flask) -> None:
 
 def _page(status: int, message: str | None, error: HTTPException | None = None) -> str:
     template = f"errors/{status}.html" if status in PAGES else "errors/generic.html"
-    return render_template(template, status=status, message=message, error=error)
+    return render_template(
+        template, status=status, message=message, error=error, retry_after=_retry_after(error)
+    )
+
+
+def _retry_after(error: HTTPException | None) -> int | None:
+    """Seconds after which a throttled request may be tried again."""
+    if not isinstance(error, RateLimitExceeded) or limiter.current_limit is None:
+        return None
+    return max(1, int(limiter.current_limit.reset_at - time.time()) + 1)

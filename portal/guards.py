@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask, abort, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal.models import Role
@@ -33,7 +34,7 @@ def init_guards(app: Flask) -> None:
     """Check every request before its view runs."""
 
     @app.before_request
-    def _guard() -> object | None:
+    def _guard() -> ResponseReturnValue | None:
         if request.endpoint is None or request.endpoint == "static":
             return None
         view = current_app.view_functions[request.endpoint]

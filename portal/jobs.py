@@ -11,6 +11,8 @@ from pathlib import Path
 
 from huey import SqliteHuey
 
+from portal.tasks import Tasks
+
 
 class Jobs(ABC):
     """What the web process asks the worker for."""
@@ -37,10 +39,8 @@ def make_huey(instance_dir: Path) -> SqliteHuey:
 class QueuedJobs(Jobs):
     """Jobs that go to the worker through Huey."""
 
-    def __init__(self, huey: SqliteHuey) -> None:
-        from portal import tasks
-
-        self._tasks = tasks.register(huey)
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
 
     def launch(self, session_id: int) -> None:
         self._tasks.launch(session_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, redirect, request
+from flask.typing import ResponseReturnValue
 
 from portal.settings import Settings
 
@@ -15,7 +16,7 @@ def init_security(app: Flask, settings: Settings) -> None:
     host = urlsplit(settings.portal_origin_effective).netloc
 
     @app.before_request
-    def _one_origin() -> object | None:
+    def _one_origin() -> ResponseReturnValue | None:
         # The portal must never be opened at the sandboxes' host name: its cookies would be theirs too.
         if request.host == host or request.path == "/healthz":
             return None

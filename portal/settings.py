@@ -181,4 +181,6 @@ def _parse(kind: str, raw: str) -> Any:
         if lowered in {"0", "false", "no", "off"}:
             return False
         raise ValueError(raw)
-    return {"int": int, "float": float, "Path": lambda text: Path(text).resolve(), "str": str}[kind](raw)
+    if kind == "Path":
+        return Path(raw).resolve()
+    return int(raw) if kind == "int" else float(raw) if kind == "float" else raw

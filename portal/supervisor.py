@@ -18,9 +18,9 @@ from pathlib import Path
 import click
 import httpx
 
-from portal.cli import make_link
 from portal.database import Database
 from portal.errors import SettingsError
+from portal.owner import make_link
 from portal.settings import ROOT, TRUST_PHRASE, Settings
 
 FIRST_PAGE_SECONDS = 60
@@ -61,7 +61,7 @@ def serve(settings: Settings) -> int:
         [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
         env={**os.environ, **settings.to_environment(), "PYTHONUNBUFFERED": "1"},
         cwd=ROOT,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no threads run yet
+        preexec_fn=_die_with_parent,
         start_new_session=True,
     )
     stopping = _forward_signals(process)
@@ -136,7 +136,12 @@ def _write_config(settings: Settings) -> Path:
     for name, command, stop_signal, wait, priority in programs:
         # A percent sign starts an expansion in supervisord's files.
         text += _PROGRAM.format(
-            name=name, command=command.replace("%", "%%"), root=ROOT, signal=stop_signal, wait=wait, priority=priority
+            name=name,
+            command=command.replace("%", "%%"),
+            root=ROOT,
+            signal=stop_signal,
+            wait=wait,
+            priority=priority,
         )
     if os.getuid() == 0:
         text = text.replace("[supervisord]\n", "[supervisord]\nuser=root\n", 1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from portal import markdown
 
@@ -15,12 +16,18 @@ def init_template_helpers(app: Flask) -> None:
     """Register them."""
     app.jinja_env.filters["markdown"] = lambda text: Markup(markdown.render(text).html)  # noqa: S704 - sanitised
     app.jinja_env.filters["markdown_inline"] = lambda text: Markup(markdown.render_inline(text))  # noqa: S704 - sanitised
+    app.jinja_env.filters["code_spans"] = code_spans
     app.jinja_env.filters["day"] = day
     app.jinja_env.filters["moment"] = moment
     app.jinja_env.filters["duration"] = duration
     app.jinja_env.globals["csrf_token"] = generate_csrf
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+
+
+def code_spans(text: str) -> Markup:
+    """Plain text, escaped, with `words in backticks` as code: for the grader's messages, which are no Markdown."""
+    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
 def day(value: datetime | None) -> str:

@@ -17,7 +17,7 @@ from portal.work.context import WorkContext
 from portal.work.grading import grade
 from portal.work.launching import launch, stop
 from portal.work.workspaces import Workspaces
-from sandboxes.drivers import choose_driver
+from sandboxes.drivers import choose_driver, open_driver
 from sandboxes.interface import Driver, DriverUnavailable
 
 log = structlog.get_logger("worker")
@@ -55,12 +55,15 @@ def run_worker(settings: Settings) -> None:
         driver_reason=reason,
         workspaces=Workspaces(settings.workspaces_dir),
     )
-    caretaker = Caretaker(context, QueuedJobs(huey))
+    caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context))))
     caretaker.clean_up_after_crash()
     caretaker.tell()
-    register(huey, Work(context))
     consumer = huey.create_consumer(
-        workers=settings.worker_threads, worker_type="thread", periodic=False, initial_delay=0.05, max_delay=0.25
+        workers=settings.worker_threads,
+        worker_type="thread",
+        periodic=False,
+        initial_delay=0.05,
+        max_delay=0.25,
     )
     log.info("worker started", driver=driver.name if driver else None, reason=reason)
     caretaker.start()
@@ -80,14 +83,15 @@ def run_worker(settings: Settings) -> None:
 def pick_driver(settings: Settings) -> tuple[Driver | None, str]:
     """The driver to use and why, or None and what to do about it."""
     try:
-        driver, reason = choose_driver(settings.sandbox_driver, run_dir=settings.run_dir)
+        choice = choose_driver(settings.sandbox_driver, settings.run_dir)
+        driver = open_driver(choice.name, settings.run_dir)
     except DriverUnavailable as error:
         return None, error.learner
     if not driver.isolated and not settings.local_sandboxes_allowed:
         driver.close()
         return None, (
-            f"Labs are off: the portal listens on {settings.host} and there is no Docker engine, so learners' code would run as plain "
-            "processes that other machines can reach. Start a Docker engine, listen on 127.0.0.1, or set "
+            f"Labs are off: the portal listens on {settings.host} and there is no Docker engine, so learners' code would "
+            "run as plain processes that other machines can reach. Start a Docker engine, listen on 127.0.0.1, or set "
             f'ALLOW_LOCAL_SANDBOXES_ON_NETWORK="{TRUST_PHRASE}".'
         )
-    return driver, reason
+    return driver, choice.reason

@@ -119,7 +119,8 @@ class Caretaker(threading.Thread):
             gradings = db.scalars(
                 select(Submission.id).where(
                     or_(
-                        (Submission.state == SubmissionState.QUEUED) & (Submission.created_at < now - LOST_AFTER),
+                        (Submission.state == SubmissionState.QUEUED)
+                        & (Submission.created_at < now - LOST_AFTER),
                         (Submission.state == SubmissionState.RUNNING) & (Submission.heartbeat_at < stale),
                     )
                 )
@@ -132,11 +133,15 @@ class Caretaker(threading.Thread):
         """Sessions whose time is over go to STOPPING."""
         with self.context.database.transaction() as db:
             expired = db.scalars(
-                select(LabSession).where(LabSession.state == SessionState.READY, LabSession.expires_at < utcnow())
+                select(LabSession).where(
+                    LabSession.state == SessionState.READY, LabSession.expires_at < utcnow()
+                )
             ).all()
             for session in expired:
                 session.state = SessionState.STOPPING
-                session.detail = "The session's time was over. Your files are kept: launch the lab again to go on."
+                session.detail = (
+                    "The session's time was over. Your files are kept: launch the lab again to go on."
+                )
 
     def refresh_sessions(self) -> None:
         """Write the state of each running sandbox's services; find those that ended by themselves."""

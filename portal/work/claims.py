@@ -28,7 +28,9 @@ Claimable = type[LabSession] | type[Submission]
 class Claim:
     """The right to work on one row, kept alive by a heartbeat for as long as the `with` block runs."""
 
-    def __init__(self, database: Database, model: Claimable, row_id: int, token: str, heartbeat_seconds: float) -> None:
+    def __init__(
+        self, database: Database, model: Claimable, row_id: int, token: str, heartbeat_seconds: float
+    ) -> None:
         self.database = database
         self.model = model
         self.row_id = row_id

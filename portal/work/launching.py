@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
-from labs import Lab
+from labs.catalogue import Lab
 from portal.models import LabSession, SessionState, utcnow
 from portal.work.claims import Claim, claim
 from portal.work.context import WorkContext
@@ -45,7 +45,10 @@ def launch(context: WorkContext, session_id: int) -> None:
             _failed(owned, error.learner, error.log)
         except Exception as error:
             log.exception("launch failed", session=session_id, exc_info=error)
-            _failed(owned, "Something on our side went wrong while the sandbox started. Try again; the log has the details.")
+            _failed(
+                owned,
+                "Something on our side went wrong while the sandbox started. Try again; the log has the details.",
+            )
 
 
 def stop(context: WorkContext, session_id: int) -> None:
@@ -80,9 +83,9 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
     owned.write(driver=driver.name, phase=str(Phase.CREATING), detail="")
     spec = SandboxSpec(
         workspace=workspace,
-        services=lab.services,
-        image=lab.image,
-        limits=lab.limits.sandbox(),
+        services=lab.manifest.services,
+        image=lab.manifest.image,
+        limits=lab.manifest.limits.sandbox(),
         jupyter=True,
         environment={"LAB_SLUG": lab.id},
         labels={**context.labels, "purpose": "session", "session": str(row.id)},

@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from labs import Lab
+from labs.catalogue import Lab
 
 MAX_NOTEBOOK_BYTES = 10 * 1024 * 1024
 
@@ -53,11 +53,13 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
         ) from None
     except OSError as error:
         what = "is a link" if error.errno == errno.ELOOP else f"can't be opened ({error.strerror})"
-        raise NotebookUnreadable(f"{path.name} in your workspace {what}. Put the notebook itself there.") from None
+        raise NotebookUnreadable(
+            f"{path.name} in your workspace {what}. Put the notebook itself there."
+        ) from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise NotebookUnreadable(f"{path.name} in your workspace is not a file. Put the notebook itself there.")
     with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise NotebookUnreadable(f"{path.name} in your workspace is not a file. Put the notebook itself there.")
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise NotebookUnreadable(

@@ -8,13 +8,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
-from labs import Lab
+from labs.catalogue import Lab
 from portal.errors import Conflict, Forbidden, NotFound
 from portal.extensions import after_commit, db, limiter, portal
 from portal.features.lab_sessions import queries, views
-from portal.features.lab_sessions.rendering import notebook_html
 from portal.features.lab_sessions.service import LabSessionService
 from portal.models import SubmissionKind
+from portal.notebook_html import notebook_html
 
 blueprint = Blueprint("lab_sessions", __name__, url_prefix="/labs")
 
@@ -32,7 +32,7 @@ def index() -> str:
         {
             "lab": lab,
             "score": scores.get(lab.id, (None, None))[0],
-            "max_score": sum(task.points for task in lab.tasks),
+            "max_score": lab.max_score,
             "open": lab.id in opened,
         }
         for lab in portal().content.labs.labs.values()
@@ -126,7 +126,7 @@ def solution(slug: str) -> str:
     return render_template(
         "lab_sessions/solution.html",
         lab=found,
-        notebook_html=Markup(notebook_html(found.solution_notebook(), found.content_hash)),  # noqa: S704 - sanitised
+        notebook_html=Markup(notebook_html(found.source.solution(), found.content_hash)),  # noqa: S704 - sanitised
     )
 
 

@@ -7,7 +7,7 @@ import secrets
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from labs import Lab
+from labs.catalogue import Lab
 from portal.errors import Conflict, Invalid, NotFound
 from portal.features.lab_sessions import queries
 from portal.models import HintUse, LabSession, SessionState, Submission, SubmissionKind, SubmissionState, utcnow
@@ -69,7 +69,7 @@ class LabSessionService:
             state=SubmissionState.QUEUED,
             seed=secrets.randbelow(SEEDS),
             content_hash=lab.content_hash,
-            max_score=sum(task.points for task in lab.tasks),
+            max_score=lab.max_score,
         )
         try:
             with self.db.begin_nested():

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from labs import Lab
+from labs.catalogue import Lab
 from portal.content import Content
 from portal.features.lab_sessions import queries
 from portal.models import LabSession, SessionState, Submission, SubmissionState, utcnow

@@ -23,7 +23,7 @@ blueprint = Blueprint("practice", __name__, url_prefix="/quizzes")
 def quizzes() -> str:
     """One quiz a module, with best and last score."""
     content = portal().content
-    scores = queries.scores_by_module(db(), current_user.id)
+    scores = _service().scores(current_user.id)
     opened = queries.unfinished_by_module(db(), current_user.id)
     available = content.bank.modules()
     rows = [
@@ -116,7 +116,9 @@ def _graded_view(attempt: QuizAttempt, stored: QuizAnswer, question: Question) -
     shown = question.present(attempt.seed)
     try:
         graded = question.grade(stored.given)
-    except AnswerRefused:  # the question's options were edited away since: what was chosen can't be shown any more
+    except (
+        AnswerRefused
+    ):  # the question's options were edited away since: what was chosen can't be shown any more
         graded = question.grade(None)
     by_key = {feedback.key: feedback for feedback in graded.feedback}
     return {

@@ -49,6 +49,10 @@ class QuizService:
         self.db.flush()
         return attempt
 
+    def scores(self, user_id: int) -> dict[str, queries.ModuleScores]:
+        """Module id → how this learner did in its quizzes."""
+        return queries.scores_by_module(self.db, user_id)
+
     def hand_in(self, attempt: QuizAttempt, given: Mapping[str, Answer]) -> Refused | None:
         """Grade all answers and finish the attempt; or refuse, change nothing and say which answers can't be read.
 

@@ -48,7 +48,9 @@ def evidence(db: Session, user_id: int) -> Evidence:
     questions = db.execute(
         select(QuizAnswer.question_id, func.min(QuizAttempt.finished_at, type_=QuizAttempt.finished_at.type))
         .join(QuizAttempt, QuizAttempt.id == QuizAnswer.attempt_id)
-        .where(QuizAttempt.user_id == user_id, QuizAttempt.finished_at.is_not(None), QuizAnswer.correct)
+        .where(
+            QuizAttempt.user_id == user_id, QuizAttempt.finished_at.is_not(None), QuizAnswer.correct.is_(True)
+        )
         .group_by(QuizAnswer.question_id)
     )
     tasks = db.execute(
@@ -62,6 +64,7 @@ def evidence(db: Session, user_id: int) -> Evidence:
         .where(
             Submission.user_id == user_id,
             Submission.state == SubmissionState.GRADED,
+            Submission.finished_at.is_not(None),
             TaskResult.status == "passed",
         )
         .group_by(Submission.lab_id, TaskResult.task_id, Submission.kind)
@@ -69,7 +72,9 @@ def evidence(db: Session, user_id: int) -> Evidence:
     return Evidence(
         lessons={lesson_id: at for lesson_id, at in lessons},
         questions={question_id: at for question_id, at in questions if at is not None},
-        tasks=tuple(PassedTask(lab, task, SubmissionKind(kind), at) for lab, task, kind, at in tasks),
+        tasks=tuple(
+            PassedTask(lab, task, SubmissionKind(kind), at) for lab, task, kind, at in tasks if at is not None
+        ),
     )
 
 

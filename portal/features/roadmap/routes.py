@@ -10,6 +10,7 @@ from flask_login import current_user
 from portal import markdown
 from portal.errors import NotFound
 from portal.extensions import db, portal
+from portal.features.practice import QuizService
 from portal.features.roadmap.graph import layout
 from portal.features.roadmap.service import Progress, ProgressService
 from roadmap import Kind, Lesson, Module, Track
@@ -97,6 +98,7 @@ def module(module_id: str) -> str:
         prerequisites=[content.roadmap.modules[module_id] for module_id in found.prerequisites],
         track=_track_of(found.id),
         question_count=sum(q.module == found.id for q in content.bank.questions.values()),
+        quiz=QuizService(db(), content.bank).scores(current_user.id).get(found.id),
     )
 
 

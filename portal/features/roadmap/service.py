@@ -115,7 +115,7 @@ class ProgressService:
                 )
         for passed in found.tasks:
             lab = self.content.lab(passed.lab_id)
-            task = next((t for t in lab.tasks if passed.task_id in (t.id, *t.replaces)), None) if lab else None
+            task = next((t for t in lab.tasks if t.id == passed.task_id), None) if lab else None
             if lab is None or task is None:
                 continue
             proven = passed.kind == SubmissionKind.SUBMIT

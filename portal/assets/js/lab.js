@@ -1,0 +1,214 @@
+import htmx from "htmx.org";
+import { announce, clock, toast } from "./live.js";
+
+const lab = document.querySelector("[data-lab]");
+const origin = lab.dataset.sandboxOrigin;
+const narrow = matchMedia("(max-width: 991.98px)");
+const SAVE_TIMEOUT = 4000;
+
+const frame = () => lab.querySelector("iframe.lab-frame");
+
+/* Views: tasks, notebook, attempts. */
+
+const tabs = [...lab.querySelectorAll("[role=tab]")];
+const visibleTabs = () => tabs.filter((tab) => tab.offsetParent !== null);
+
+function show(view, { focus = false } = {}) {
+  lab.dataset.view = view;
+  for (const tab of tabs) {
+    const selected = tab.dataset.view === view;
+    tab.setAttribute("aria-selected", String(selected));
+    tab.tabIndex = selected ? 0 : -1;
+    if (selected && focus) tab.focus();
+  }
+}
+
+lab.addEventListener("click", (event) => {
+  const tab = event.target.closest("[role=tab]");
+  if (tab) show(tab.dataset.view);
+  const link = event.target.closest("[data-show]");
+  if (link) show(link.dataset.show, { focus: true });
+});
+lab.querySelector("[role=tablist]").addEventListener("keydown", (event) => {
+  const shown = visibleTabs();
+  const at = shown.indexOf(document.activeElement);
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: shown.length - 1 }[event.key];
+  if (to === undefined || at < 0) return;
+  event.preventDefault();
+  show(shown[(to + shown.length) % shown.length].dataset.view, { focus: true });
+});
+
+const settle = () => {
+  if (!narrow.matches && lab.dataset.view === "notebook") show("tasks");
+};
+narrow.addEventListener("change", settle);
+show(narrow.matches && frame() ? "notebook" : "tasks");
+
+/* The divider: drag it, or use the arrow keys. */
+
+const divider = lab.querySelector(".lab-divider");
+const WIDTH_KEY = "pg-lab-panel";
+const limits = () => [320, Math.max(320, Math.round(lab.clientWidth * 0.6))];
+
+function setWidth(pixels, { keep = true } = {}) {
+  const [least, most] = limits();
+  const width = Math.round(Math.min(most, Math.max(least, pixels)));
+  lab.style.setProperty("--lab-panel", `${width}px`);
+  divider.setAttribute("aria-valuemin", String(least));
+  divider.setAttribute("aria-valuemax", String(most));
+  divider.setAttribute("aria-valuenow", String(width));
+  if (!keep) return;
+  try {
+    localStorage.setItem(WIDTH_KEY, String(width));
+  } catch {
+    // storage is blocked: the width lasts for this page
+  }
+}
+
+let stored = NaN;
+try {
+  stored = Number.parseInt(localStorage.getItem(WIDTH_KEY) ?? "", 10);
+} catch {
+  // see setWidth
+}
+setWidth(stored || 432, { keep: false });
+
+divider.addEventListener("pointerdown", (event) => {
+  divider.setPointerCapture(event.pointerId);
+  document.documentElement.classList.add("is-resizing");
+});
+divider.addEventListener("pointermove", (event) => {
+  if (divider.hasPointerCapture(event.pointerId)) setWidth(event.clientX - lab.getBoundingClientRect().left - 4);
+});
+for (const end of ["pointerup", "pointercancel"]) {
+  divider.addEventListener(end, () => document.documentElement.classList.remove("is-resizing"));
+}
+divider.addEventListener("dblclick", () => setWidth(432));
+divider.addEventListener("keydown", (event) => {
+  const now = Number(divider.getAttribute("aria-valuenow"));
+  const [least, most] = limits();
+  const to = { ArrowLeft: now - 24, ArrowRight: now + 24, Home: least, End: most }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  setWidth(to);
+});
+
+/* Talking to the notebook. Only the frame we made, on the sandboxes' origin, is listened to. */
+
+const waiting = new Map();
+
+function tell(message) {
+  frame()?.contentWindow?.postMessage({ source: "proving-ground", ...message }, origin);
+}
+
+const tellTheme = () => tell({ type: "theme", theme: document.documentElement.dataset.bsTheme });
+
+addEventListener("message", (event) => {
+  if (event.origin !== origin || event.source !== frame()?.contentWindow) return;
+  const { type, request, ok } = event.data ?? {};
+  if (type === "ready") tellTheme();
+  if (type === "saved") waiting.get(request)?.(ok === true ? "saved" : "refused");
+});
+document.addEventListener("pg:theme", tellTheme);
+
+/** Ask the notebook to save; resolves to `saved`, `refused`, `silent` (no answer in time) or `closed` (no notebook). */
+function save() {
+  if (!frame()) return Promise.resolve("closed");
+  const request = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => finish("silent"), SAVE_TIMEOUT);
+    const finish = (outcome) => {
+      clearTimeout(timer);
+      waiting.delete(request);
+      resolve(outcome);
+    };
+    waiting.set(request, finish);
+    tell({ type: "save", request });
+  });
+}
+
+/* Check and Submit: save first, then send the form. */
+
+let sending = false;
+
+async function saveAndSend(form) {
+  const button = form.querySelector("button");
+  if (sending || button.getAttribute("aria-disabled") === "true") return;
+  sending = true;
+  button.setAttribute("aria-busy", "true");
+  try {
+    if (frame()) announce("Saving the notebook.");
+    const outcome = await save();
+    if (outcome === "silent" || outcome === "refused") {
+      toast("The notebook did not confirm that it was saved. What it autosaved last is what is graded.");
+    }
+    if (form.isConnected) htmx.trigger(form, "pg:saved", {});
+  } finally {
+    sending = false;
+    button.removeAttribute("aria-busy");
+  }
+}
+
+document.addEventListener(
+  "submit",
+  (event) => {
+    const form = event.target;
+    if (!form.matches("[data-save-first]")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    saveAndSend(form);
+  },
+  { capture: true },
+);
+
+/* What changed since the last fragment */
+
+const stageOf = () => lab.querySelector("#lab-stage-inner")?.dataset.stage;
+let stage = stageOf();
+
+/** The hint that was asked for last: it gets the focus when it is there, so that it is read out. */
+let asked = null;
+
+function changed() {
+  const now = stageOf();
+  if (now !== stage) {
+    if (narrow.matches && (now === "starting" || now === "ready")) show("notebook");
+    // The button that was pressed is gone: go on where it stood.
+    if (document.activeElement === document.body) lab.querySelector("#lab-stage-inner [tabindex='-1']")?.focus();
+    stage = now;
+  }
+  const hint = asked && document.getElementById(asked);
+  if (hint) {
+    asked = null;
+    hint.focus();
+  }
+  tick();
+}
+document.addEventListener("htmx:after:settle", changed);
+
+lab.addEventListener("submit", (event) => {
+  if (narrow.matches && event.target.matches("[data-launch]")) show("notebook");
+  if (event.target.matches("[data-hint]")) asked = event.target.dataset.hint;
+});
+
+/* The session's clock */
+
+const WARN_SECONDS = 300;
+let warned = false;
+
+function tick() {
+  const element = lab.querySelector("time[data-until]");
+  if (!element) {
+    warned = false;
+    return;
+  }
+  const left = (new Date(element.dateTime).getTime() - Date.now()) / 1000;
+  const isShort = left < WARN_SECONDS;
+  const text = isShort ? clock(left) : `${Math.round(left / 60)} min`;
+  if (element.textContent !== text) element.textContent = text;
+  element.closest(".clock")?.classList.toggle("is-short", isShort);
+  if (isShort && left > 0 && !warned) announce("The sandbox ends in less than five minutes. Your files are kept.");
+  warned = isShort;
+}
+tick();
+setInterval(tick, 1000);
