@@ -10,7 +10,12 @@ from portal.models import LabSession, SessionState, User
 
 
 def lab_session(
-    db: Session, user: User, *, lab_id: str = "never-oversell", state: SessionState = SessionState.READY, **columns: object
+    db: Session,
+    user: User,
+    *,
+    lab_id: str = "never-oversell",
+    state: SessionState = SessionState.READY,
+    **columns: object,
 ) -> LabSession:
     """A session of this learner."""
     made = LabSession(

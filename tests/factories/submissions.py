@@ -37,7 +37,14 @@ def submission(
         **columns,
     )
     made.results = [
-        TaskResult(task_id=task, position=n, points=10, earned=10 if status == "passed" else 0, status=status, message="")
+        TaskResult(
+            task_id=task,
+            position=n,
+            points=10,
+            earned=10 if status == "passed" else 0,
+            status=status,
+            message="",
+        )
         for n, (task, status) in enumerate(results.items(), 1)
     ]
     db.add(made)

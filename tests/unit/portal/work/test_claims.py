@@ -26,7 +26,7 @@ def take(database: Database, row_id: int) -> Claim | None:
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def queued(db: Session) -> int:
     row = submissions.submission(db, users.user(db), state=SubmissionState.QUEUED)
     db.commit()

@@ -12,13 +12,15 @@ from portal.models import Role
 from tests.factories import users
 
 
-@pytest.fixture()
+@pytest.fixture
 def service(db: Session) -> AccountService:
     return AccountService(db)
 
 
 def test_an_address_is_stored_in_one_form(service: AccountService) -> None:
-    made = service.create(email="  Ada@Learn.Example ", display_name=" Ada  L ", password="two words, many letters")
+    made = service.create(
+        email="  Ada@Learn.Example ", display_name=" Ada  L ", password="two words, many letters"
+    )
     assert made.email == "ada@learn.example"
     assert made.display_name == "Ada L"
 
@@ -36,7 +38,9 @@ def test_weak_passwords_are_refused(service: AccountService, password: str) -> N
         service.create(email="ada@learn.example", display_name="Ada", password=password)
 
 
-@pytest.mark.parametrize("email", ["", "ada", "ada@", "@learn.example", "a b@learn.example", "x" * 300 + "@a.example"])
+@pytest.mark.parametrize(
+    "email", ["", "ada", "ada@", "@learn.example", "a b@learn.example", "x" * 300 + "@a.example"]
+)
 def test_what_is_no_address_is_refused(service: AccountService, email: str) -> None:
     with pytest.raises(Invalid):
         service.create(email=email, display_name="Ada", password="two words, many letters")
@@ -50,11 +54,10 @@ def test_one_address_has_one_account(service: AccountService, db: Session) -> No
 
 def test_signing_in_needs_the_right_password(service: AccountService, db: Session) -> None:
     user = users.user(db)
-    noise = users.user(db)
+    users.user(db)
     assert service.authenticate(email=user.email.upper(), password=users.PASSWORD) == user
     assert service.authenticate(email=user.email, password="something else") is None
     assert service.authenticate(email="nobody@learn.example", password=users.PASSWORD) is None
-    assert noise.password_hash == user.password_hash
 
 
 def test_an_inactive_account_can_not_sign_in(service: AccountService, db: Session) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from labs import Lab
+from labs.catalogue import Lab
 from portal.content import Content
 from portal.errors import Conflict, Invalid, NotFound
 from portal.features.lab_sessions import LabSessionService, queries
@@ -15,22 +15,24 @@ from portal.settings import Settings
 from tests.factories import lab_sessions, submissions, users
 
 
-@pytest.fixture()
+@pytest.fixture
 def lab(content: Content) -> Lab:
     return content.labs.labs["never-oversell"]
 
 
-@pytest.fixture()
+@pytest.fixture
 def user(db: Session) -> User:
     return users.user(db)
 
 
-@pytest.fixture()
+@pytest.fixture
 def service(db: Session, settings: Settings) -> LabSessionService:
     return LabSessionService(db, settings)
 
 
-def test_launch_makes_a_row_with_secrets_of_its_own(service: LabSessionService, user: User, lab: Lab, db: Session) -> None:
+def test_launch_makes_a_row_with_secrets_of_its_own(
+    service: LabSessionService, user: User, lab: Lab, db: Session
+) -> None:
     session, is_new = service.launch(user.id, lab)
     other, _ = service.launch(users.user(db).id, lab)
     assert is_new
@@ -47,13 +49,17 @@ def test_a_second_launch_gives_the_open_session(service: LabSessionService, user
     assert not is_new
 
 
-def test_an_ended_session_does_not_hold_the_place(service: LabSessionService, user: User, lab: Lab, db: Session) -> None:
+def test_an_ended_session_does_not_hold_the_place(
+    service: LabSessionService, user: User, lab: Lab, db: Session
+) -> None:
     for state in (SessionState.STOPPED, SessionState.FAILED):
         lab_sessions.lab_session(db, user, state=state)
     assert service.launch(user.id, lab)[1]
 
 
-def test_the_cap_counts_this_learner_s_other_labs(service: LabSessionService, user: User, lab: Lab, db: Session) -> None:
+def test_the_cap_counts_this_learner_s_other_labs(
+    service: LabSessionService, user: User, lab: Lab, db: Session
+) -> None:
     lab_sessions.lab_session(db, users.user(db), lab_id="one")
     lab_sessions.lab_session(db, user, lab_id="one")
     lab_sessions.lab_session(db, user, lab_id="two")
@@ -61,7 +67,9 @@ def test_the_cap_counts_this_learner_s_other_labs(service: LabSessionService, us
         service.launch(user.id, lab)
 
 
-def test_stopping_asks_for_the_end_and_nothing_else(service: LabSessionService, user: User, lab: Lab, db: Session) -> None:
+def test_stopping_asks_for_the_end_and_nothing_else(
+    service: LabSessionService, user: User, lab: Lab, db: Session
+) -> None:
     assert service.stop(user.id, lab) is None
     session = lab_sessions.lab_session(db, user)
     noise = lab_sessions.lab_session(db, users.user(db))
@@ -77,12 +85,14 @@ def test_grading_needs_a_lab_that_was_launched(service: LabSessionService, user:
         service.request_grading(user.id, lab, SubmissionKind.CHECK)
 
 
-def test_grading_works_after_the_session_ended(service: LabSessionService, user: User, lab: Lab, db: Session) -> None:
+def test_grading_works_after_the_session_ended(
+    service: LabSessionService, user: User, lab: Lab, db: Session
+) -> None:
     lab_sessions.lab_session(db, user, state=SessionState.STOPPED)
     submission = service.request_grading(user.id, lab, SubmissionKind.SUBMIT)
     assert submission.state == SubmissionState.QUEUED
     assert submission.content_hash == lab.content_hash
-    assert submission.max_score == sum(task.points for task in lab.tasks)
+    assert submission.max_score == lab.max_score
 
 
 def test_one_grading_at_a_time(service: LabSessionService, user: User, lab: Lab, db: Session) -> None:
@@ -102,7 +112,9 @@ def test_each_grading_draws_a_seed_of_its_own(service: LabSessionService, lab: L
     assert len(seeds) == 6
 
 
-def test_hints_open_in_order_and_are_recorded_once(service: LabSessionService, user: User, lab: Lab, db: Session) -> None:
+def test_hints_open_in_order_and_are_recorded_once(
+    service: LabSessionService, user: User, lab: Lab, db: Session
+) -> None:
     task = lab.tasks[0]
     with pytest.raises(Conflict, match="one after the other"):
         service.reveal_hint(user.id, lab, task.id, 2)

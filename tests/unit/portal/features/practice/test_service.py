@@ -16,12 +16,12 @@ from tests.factories import users
 MODULE = "transactions-and-isolation"
 
 
-@pytest.fixture()
+@pytest.fixture
 def user(db: Session) -> User:
     return users.user(db)
 
 
-@pytest.fixture()
+@pytest.fixture
 def service(db: Session, content: Content) -> QuizService:
     return QuizService(db, content.bank)
 
@@ -62,11 +62,15 @@ def test_all_right_scores_one_and_blank_scores_nothing(
     assert all(a.correct == (a.question_id in choices) for a in attempt.answers)
 
 
-def test_an_unreadable_number_is_refused_and_nothing_changes(service: QuizService, db: Session, content: Content) -> None:
+def test_an_unreadable_number_is_refused_and_nothing_changes(
+    service: QuizService, db: Session, content: Content
+) -> None:
     numeric = next(q for q in content.bank.questions.values() if q.kind == "numeric")
     for _ in range(40):  # draws differ; one of them holds a numeric question of that module
         attempt = service.start(users.user(db).id, numeric.module)
-        asked = [a.question_id for a in attempt.answers if content.bank.questions[a.question_id].kind == "numeric"]
+        asked = [
+            a.question_id for a in attempt.answers if content.bank.questions[a.question_id].kind == "numeric"
+        ]
         if asked:
             break
     refused = service.hand_in(attempt, {asked[0]: "about twelve"})
@@ -83,11 +87,15 @@ def test_a_quiz_is_handed_in_once(service: QuizService, user: User) -> None:
         service.hand_in(attempt, {})
 
 
-def test_scores_are_this_learner_s_best_and_last(service: QuizService, user: User, db: Session, content: Content) -> None:
+def test_scores_are_this_learner_s_best_and_last(
+    service: QuizService, user: User, db: Session, content: Content
+) -> None:
     for full in (True, False):
         attempt = service.start(user.id, MODULE)
         questions = [content.bank.questions[a.question_id] for a in attempt.answers]
-        service.hand_in(attempt, {q.id: right_answer(q) for q in questions if q.kind != "numeric"} if full else {})
+        service.hand_in(
+            attempt, {q.id: right_answer(q) for q in questions if q.kind != "numeric"} if full else {}
+        )
         db.flush()
     other = service.start(users.user(db).id, MODULE)
     service.hand_in(other, {})

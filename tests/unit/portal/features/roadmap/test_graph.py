@@ -33,7 +33,8 @@ def test_no_modules_make_an_empty_drawing() -> None:
 def test_any_acyclic_graph_is_drawn_without_overlap(numbers: list[int], data: st.DataObject) -> None:
     modules = [str(number) for number in numbers]
     needs = {
-        m: data.draw(st.lists(st.sampled_from(modules[:i]), unique=True)) if i else [] for i, m in enumerate(modules)
+        m: data.draw(st.lists(st.sampled_from(modules[:i]), unique=True)) if i else []
+        for i, m in enumerate(modules)
     }
     drawing = layout(modules, needs)
     column = {box.id: box.column for box in drawing.boxes}

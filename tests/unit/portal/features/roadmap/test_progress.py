@@ -15,17 +15,17 @@ from tests.factories import submissions, users
 WHEN = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
 
-@pytest.fixture()
+@pytest.fixture
 def user(db: Session) -> User:
     return users.user(db)
 
 
-@pytest.fixture()
+@pytest.fixture
 def service(db: Session, content: Content) -> ProgressService:
     return ProgressService(db, content)
 
 
-@pytest.fixture()
+@pytest.fixture
 def task(content: Content) -> tuple[str, str]:
     """A task of never-oversell and a topic that it proves."""
     first = content.labs.labs["never-oversell"].tasks[0]
@@ -38,7 +38,9 @@ def test_nothing_done_is_unseen(service: ProgressService, user: User) -> None:
     assert all(t.why == "" for t in progress.topics.values())
 
 
-def test_reading_a_lesson_makes_its_topics_read(service: ProgressService, user: User, content: Content, db: Session) -> None:
+def test_reading_a_lesson_makes_its_topics_read(
+    service: ProgressService, user: User, content: Content, db: Session
+) -> None:
     lesson = next(iter(content.roadmap.lessons.values()))
     service.mark_read(user.id, lesson)
     service.mark_read(user.id, lesson)
@@ -73,7 +75,9 @@ def test_answers_of_an_unfinished_quiz_count_for_nothing(
 ) -> None:
     question = next(iter(content.bank.questions.values()))
     attempt = QuizAttempt(user_id=user.id, module_id=question.module, seed=1)
-    attempt.answers = [QuizAnswer(question_id=question.id, position=1, content_hash="", correct=True, fraction=1.0)]
+    attempt.answers = [
+        QuizAnswer(question_id=question.id, position=1, content_hash="", correct=True, fraction=1.0)
+    ]
     db.add(attempt)
     db.flush()
     assert service.of(user.id).topics[question.topics[0]].state == TopicState.UNSEEN

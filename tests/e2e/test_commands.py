@@ -1,0 +1,114 @@
+"""Starting and stopping: a clean end, a quick second start, a taken port."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e.conftest import start_product, stop_product
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("e2e")]
+
+
+def processes_of(instance: Path) -> list[str]:
+    """Command lines of the processes that carry this instance in their environment."""
+    found = []
+    for proc in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(instance).encode() in (proc / "environ").read_bytes():
+                found.append((proc / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def test_it_stops_cleanly_and_keeps_the_data(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as run_dir:
+        first = start_product("local", tmp_path, Path(run_dir))
+        assert httpx.get(first.origin, follow_redirects=True).status_code == 200
+        made = subprocess.run(
+            [sys.executable, "-m", "portal", "create-user", "ada@learn.example", "--role", "instructor"],
+            cwd=ROOT,
+            env={**os.environ, "INSTANCE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "sign-in link" in made.stdout
+        assert stop_product(first) == 0
+        assert processes_of(tmp_path) == []
+        assert "Traceback" not in first.output()
+
+        second = start_product("local", tmp_path, Path(run_dir))
+        again = subprocess.run(
+            [sys.executable, "-m", "portal", "create-user", "ada@learn.example"],
+            cwd=ROOT,
+            env={**os.environ, "INSTANCE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert again.returncode == 1
+        assert "account with this e-mail address already" in again.stderr
+        assert stop_product(second) == 0
+
+
+def test_a_taken_port_gets_a_clear_message(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as run_dir:
+        running = start_product("local", tmp_path / "one", Path(run_dir))
+        port = re.search(r":(\d+)$", running.origin)
+        assert port
+        second = subprocess.run(
+            [sys.executable, "-m", "portal", "serve"],
+            cwd=ROOT,
+            env={**os.environ, "PORT": port[1], "INSTANCE_DIR": str(tmp_path / "two"), "RUN_DIR": run_dir},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert second.returncode == 1
+        assert f"Port {port[1]}" in second.stderr
+        assert "make run" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert stop_product(running) == 0
+
+
+def test_local_sandboxes_are_refused_on_the_network(tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "portal", "serve"],
+        cwd=ROOT,
+        env={**os.environ, "HOST": "0.0.0.0", "SANDBOX_DRIVER": "local", "INSTANCE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert "I trust everyone who can reach this port" in refused.stderr
+
+
+def test_a_part_that_dies_comes_back(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as run_dir:
+        running = start_product("local", tmp_path, Path(run_dir))
+        os.kill(running.pid_of("sandboxes.gateway"), 9)
+        deadline = time.monotonic() + 20
+        port = int(running.origin.rsplit(":", 1)[1]) + 1
+        while time.monotonic() < deadline:
+            try:
+                assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).status_code == 200
+                break
+            except httpx.HTTPError:
+                time.sleep(0.2)
+        else:
+            raise AssertionError("the gateway did not come back")
+        assert stop_product(running) == 0

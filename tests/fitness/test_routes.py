@@ -1,0 +1,142 @@
+"""Who may open which route: every route is in this table, and every role is walked through every one."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from portal.content import Content
+from portal.models import QuizAnswer, QuizAttempt, Role, User
+from portal.settings import Settings
+from tests.factories import lab_sessions, submissions, users
+from tests.fixtures.portal import Client, signed_in
+
+ANYONE = "anyone"
+SIGNED_IN = "signed in"
+
+# endpoint → (method, path with the ids of things that are the visitor's own, who)
+ROUTES: dict[str, tuple[str, str, str]] = {
+    "static": ("GET", "/static/dist/manifest.json", ANYONE),
+    "home.index": ("GET", "/", ANYONE),
+    "home.healthz": ("GET", "/healthz", ANYONE),
+    "accounts.sign_in": ("GET", "/account/sign-in", ANYONE),
+    "accounts.sign_up": ("GET", "/account/sign-up", ANYONE),
+    "accounts.use_link": ("GET", "/account/link/some-token", ANYONE),
+    "accounts.sign_out": ("POST", "/account/sign-out", SIGNED_IN),
+    "accounts.profile": ("GET", "/account/", SIGNED_IN),
+    "roadmap.tracks": ("GET", "/roadmap/", SIGNED_IN),
+    "roadmap.track": ("GET", "/roadmap/tracks/solution-architect", SIGNED_IN),
+    "roadmap.module": ("GET", "/roadmap/modules/schema-design", SIGNED_IN),
+    "roadmap.lesson": ("GET", "/roadmap/lessons/{lesson}", SIGNED_IN),
+    "roadmap.mark_read": ("POST", "/roadmap/lessons/{lesson}/read", SIGNED_IN),
+    "lab_sessions.index": ("GET", "/labs/", SIGNED_IN),
+    "lab_sessions.lab": ("GET", "/labs/never-oversell", SIGNED_IN),
+    "lab_sessions.status": ("GET", "/labs/never-oversell/status", SIGNED_IN),
+    "lab_sessions.launch": ("POST", "/labs/never-oversell/launch", SIGNED_IN),
+    "lab_sessions.stop": ("POST", "/labs/never-oversell/stop", SIGNED_IN),
+    "lab_sessions.check": ("POST", "/labs/never-oversell/check", SIGNED_IN),
+    "lab_sessions.submit": ("POST", "/labs/never-oversell/submit", SIGNED_IN),
+    "lab_sessions.hint": ("POST", "/labs/never-oversell/hints/{task}/1", SIGNED_IN),
+    "lab_sessions.attempt": ("GET", "/labs/attempts/{submission}", SIGNED_IN),
+    "lab_sessions.solution": ("GET", "/labs/never-oversell/solution", SIGNED_IN),
+    "practice.quizzes": ("GET", "/quizzes/", SIGNED_IN),
+    "practice.start": ("POST", "/quizzes/start/schema-design", SIGNED_IN),
+    "practice.quiz": ("GET", "/quizzes/{quiz}", SIGNED_IN),
+    "practice.answer": ("POST", "/quizzes/{quiz}", SIGNED_IN),
+    "practice.result": ("GET", "/quizzes/{finished_quiz}/result", SIGNED_IN),
+}
+
+
+def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
+    """One of everything that a path can name, all this user's, with every task of the lab passed."""
+    lab = content.labs.labs["never-oversell"]
+    lab_sessions.lab_session(db, user)
+    submission = submissions.submission(db, user, results={task.id: "passed" for task in lab.tasks})
+    question = next(q for q in content.bank.questions.values() if q.module == "schema-design")
+    quizzes = []
+    for finished in (None, submission.finished_at):
+        attempt = QuizAttempt(
+            user_id=user.id, module_id="schema-design", seed=1, finished_at=finished, score=0.0
+        )
+        attempt.answers = [
+            QuizAnswer(question_id=question.id, position=1, content_hash="", fraction=0.0, correct=False)
+        ]
+        db.add(attempt)
+        db.flush()
+        quizzes.append(attempt.id)
+    db.commit()
+    return {
+        "lesson": next(iter(content.roadmap.lessons)),
+        "task": lab.tasks[0].id,
+        "submission": submission.id,
+        "quiz": quizzes[0],
+        "finished_quiz": quizzes[1],
+    }
+
+
+def ask(client: Client, endpoint: str, things: dict[str, object]) -> int:
+    method, path, _who = ROUTES[endpoint]
+    path = path.format(**things)
+    if endpoint == "accounts.sign_out":
+        return client.post(path).status_code
+    return (client.get(path) if method == "GET" else client.post(path)).status_code
+
+
+def test_every_route_is_in_the_table(app: Flask) -> None:
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(ROUTES)
+
+
+def test_every_route_answers_to_the_methods_it_should(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        assert rule.methods is not None
+        assert rule.methods <= {"GET", "HEAD", "OPTIONS", "POST"}, rule
+        assert ROUTES[rule.endpoint][0] in rule.methods
+
+
+@pytest.mark.parametrize("endpoint", ROUTES)
+def test_a_visitor_opens_only_what_is_for_anyone(
+    anonymous: Client, db: Session, content: Content, endpoint: str
+) -> None:
+    status = ask(anonymous, endpoint, things_of(db, users.user(db), content))
+    if ROUTES[endpoint][2] == ANYONE:
+        assert status == 200
+    else:
+        assert status == 302
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("endpoint", ROUTES)
+def test_every_role_opens_what_it_may(
+    app: Flask, settings: Settings, db: Session, content: Content, endpoint: str, role: Role
+) -> None:
+    user = users.user(db, role=role)
+    things = things_of(db, user, content)
+    status = ask(signed_in(app, settings, user), endpoint, things)
+    assert status in {200, 302}, f"{role} got {status}"
+
+
+OWN = ["lab_sessions.attempt", "practice.quiz", "practice.answer", "practice.result"]
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("endpoint", OWN)
+def test_other_people_s_things_are_not_found(
+    app: Flask, settings: Settings, db: Session, content: Content, endpoint: str, role: Role
+) -> None:
+    things = things_of(db, users.user(db), content)
+    stranger = users.user(db, role=role)
+    db.commit()
+    assert ask(signed_in(app, settings, stranger), endpoint, things) == 404
+
+
+@pytest.mark.parametrize("endpoint", [e for e, (method, _p, _w) in ROUTES.items() if method == "POST"])
+def test_no_form_is_accepted_without_its_token(
+    app: Flask, settings: Settings, db: Session, content: Content, endpoint: str
+) -> None:
+    user = users.user(db)
+    path = ROUTES[endpoint][1].format(**things_of(db, user, content))
+    client = signed_in(app, settings, user)
+    response = client.flask.post(path, base_url=settings.portal_origin_effective)
+    assert response.status_code == 400
+    assert "reload" in response.text

@@ -1,0 +1,72 @@
+"""Pages ask the database little: at most twelve statements, however much a learner has done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
+
+from portal.content import Content
+from portal.models import QuizAnswer, QuizAttempt, User, utcnow
+from tests.factories import lab_sessions, submissions, users
+from tests.fitness.test_routes import ROUTES, SIGNED_IN, things_of
+from tests.fixtures.portal import Client
+
+MOST = 12
+PAGES = [
+    e
+    for e, (method, _path, who) in ROUTES.items()
+    if method == "GET" and (who == SIGNED_IN or e == "home.index")
+]
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[str]]:
+    """The statements that are sent meanwhile."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("endpoint", PAGES)
+def test_a_page_takes_few_statements_and_no_more_when_more_was_done(
+    app: Flask, learner: Client, learner_user: User, db: Session, content: Content, endpoint: str
+) -> None:
+    things = things_of(db, learner_user, content)
+    path = ROUTES[endpoint][1].format(**things)
+    engine = app.extensions["portal"].database.engine
+    with counted(engine) as before:
+        learner.flask.get(path, base_url=learner.origin)
+    busy(db, learner_user, content)
+    with counted(engine) as after:
+        learner.flask.get(path, base_url=learner.origin)
+    assert len(before) <= MOST, before
+    assert len(after) <= max(len(before), 1) + 1, after
+
+
+def busy(db: Session, user: User, content: Content) -> None:
+    """A lot of work, by this learner and by others."""
+    tasks = [task.id for task in content.labs.labs["never-oversell"].tasks]
+    for person in [user, *(users.user(db) for _ in range(10))]:
+        for _ in range(15):
+            submissions.submission(db, person, results=dict.fromkeys(tasks, "passed"))
+            attempt = QuizAttempt(
+                user_id=person.id, module_id="schema-design", seed=1, finished_at=utcnow(), score=1.0
+            )
+            attempt.answers = [
+                QuizAnswer(question_id=question, position=n, content_hash="", fraction=1.0, correct=True)
+                for n, question in enumerate(list(content.bank.questions)[:10], 1)
+            ]
+            db.add(attempt)
+        if person is not user:
+            lab_sessions.lab_session(db, person)
+    db.commit()
