@@ -82,7 +82,7 @@ layers: $(STAMP)/dev  ## Check who imports whom
 pins: $(STAMP)/dev  ## Renew the pinned requirements from the *.in files
 	@for name in base dev sandbox; do \
 	  $(BIN)/uv pip compile --no-config --python-version 3.11 --generate-hashes --no-header --quiet \
-	    requirements/$$name.in -o requirements/$$name.txt; done
+	    --no-emit-package rfc3987-syntax --no-emit-package lark requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean
 clean:  ## Remove what the targets made, but not your data in instance/
@@ -99,12 +99,12 @@ $(BIN)/python:
 
 $(STAMP)/base: requirements/base.txt | $(BIN)/python
 	@echo 'Installing the pinned dependencies (about a minute the first time) …'
-	@$(BIN)/pip install --quiet --no-input --require-hashes -r requirements/base.txt
+	@$(BIN)/pip install --quiet --no-input --no-deps --require-hashes -r requirements/base.txt
 	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/dev: requirements/dev.txt $(STAMP)/base
 	@echo 'Installing the test and lint tools …'
-	@$(BIN)/pip install --quiet --no-input --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --no-input --no-deps --require-hashes -r requirements/dev.txt
 	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/node: package-lock.json $(STAMP)/base
