@@ -1,0 +1,121 @@
+"""Serving a topology: in the foreground, until SIGTERM or Ctrl-C, on a port or a Unix socket."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket as sockets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from reference_impl.shared import logs
+from reference_impl.shared.settings import Settings
+from reference_impl.topologies import monolith
+
+GRACE_SECONDS = 3
+LONGEST_SOCKET_PATH = 100
+TOPOLOGIES: dict[str, Callable[[Settings], monolith.Monolith]] = {monolith.NAME: monolith.build}
+
+
+class CannotServe(Exception):
+    """The address can't be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to serve: a port of this machine, or a Unix socket."""
+
+    port: int = 8080
+    uds: Path | None = None
+
+    @property
+    def text(self) -> str:
+        """The address as one writes it."""
+        return f"unix:{self.uds}" if self.uds else f"http://127.0.0.1:{self.port}"
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and ends with exit code 0 on SIGTERM."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_exit: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._on_exit = on_exit
+
+    async def startup(self, sockets: list[sockets.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[sockets.socket] | None = None) -> None:
+        self._on_exit()
+        await super().shutdown(sockets=sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn raises the signal once more after a clean shutdown, so that the exit code would tell of a kill.
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def serve(topology: str, settings: Settings, address: Address, on_ready: Callable[[float], None]) -> None:
+    """Serve until told to stop; `on_ready` gets the seconds that the start took. Raises CannotServe."""
+    started = time.perf_counter()
+    logs.configure(settings.log_level)
+    _check(address)
+    built = TOPOLOGIES[topology](settings)
+    config = uvicorn.Config(
+        built.app,
+        host="127.0.0.1",
+        port=address.port,
+        uds=str(address.uds) if address.uds else None,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        limit_concurrency=512,
+        backlog=256,
+    )
+    server = _Server(config, lambda: on_ready(time.perf_counter() - started), built.feed.stop)
+    try:
+        server.run()
+    finally:
+        if address.uds is not None:
+            address.uds.unlink(missing_ok=True)
+
+
+def _check(address: Address) -> None:
+    """Raise CannotServe when something else serves there, or nothing can."""
+    if address.uds is not None:
+        if len(str(address.uds)) > LONGEST_SOCKET_PATH:
+            raise CannotServe(
+                f"The socket's path is longer than {LONGEST_SOCKET_PATH} characters; choose a shorter one."
+            )
+        address.uds.parent.mkdir(parents=True, exist_ok=True)
+        with sockets.socket(sockets.AF_UNIX) as probe, suppress(FileNotFoundError, ConnectionRefusedError):
+            probe.settimeout(1)
+            probe.connect(str(address.uds))
+            raise CannotServe(f"Something serves at {address.uds} already; stop it or choose another --uds.")
+        return
+    with sockets.socket() as probe:
+        probe.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", address.port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise CannotServe(f"Port {address.port} can't be used: {error.strerror}.") from error
+            raise CannotServe(f"Port {address.port} is taken; choose another with --port.") from error

@@ -1,0 +1,1 @@
+"""What every service is built from: settings, events, bus, outbox, inbox, problems, health, faults, logs."""

@@ -1,0 +1,146 @@
+"""What a process is made of: services, each with its routes and its background work, started and stopped together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+from fastapi import APIRouter
+
+from reference_impl.shared import logs
+from reference_impl.shared.bus import EventBus
+from reference_impl.shared.database import Database
+from reference_impl.shared.faults import Faults
+from reference_impl.shared.health import HealthState, PartHealth
+from reference_impl.shared.inbox import Consumer
+from reference_impl.shared.outbox import Relay
+from reference_impl.shared.settings import Settings
+
+STOP_SECONDS = 3.0
+QUIET_ROUNDS = 10_000
+_log = logs.logger("meridian.runtime")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a topology gives to each service that it builds."""
+
+    settings: Settings
+    bus: EventBus
+    faults: Faults
+    stopping: threading.Event
+    peers: httpx.AsyncBaseTransport
+    """How requests to other services travel: inside the process here, over the network elsewhere."""
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Work that comes back by the clock, such as ending what waits too long."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service, ready to be put into a process."""
+
+    name: str
+    router: APIRouter
+    database: Database
+    relay: Relay | None = None
+    consumer: Consumer | None = None
+    chores: Sequence[Chore] = field(default=())
+
+
+class Runtime:
+    """The background work of one process."""
+
+    def __init__(self, services: Sequence[Service], bus: EventBus, stopping: threading.Event) -> None:
+        self.services = services
+        self._bus = bus
+        self._stopping = stopping
+        self._threads: dict[str, threading.Thread] = {}
+
+    def start(self) -> None:
+        """Start a thread for each relay, consumer and chore."""
+        for service in self.services:
+            if service.relay is not None:
+                self._start(f"{service.name} relay", service.relay.run)
+            if service.consumer is not None:
+                self._start(f"{service.name} consumer", service.consumer.run)
+            for chore in service.chores:
+                self._start(f"{service.name} {chore.name}", self._repeating(chore))
+
+    def stop(self) -> None:
+        """End the background work between two pieces of it, and close what was open."""
+        self._stopping.set()
+        for service in self.services:
+            if service.relay is not None:
+                service.relay.wake()
+        self._bus.close()
+        for name, thread in self._threads.items():
+            thread.join(STOP_SECONDS)
+            if thread.is_alive():
+                _log.warning("still busy at the end; it resumes after a restart", thread=name)
+        for service in self.services:
+            service.database.close()
+
+    def settle(self) -> None:
+        """Do all background work there is on the caller's thread, until none is left. Only for a runtime not started."""
+        for _ in range(QUIET_ROUNDS):
+            moved = sum(service.relay.run_once() for service in self.services if service.relay is not None)
+            moved += sum(
+                service.consumer.run_once() for service in self.services if service.consumer is not None
+            )
+            if not moved and not any(
+                self._bus.lag(service.name) for service in self.services if service.consumer
+            ):
+                return
+        raise RuntimeError(f"the services still had work after {QUIET_ROUNDS} rounds")
+
+    def inspect(self) -> list[PartHealth]:
+        """The health of every part."""
+        return [self._inspect(service) for service in self.services]
+
+    def _inspect(self, service: Service) -> PartHealth:
+        backlog = 0
+        try:
+            service.database.ping()
+            backlog += service.relay.backlog() if service.relay is not None else 0
+            backlog += self._bus.lag(service.name) if service.consumer is not None else 0
+        except Exception as error:
+            return PartHealth(
+                name=service.name, state=HealthState.DOWN, detail=f"database: {type(error).__name__}"
+            )
+        dead = [
+            name
+            for name, thread in self._threads.items()
+            if name.startswith(service.name) and not thread.is_alive()
+        ]
+        if dead or not self._threads:
+            detail = f"not running: {', '.join(dead)}" if dead else "not started"
+            return PartHealth(name=service.name, state=HealthState.DOWN, detail=detail, backlog=backlog)
+        if service.relay is not None and not service.relay.healthy:
+            return PartHealth(
+                name=service.name, state=HealthState.DOWN, detail="the bus takes no events", backlog=backlog
+            )
+        return PartHealth(name=service.name, state=HealthState.UP, backlog=backlog)
+
+    def _start(self, name: str, run: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=run, args=(self._stopping,), name=name, daemon=True)
+        self._threads[name] = thread
+        thread.start()
+
+    def _repeating(self, chore: Chore) -> Callable[[threading.Event], None]:
+        def run(stop: threading.Event) -> None:
+            while not stop.wait(chore.every_seconds):
+                try:
+                    chore.run()
+                except Exception:
+                    _log.exception("chore failed", chore=chore.name)
+
+        return run

@@ -1,0 +1,46 @@
+"""The small value types that the services' APIs have in common, with their limits."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+SKU_PATTERN = r"^[A-Z0-9][A-Z0-9-]{0,31}$"
+MOST_LINES = 50
+MOST_UNITS = 1_000_000
+
+Sku = Annotated[
+    str, Field(pattern=SKU_PATTERN, description="Stock keeping unit: upper-case letters, digits, dashes.")
+]
+SkuPath = Annotated[str, Path(pattern=SKU_PATTERN)]
+Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
+Cents = Annotated[int, Field(ge=0, le=10**12, description="An amount of money in cents.")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+PageSize = Annotated[int, Query(ge=1, le=200, description="How many to return at most.")]
+After = Annotated[int, Query(ge=0, le=2**53, description="The cursor of the page before; 0 is the beginning.")]
+
+
+class Command(BaseModel):
+    """A request body: unknown fields are refused, so that a misspelt one is noticed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class View(BaseModel):
+    """An answer's body."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class Line(BaseModel):
+    """Some units of one product."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sku: Sku
+    quantity: Units

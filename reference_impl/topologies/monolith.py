@@ -1,0 +1,90 @@
+"""Every service in one process: SQLite files, the in-process bus, one ASGI application."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from fastapi import FastAPI
+
+from reference_impl.services import inventory, order, payment, product
+from reference_impl.shared import faults as fault_flags
+from reference_impl.shared import health, problems
+from reference_impl.shared.bus import InProcessBus
+from reference_impl.shared.faults import Faults
+from reference_impl.shared.feed import Feed
+from reference_impl.shared.http import BoundedBodies, Correlated
+from reference_impl.shared.runtime import Context, Runtime
+from reference_impl.shared.settings import Settings
+
+NAME = "monolith"
+BUILDERS = (product.build, inventory.build, order.build, payment.build)
+
+
+class Loopback(httpx.AsyncBaseTransport):
+    """Carries a request from one service to another inside the process, as a real request through the whole application."""
+
+    def __init__(self) -> None:
+        self._transport: httpx.ASGITransport | None = None
+
+    def connect(self, app: FastAPI) -> None:
+        """From now on requests go to this application."""
+        self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._transport is None:
+            raise httpx.ConnectError("the application is not built yet", request=request)
+        return await self._transport.handle_async_request(request)
+
+
+@dataclass(frozen=True)
+class Monolith:
+    """The application and what runs behind it."""
+
+    app: FastAPI
+    runtime: Runtime
+    feed: Feed
+    faults: Faults
+
+
+def build(settings: Settings) -> Monolith:
+    """Put the services together. Their background work starts and stops with the application's lifespan."""
+    flags = Faults(settings.seed)
+    flags.set_from(settings.faults)
+    stopping = threading.Event()
+    bus = InProcessBus(settings.data, flags)
+    peers = Loopback()
+    context = Context(settings=settings, bus=bus, faults=flags, stopping=stopping, peers=peers)
+    services = [build_service(context) for build_service in BUILDERS]
+    runtime = Runtime(services, bus, stopping)
+    feed = Feed(bus, bus)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        runtime.start()
+        try:
+            yield
+        finally:
+            runtime.stop()
+
+    app = FastAPI(
+        title="Meridian",
+        version="0.1.0",
+        summary="A small commerce platform: products, inventory, orders, payments.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for service in services:
+        app.include_router(service.router)
+    app.include_router(feed.router())
+    app.include_router(fault_flags.router(flags))
+    app.include_router(health.router(runtime.inspect))
+    problems.install(app)
+    app.add_middleware(BoundedBodies)
+    app.add_middleware(Correlated)
+    peers.connect(app)
+    return Monolith(app, runtime, feed, flags)

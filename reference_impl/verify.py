@@ -1,0 +1,216 @@
+"""Meridian's invariants, checked from outside over HTTP: what must hold whatever was retried, repeated, reordered or killed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+PAGE = 200
+MOST_ROWS = 200_000
+POLL_SECONDS = 0.2
+
+INVARIANTS: Mapping[str, str] = {
+    "stock-balanced": "Of each SKU, available + reserved + sold = stocked, and none is below zero.",
+    "no-oversell": "Of each SKU, no more is confirmed or promised to live orders than was ever stocked.",
+    "reserved-explained": "Of each SKU, what is reserved is what live orders hold: no more, no less.",
+    "confirmed-has-goods": "A confirmed order has all its units sold to it, and none given away.",
+    "dead-order-holds-nothing": "A cancelled order, or a declined one whose time is over, holds no stock.",
+    "one-capture": "A confirmed order has one captured payment of its total; any other order has none.",
+    "nothing-stuck": "No order is pending, and no payment under way, for longer than it may be.",
+    "nothing-parked": "No consumer gave up on an event.",
+}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One way in which one invariant is broken."""
+
+    invariant: str
+    subject: str
+    """The SKU, order or event."""
+    detail: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything the invariants speak of, as the API shows it."""
+
+    stock: list[dict[str, Any]]
+    orders: list[dict[str, Any]]
+    reservations: list[dict[str, Any]]
+    payments: list[dict[str, Any]]
+    parked: list[dict[str, Any]]
+    taken_at: datetime
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was looked at, and what is broken."""
+
+    orders: int
+    skus: int
+    violations: list[Violation]
+
+    @property
+    def clean(self) -> bool:
+        """Whether every invariant holds."""
+        return not self.violations
+
+
+def verify(client: httpx.Client, *, settle_seconds: float = 5.0, stuck_seconds: float = 30.0) -> Verdict:
+    """Look until every invariant holds or the time to settle is over; the verdict of the last look.
+
+    Reading over HTTP is no snapshot: an order may move between two requests, so a first impression doesn't count.
+    """
+    deadline = time.monotonic() + settle_seconds
+    while True:
+        snapshot = read(client)
+        verdict = Verdict(len(snapshot.orders), len(snapshot.stock), violations(snapshot, stuck_seconds))
+        if verdict.clean or time.monotonic() >= deadline:
+            return verdict
+        time.sleep(POLL_SECONDS)
+
+
+def read(client: httpx.Client) -> Snapshot:
+    """Everything there is, page by page. Raises httpx.HTTPError, and ValueError when there is more than MOST_ROWS."""
+    return Snapshot(
+        stock=list(_pages(client, "/inventory", "stock")),
+        orders=list(_pages(client, "/orders", "orders")),
+        reservations=list(_pages(client, "/inventory/reservations", "reservations")),
+        payments=list(_pages(client, "/payments", "payments")),
+        parked=client.get("/events/parked", params={"limit": 500}).raise_for_status().json(),
+        taken_at=datetime.now(UTC),
+    )
+
+
+def violations(snapshot: Snapshot, stuck_seconds: float) -> list[Violation]:
+    """Every way in which this snapshot breaks an invariant, in the order of INVARIANTS."""
+    found = [violation for check in _CHECKS for violation in check(snapshot)]
+    return found + list(_stuck(snapshot, timedelta(seconds=stuck_seconds))) + list(_parked(snapshot))
+
+
+def _live(order: dict[str, Any], at: datetime) -> bool:
+    """Whether an order may hold stock: its stock is asked for, or its payment is under way or may still be made."""
+    if order["status"] == "payment_declined":
+        return order["pay_by"] is not None and datetime.fromisoformat(order["pay_by"]) > at
+    return order["status"] in ("pending", "payment_pending")
+
+
+def _balanced(snapshot: Snapshot) -> Iterator[Violation]:
+    for stock in snapshot.stock:
+        counters = [stock[name] for name in ("available", "reserved", "sold")]
+        if sum(counters) != stock["stocked"] or min(counters) < 0:
+            detail = "{available} available + {reserved} reserved + {sold} sold, {stocked} stocked".format(
+                **stock
+            )
+            yield Violation("stock-balanced", stock["sku"], detail)
+
+
+def _oversold(snapshot: Snapshot) -> Iterator[Violation]:
+    promised: Counter[str] = Counter()
+    orders = {order["id"]: order for order in snapshot.orders}
+    for line in snapshot.reservations:
+        order = orders.get(line["order_id"])
+        if order is not None and (order["status"] == "confirmed" or _live(order, snapshot.taken_at)):
+            promised[line["sku"]] += line["quantity"]
+    for stock in snapshot.stock:
+        if promised[stock["sku"]] > stock["stocked"]:
+            detail = f"{promised[stock['sku']]} promised or sold, {stock['stocked']} stocked"
+            yield Violation("no-oversell", stock["sku"], detail)
+
+
+def _explained(snapshot: Snapshot) -> Iterator[Violation]:
+    held: Counter[str] = Counter()
+    orders = {order["id"]: order for order in snapshot.orders}
+    for line in snapshot.reservations:
+        order = orders.get(line["order_id"])
+        if order is not None and _live(order, snapshot.taken_at):
+            held[line["sku"]] += line["quantity"]
+    for stock in snapshot.stock:
+        if stock["reserved"] != held[stock["sku"]]:
+            detail = f"{stock['reserved']} reserved, live orders hold {held[stock['sku']]}"
+            yield Violation("reserved-explained", stock["sku"], detail)
+
+
+def _goods(snapshot: Snapshot) -> Iterator[Violation]:
+    lines: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for reserved in snapshot.reservations:
+        lines[reserved["order_id"]][reserved["sku"]] = reserved
+    for order in snapshot.orders:
+        if order["status"] != "confirmed":
+            continue
+        for wanted in order["lines"]:
+            line = lines[order["id"]].get(wanted["sku"])
+            sold = 0 if line is None else line["sold"] - line["released"]
+            if sold != wanted["quantity"]:
+                detail = f"{sold} of {wanted['quantity']} {wanted['sku']} sold to it"
+                yield Violation("confirmed-has-goods", order["id"], detail)
+
+
+def _dead(snapshot: Snapshot) -> Iterator[Violation]:
+    orders = {order["id"]: order for order in snapshot.orders}
+    for line in snapshot.reservations:
+        order = orders.get(line["order_id"])
+        if order is None or order["status"] == "confirmed" or _live(order, snapshot.taken_at):
+            continue
+        if line["outstanding"] != 0:
+            still = f"still holds {line['outstanding']} {line['sku']}"
+            over = f"{-line['outstanding']} {line['sku']} too many released"
+            detail = f"{order['status']}, {still if line['outstanding'] > 0 else over}"
+            yield Violation("dead-order-holds-nothing", order["id"], detail)
+
+
+def _captured_once(snapshot: Snapshot) -> Iterator[Violation]:
+    captured: dict[str, list[int]] = defaultdict(list)
+    for payment in snapshot.payments:
+        if payment["status"] == "captured":
+            captured[payment["order_id"]].append(payment["amount_cents"])
+    for order in snapshot.orders:
+        amounts = captured[order["id"]]
+        if order["status"] == "confirmed" and amounts != [order["total_cents"]]:
+            yield Violation(
+                "one-capture", order["id"], f"captured {amounts} for a total of {order['total_cents']}"
+            )
+        if order["status"] in ("cancelled", "payment_declined") and amounts:
+            yield Violation("one-capture", order["id"], f"{order['status']}, yet captured {amounts}")
+
+
+def _stuck(snapshot: Snapshot, patience: timedelta) -> Iterator[Violation]:
+    for order in snapshot.orders:
+        age = snapshot.taken_at - datetime.fromisoformat(order["updated_at"])
+        if order["status"] in ("pending", "payment_pending") and age > patience:
+            yield Violation("nothing-stuck", order["id"], f"{order['status']} for {age.total_seconds():.0f} s")
+
+
+def _parked(snapshot: Snapshot) -> Iterator[Violation]:
+    for item in snapshot.parked:
+        detail = f"{item['consumer']} gave up on {item['event']['type']}: {item['error']}"
+        yield Violation("nothing-parked", item["event"]["id"], detail)
+
+
+_CHECKS: tuple[Callable[[Snapshot], Iterator[Violation]], ...] = (
+    _balanced,
+    _oversold,
+    _explained,
+    _goods,
+    _dead,
+    _captured_once,
+)
+
+
+def _pages(client: httpx.Client, path: str, key: str) -> Iterator[dict[str, Any]]:
+    after: int | None = 0
+    rows = 0
+    while after is not None:
+        page = client.get(path, params={"after": after, "limit": PAGE}).raise_for_status().json()
+        yield from page[key]
+        rows += len(page[key])
+        if rows > MOST_ROWS:
+            raise ValueError(f"{path} has more than {MOST_ROWS} rows; verify a smaller Meridian")
+        after = page["next"]
