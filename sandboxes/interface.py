@@ -21,8 +21,8 @@ Errors::
     ├── TooLarge                 a file, an output or an answer exceeded its size limit
     └── LearnerCodeError         the learner's code raised; `.name` and `.detail` are theirs, untrusted
 
-Everything that comes back from a sandbox (values, text, files) was made by the learner: it is untrusted, size-capped JSON, text or
-bytes, never a pickle.
+Everything that comes back from a sandbox (values, text, files) was made by the learner: it is untrusted, size-capped JSON,
+text or bytes, never a pickle.
 """
 
 from __future__ import annotations
@@ -344,11 +344,14 @@ class Driver(ABC):
         super().__init_subclass__(**kwargs)
         missing = [key for key in ("name", "isolated") if not hasattr(cls, key)]
         missing += [
-            key for key in ("check", "prepare", "start", "find", "running", "close")
+            key
+            for key in ("check", "prepare", "start", "find", "running", "close")
             if getattr(getattr(cls, key, None), "__isabstractmethod__", False)
         ]
         if missing:
-            raise TypeError(f"{cls.__name__} lacks {', '.join(missing)}: a driver must be complete when it is defined")
+            raise TypeError(
+                f"{cls.__name__} lacks {', '.join(missing)}: a driver must be complete when it is defined"
+            )
 
     @abstractmethod
     def check(self) -> None:

@@ -1,0 +1,7 @@
+"""`python -m sandboxes`."""
+
+import sys
+
+from sandboxes.cli import main
+
+sys.exit(main())

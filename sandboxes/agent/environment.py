@@ -1,0 +1,51 @@
+"""The variables that the learner's code, Jupyter and the services see: made from nothing, never inherited."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from sandboxes.protocol import SANDBOX_ID_VARIABLE, AgentSpec
+from sandboxes.services import Service
+
+CODE_DIR = Path(__file__).parents[2]
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def base_environment(spec: AgentSpec) -> dict[str, str]:
+    """What every process of the sandbox gets."""
+    python = str(Path(sys.executable).parent)
+    variables = {
+        "PATH": f"{python}:{os.environ.get('PATH') or SYSTEM_PATH}",
+        "HOME": spec.home,
+        "USER": "learner",
+        "LOGNAME": "learner",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        SANDBOX_ID_VARIABLE: spec.sandbox_id,
+    }
+    if "TMPDIR" in os.environ:
+        variables["TMPDIR"] = os.environ["TMPDIR"]
+    return variables
+
+
+def learner_environment(spec: AgentSpec, services: list[Service], jupyter_dir: Path) -> dict[str, str]:
+    """What the learner's kernels and commands get."""
+    variables = base_environment(spec)
+    variables |= {
+        "LAB_SANDBOX": "1",
+        "PYTHONPATH": str(CODE_DIR / "notebooks"),
+        "IPYTHONDIR": f"{spec.home}/.ipython",
+        "JUPYTER_PATH": str(jupyter_dir),
+        "SHELL": "/bin/bash",
+        "TERM": "xterm-256color",
+        # Fewer malloc arenas: each reserves data that counts against the kernel's limit.
+        "MALLOC_ARENA_MAX": "4",
+        "SANDBOX_MEMORY_MB": "0" if spec.contained else str(spec.memory_mb),
+    }
+    for service in services:
+        variables |= service.environment()
+    return variables | dict(spec.environment)

@@ -1,0 +1,45 @@
+"""Jupyter in a sandbox: how it is started, and how to tell that it answers.
+
+Its settings are the gateway's business (`sandboxes/gateway/jupyter_config.py`), because the gateway is what stands before it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from pathlib import Path
+
+from sandboxes.protocol import JUPYTER_SOCKET
+from sandboxes.services.base import NotReady
+from sandboxes.unix_http import UnixConnection
+
+LAUNCHER = Path(__file__).parents[1] / "gateway" / "jupyter_start.py"
+
+
+def command() -> list[str]:
+    """The command line; by the script's path, so that our packages are not on the path of the learner's kernels."""
+    return [sys.executable, "-P", str(LAUNCHER)]
+
+
+def variables(run_dir: Path, workspace: Path, web_path: str, home: Path) -> dict[str, str]:
+    """What the settings are made from. Variables, because everybody on the machine may read command lines."""
+    return {
+        "SANDBOX_JUPYTER_SOCKET": str(run_dir / JUPYTER_SOCKET),
+        "SANDBOX_JUPYTER_HOME": str(home),
+        "SANDBOX_WEB_PATH": web_path,
+        "SANDBOX_WORKSPACE": str(workspace),
+    }
+
+
+def probe(run_dir: Path, web_path: str) -> None:
+    """Return when Jupyter answers. Raises NotReady."""
+    connection = UnixConnection(str(run_dir / JUPYTER_SOCKET), timeout=5.0)
+    try:
+        connection.request("GET", f"{web_path}api")
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise NotReady(f"it answers {answer.status}")
+    except (OSError, http.client.HTTPException) as error:
+        raise NotReady(f"no answer on its socket: {error}") from error
+    finally:
+        connection.close()

@@ -1,0 +1,232 @@
+"""Sandboxes as processes of this machine: for one's own laptop, where the learner and the operator are the same person.
+
+The agent leads a session of its own and outlives the process that started it; its pid and start time are on record, so
+another process can find it and end it. What tears itself loose from the agent is found by a variable that every process of
+the sandbox carries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sandboxes.drivers.handle import AgentSandbox
+from sandboxes.drivers.run_dir import Record, RunDirectory
+from sandboxes.drivers.starting import LOG_LINES, Reporter, check_spec, wait_until_ready
+from sandboxes.interface import (
+    Driver,
+    DriverUnavailable,
+    Phase,
+    ProgressListener,
+    Sandbox,
+    SandboxSpec,
+    StartFailed,
+)
+from sandboxes.protocol import LOG_FOLDER, SANDBOX_ID_VARIABLE, SPEC_FILE, AgentSpec
+from sandboxes.services.postgres import Postgres, find_binaries, unprivileged_account
+
+CODE_DIR = Path(__file__).parents[2]
+STOP_SECONDS = 5.0
+KILL_SECONDS = 5.0
+PASSED_ON = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""The only variables of ours that a sandbox gets: none of them is a secret."""
+NEEDED = ("aiohttp", "ipykernel", "nbclient", "notebook", "psycopg")
+
+
+class LocalSandbox(AgentSandbox):
+    """A sandbox whose agent is a process of this machine."""
+
+    def __init__(
+        self, record: Record, run_dir: RunDirectory, process: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        super().__init__(record, run_dir)
+        self._process = process
+
+    def alive(self) -> bool:
+        if self._process is not None:
+            return self._process.poll() is None
+        return _start_time(self.record.pid) == self.record.pid_started
+
+    def _end(self) -> None:
+        pid = self.record.pid
+        if self.alive():
+            _signal(pid, signal.SIGTERM)
+            self._wait(STOP_SECONDS)
+        if self.alive():
+            with contextlib.suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
+            self._wait(KILL_SECONDS)
+        _sweep(self.id)
+
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+class LocalDriver(Driver):
+    """Starts sandboxes as processes."""
+
+    name = "local"
+    isolated = False
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = RunDirectory(run_dir)
+        self._started: dict[str, Sandbox] = {}
+
+    def check(self) -> None:
+        if sys.platform == "win32":
+            raise DriverUnavailable("Labs need Unix sockets: on Windows, run the portal in WSL or use Docker.")
+        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+        if missing:
+            raise DriverUnavailable(
+                f"Python packages are missing ({', '.join(missing)}): run `make run`, which installs them."
+            )
+        if find_binaries() is None:
+            raise DriverUnavailable(
+                "PostgreSQL is not installed: install the package postgresql, or `pip install pgserver`."
+            )
+        self._run_dir.prepare()
+
+    def prepare(self, image: str, progress: ProgressListener) -> None:
+        """There is no image to build."""
+
+    def start(self, spec: SandboxSpec, progress: ProgressListener) -> Sandbox:
+        reporter = Reporter(progress)
+        check_spec(spec)
+        self._run_dir.prepare()
+        reporter.tell(Phase.CREATING, "starting its processes")
+        folder = self._run_dir.create(spec.sandbox_id)
+        record = Record(
+            id=spec.sandbox_id,
+            driver=self.name,
+            web_path=f"/s/{spec.sandbox_id}/{spec.access_token}/",
+            workspace=str(spec.workspace),
+            services={name: dict(options) for name, options in spec.services.items()},
+            labels=dict(spec.labels),
+            jupyter=spec.jupyter,
+        )
+        sandbox = LocalSandbox(record, self._run_dir)
+        try:
+            spec.workspace.mkdir(parents=True, exist_ok=True)
+            account = unprivileged_account()
+            if account is not None and Postgres.name in spec.services:
+                self._run_dir.admit(spec.sandbox_id, account.gid)
+            self._run_dir.save(record)
+            process = self._start_agent(spec, record, folder)
+            record = replace(record, pid=process.pid, pid_started=_start_time(process.pid))
+            sandbox = LocalSandbox(record, self._run_dir, process)
+            self._run_dir.save(record)
+            wait_until_ready(sandbox, spec, self._run_dir, reporter, lambda: sandbox.log(LOG_LINES))
+        except OSError as error:
+            log = sandbox.log(LOG_LINES)
+            sandbox.stop()
+            raise StartFailed(
+                f"The sandbox could not be created: {error}", phase=Phase.CREATING, log=log
+            ) from error
+        except BaseException:
+            sandbox.stop()
+            raise
+        self._started[spec.sandbox_id] = sandbox
+        return sandbox
+
+    def find(self, sandbox_id: str) -> Sandbox | None:
+        record = self._run_dir.record(sandbox_id)
+        if record is None or record.driver != self.name:
+            return None
+        own = self._started.get(sandbox_id)
+        sandbox = own if isinstance(own, LocalSandbox) else LocalSandbox(record, self._run_dir)
+        return sandbox if sandbox.alive() else None
+
+    def running(self) -> list[tuple[str, Mapping[str, str]]]:
+        found: list[tuple[str, Mapping[str, str]]] = []
+        for record in self._run_dir.records(self.name):
+            if LocalSandbox(record, self._run_dir).alive():
+                found.append((record.id, dict(record.labels)))
+        return found
+
+    def close(self) -> None:
+        started, self._started = self._started, {}
+        for sandbox in started.values():
+            sandbox.stop()
+
+    def _start_agent(self, spec: SandboxSpec, record: Record, folder: Path) -> subprocess.Popen[bytes]:
+        orders = AgentSpec(
+            sandbox_id=spec.sandbox_id,
+            run_dir=str(folder),
+            workspace=str(spec.workspace.resolve()),
+            home=str(folder / "home"),
+            data_dir=str(folder / "data"),
+            cache_dir=str(self._run_dir.cache),
+            web_path=record.web_path,
+            services=record.services,
+            environment=dict(spec.environment),
+            jupyter=spec.jupyter,
+            memory_mb=spec.limits.memory_mb,
+            contained=False,
+            service_seconds=spec.start_seconds,
+        )
+        file = folder / SPEC_FILE
+        orders.write(file)
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment |= {"PYTHONPATH": str(CODE_DIR), "LANG": "C.UTF-8", SANDBOX_ID_VARIABLE: spec.sandbox_id}
+        with (folder / LOG_FOLDER / "start.log").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "sandboxes.agent", str(file)],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(pid, number)
+
+
+def _start_time(pid: int) -> str:
+    """When a running process began, in the system's own unit; empty when there is none."""
+    if pid <= 0:
+        return "none"
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return "" if fields[0] in "ZX" else fields[19]
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return ""
+    except (OSError, IndexError):
+        return ""
+    try:  # a system without /proc
+        os.kill(pid, 0)
+    except OSError:
+        return ""
+    return "running"
+
+
+def _sweep(sandbox_id: str) -> None:
+    """Kill what still carries the sandbox's variable: processes that tore themselves loose from the agent."""
+    mark = f"{SANDBOX_ID_VARIABLE}={sandbox_id}".encode()
+    for _ in range(10):
+        found = False
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                carries = mark in path.read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if carries and _start_time(int(path.parent.name)):
+                found = True
+                _signal(int(path.parent.name), signal.SIGKILL)
+        if not found:
+            return
+        time.sleep(0.02)

@@ -1,0 +1,236 @@
+"""The run directory: where sandboxes and those outside meet.
+
+s/<id>/            what the sandbox sees: its sockets, status.json, log/. The learner's code may write here, so nothing in
+                   it is trusted.
+doors/<id>/        hard links to the sockets of s/<id>/, made when it got ready. Only these are connected to: a learner
+                   who replaces a socket by a link to the engine's, or to a neighbour's, changes nothing for us.
+records/<id>.json  what it takes to find the sandbox again from another process
+routes/<id>.json   what the gateway needs: {"id", "token_sha256", "jupyter_socket"}
+cache/             made once, copied by sandboxes
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandboxes.interface import DriverUnavailable, SandboxSpec
+from sandboxes.protocol import JUPYTER_SOCKET, LOG_FOLDER, STATUS_BYTES, STATUS_FILE
+
+MAX_PATH = 60
+"""Of the run directory: the system's limit for a socket's path is about 100 characters."""
+ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
+LOG_NAMES = 20
+TAIL_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a started sandbox outside of it."""
+
+    id: str
+    driver: str
+    web_path: str
+    workspace: str
+    services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    jupyter: bool = True
+    pid: int = 0
+    """Of the local driver's agent."""
+    pid_started: str = ""
+    """When that process began: a number that is used again does not fool us."""
+
+
+class RunDirectory:
+    """The layout above, below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.cache = root / "cache"
+        self._inside = root / "s"
+        self._doors = root / "doors"
+        self._records = root / "records"
+        self._routes = root / "routes"
+
+    def prepare(self) -> None:
+        """Make the folders. Raises DriverUnavailable when the place is somebody else's, or its name too long for sockets."""
+        if len(str(self.root)) > MAX_PATH:
+            raise DriverUnavailable(
+                f"The run directory {self.root} has too long a name: choose one of at most {MAX_PATH} characters."
+            )
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = self.root.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+                raise DriverUnavailable(
+                    f"The run directory {self.root} must be a folder of the user who runs this, writable by nobody else: "
+                    "remove it or choose another one."
+                )
+            for folder in (self._inside, self._doors, self._records, self._routes, self.cache):
+                folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise DriverUnavailable(
+                f"The run directory {self.root} can't be used: {error.strerror}."
+            ) from error
+
+    def admit(self, sandbox_id: str, group: int) -> None:
+        """Let a group pass through (not list) the folders above a sandbox and the cache: a service of it runs as another user."""
+        for folder in (self.root, self._inside, self.inside(sandbox_id), self.cache):
+            os.chown(folder, -1, group)
+            folder.chmod(0o710)
+
+    def inside(self, sandbox_id: str) -> Path:
+        return self._inside / sandbox_id
+
+    def doors(self, sandbox_id: str) -> Path:
+        return self._doors / sandbox_id
+
+    def create(self, sandbox_id: str) -> Path:
+        """Make the folder that the sandbox sees. Raises ValueError for an id that can't be one, or is taken."""
+        if not ID_PATTERN.fullmatch(sandbox_id):
+            raise ValueError(f"{sandbox_id!r} can't be the id of a sandbox")
+        folder = self.inside(sandbox_id)
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError as error:
+            raise ValueError(f"there is a sandbox {sandbox_id} already") from error
+        (folder / LOG_FOLDER).mkdir(mode=0o700)
+        return folder
+
+    def remove(self, sandbox_id: str) -> None:
+        """Remove every trace of a sandbox, the record last. Never raises for what is missing."""
+        (self._routes / f"{sandbox_id}.json").unlink(missing_ok=True)
+        for folder in (self.doors(sandbox_id), self.inside(sandbox_id)):
+            _remove_tree(folder)
+        (self._records / f"{sandbox_id}.json").unlink(missing_ok=True)
+
+    def open_doors(self, sandbox_id: str, sockets: Iterable[str]) -> None:
+        """Link the sandbox's sockets to where only we can change them. Raises OSError for what is missing or not a socket."""
+        doors = self.doors(sandbox_id)
+        for relative in sockets:
+            source, target = Path(relative), doors / relative
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder = os.open(
+                self.inside(sandbox_id) / source.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+            )
+            try:
+                os.link(source.name, target, src_dir_fd=folder, follow_symlinks=False)
+            finally:
+                os.close(folder)
+            if not stat.S_ISSOCK(target.lstat().st_mode):
+                target.unlink()
+                raise OSError(f"{relative} is not a socket")
+
+    def open_route(self, spec: SandboxSpec) -> None:
+        """Tell the gateway about the sandbox."""
+        document = {
+            "id": spec.sandbox_id,
+            "token_sha256": hashlib.sha256(spec.access_token.encode()).hexdigest(),
+            "jupyter_socket": str(self.doors(spec.sandbox_id) / JUPYTER_SOCKET),
+        }
+        _write(self._routes / f"{spec.sandbox_id}.json", document)
+
+    def save(self, record: Record) -> None:
+        _write(self._records / f"{record.id}.json", asdict(record))
+
+    def record(self, sandbox_id: str) -> Record | None:
+        """The record of a sandbox, or None when there is none (or none that makes sense)."""
+        if not ID_PATTERN.fullmatch(sandbox_id):
+            return None
+        try:
+            return Record(**json.loads((self._records / f"{sandbox_id}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def records(self, driver: str) -> list[Record]:
+        """All records of a driver."""
+        found = (self.record(path.stem) for path in sorted(self._records.glob("*.json")))
+        return [record for record in found if record is not None and record.driver == driver]
+
+    def status(self, sandbox_id: str) -> dict[str, Any] | None:
+        """What the agent wrote of itself: untrusted; None when there is nothing readable."""
+        data = _read_untrusted(self.inside(sandbox_id), STATUS_FILE, STATUS_BYTES)
+        try:
+            document = json.loads(data) if data else None
+        except (ValueError, RecursionError):
+            return None
+        return document if isinstance(document, dict) else None
+
+    def log(self, sandbox_id: str, lines: int) -> str:
+        """The last lines of each log, under its name."""
+        try:
+            folder = os.open(self.inside(sandbox_id) / LOG_FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            return ""
+        try:
+            names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".log"))[
+                :LOG_NAMES
+            ]
+            parts = []
+            for name in names:
+                tail = _tail(folder, name).decode("utf-8", "replace").splitlines()[-lines:]
+                if tail:
+                    parts.append("\n".join([f"== {name.removesuffix('.log')} ==", *tail]))
+            return "\n".join(parts)
+        except OSError:
+            return ""
+        finally:
+            os.close(folder)
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    half = path.with_suffix(".half")
+    half.touch(mode=0o600)
+    half.write_text(json.dumps(document), encoding="utf-8")
+    half.replace(path)
+
+
+def _open_untrusted(name: str, folder: int) -> int:
+    """A regular file, no link followed and no FIFO waited on. Raises OSError."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{name} is not a regular file")
+    return descriptor
+
+
+def _read_untrusted(folder: Path, name: str, limit: int) -> bytes:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            with os.fdopen(_open_untrusted(name, descriptor), "rb") as file:
+                return file.read(limit)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return b""
+
+
+def _tail(folder: int, name: str) -> bytes:
+    try:
+        with os.fdopen(_open_untrusted(name, folder), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            return file.read(TAIL_BYTES)
+    except OSError:
+        return b""
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder even while its last processes still put files into it."""
+    for _ in range(20):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,68 @@
+"""Meridian, the commerce platform that learners study, as one process on a Unix socket."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from sandboxes.interface import Endpoint
+from sandboxes.services.base import Command, NotReady, Service
+from sandboxes.unix_http import UnixConnection
+
+SOCKET = "meridian.sock"
+BASE_URL = "http://meridian"
+HEALTH_PATH = "/health/readiness"
+
+
+class Meridian(Service):
+    """Its options become the variables MERIDIAN_<OPTION> of its process."""
+
+    name = "meridian"
+    option_names: ClassVar[frozenset[str] | None] = None
+    sockets = (SOCKET,)
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, str]) -> None:
+        super().check_options(options)
+        for key in options:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", key):
+                raise ValueError(f"the service meridian can't take an option named {key!r}")
+
+    @property
+    def _socket(self) -> str:
+        return str(self.place.run_dir / SOCKET)
+
+    def environment(self) -> dict[str, str]:
+        return {"MERIDIAN_SOCKET": self._socket, "MERIDIAN_URL": BASE_URL}
+
+    def prepare(self) -> Command:
+        self.place.data_dir.mkdir(parents=True, exist_ok=True)
+        variables = {f"MERIDIAN_{key.upper()}": value for key, value in self.options.items()}
+        return Command(
+            arguments=(
+                sys.executable, "-m", "reference_impl", "serve",
+                "--uds", self._socket, "--data", str(self.place.data_dir),
+            ),
+            working_dir=self.place.data_dir,
+            environment={"PYTHONPATH": str(self.place.code_dir), **variables},
+        )  # fmt: skip
+
+    def probe(self) -> None:
+        connection = UnixConnection(self._socket, timeout=2.0)
+        try:
+            connection.request("GET", HEALTH_PATH)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise NotReady(f"{HEALTH_PATH} answers {answer.status}")
+        except (OSError, http.client.HTTPException) as error:
+            raise NotReady(f"no answer on its socket: {error}") from error
+        finally:
+            connection.close()
+
+    @classmethod
+    def endpoint(cls, options: Mapping[str, str], folder: Path) -> Endpoint:
+        return Endpoint(cls.name, folder / SOCKET, {"base_url": BASE_URL})

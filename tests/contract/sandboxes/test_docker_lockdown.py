@@ -1,0 +1,216 @@
+"""What a container keeps closed, seen from within by the learner's own code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from sandboxes.drivers import docker as docker_module
+from sandboxes.drivers import open_driver
+from sandboxes.interface import Driver, Limits, NotebookOutcome, Sandbox, SandboxSpec, SandboxState
+from tests.contract.sandboxes.conftest import quiet
+from tests.contract.sandboxes.notebooks import execute, printed
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def closed(docker_driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A learner's sandbox with everything in it that a lab can have."""
+    sandbox = docker_driver.start(
+        SandboxSpec(
+            workspace=tmp_path_factory.mktemp("closed"),
+            services={"postgres": {}},
+            limits=Limits(memory_mb=512, pids=100, disk_mb=256),
+        ),
+        quiet,
+    )
+    yield sandbox
+    sandbox.stop()
+
+
+def _see(sandbox: Sandbox, expression: str) -> Any:
+    """The value of an expression in the learner's kernel."""
+    execute(sandbox, "import os, pathlib, socket", f"seen = {expression}")
+    return sandbox.value("seen")
+
+
+def _status_fields(sandbox: Sandbox) -> dict[str, str]:
+    text = _see(sandbox, "pathlib.Path('/proc/self/status').read_text()")
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def test_there_is_no_network_but_the_container_itself(closed: Sandbox) -> None:
+    assert _see(closed, "sorted(name for _, name in socket.if_nameindex())") == ["lo"]
+    executed = execute(
+        closed,
+        """
+        import socket
+        refused = []
+        for place in [("1.1.1.1", 53), ("172.17.0.1", 80), ("169.254.169.254", 80), ("10.0.0.1", 443)]:
+            try:
+                socket.create_connection(place, timeout=2)
+            except OSError as error:
+                refused.append(error.errno)
+        """,
+    )
+    assert executed.outcome is NotebookOutcome.COMPLETED
+    assert len(closed.value("refused")) == 4
+
+
+def test_the_learner_is_nobody_special(closed: Sandbox) -> None:
+    fields = _status_fields(closed)
+    assert fields["Uid"].split() == ["1000"] * 4
+    assert fields["Gid"].split() == ["1000"] * 4
+    assert {fields[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert fields["NoNewPrivs"] == "1"
+    assert fields["Seccomp"] == "2"
+
+
+def test_the_root_is_read_only_and_what_is_not_is_bounded(closed: Sandbox) -> None:
+    execute(
+        closed,
+        """
+        import os, pathlib
+        refused = []
+        for folder in "/ /etc /opt/venv /opt/proving-ground/sandboxes /opt/cache /usr/bin /home /run /proc/sys".split():
+            try:
+                pathlib.Path(folder, "planted").write_text("x")
+            except OSError:
+                refused.append(folder)
+        sizes = {folder: os.statvfs(folder).f_blocks * os.statvfs(folder).f_frsize
+                 for folder in ["/tmp", "/run", "/home/learner", "/var/lib/sandbox", "/dev/shm"]}
+        """,
+    )
+    assert len(closed.value("refused")) == 9
+    sizes = closed.value("sizes")
+    assert isinstance(sizes, dict)
+    assert all(size > 0 for size in sizes.values())
+    assert sum(sizes.values()) <= 256 * 1_048_576
+
+
+def test_a_full_disk_is_an_error_of_the_learner_and_no_more(closed: Sandbox) -> None:
+    executed = execute(
+        closed,
+        """
+        with open("/tmp/full", "wb") as file:
+            while True:
+                file.write(bytes(1_000_000))
+        """,
+        "import os; os.unlink('/tmp/full'); print('free again')",
+    )
+    assert executed.errors[0].name == "OSError"
+    assert printed(executed).endswith("free again\n")
+    assert closed.status().state is SandboxState.READY
+
+
+def test_no_socket_of_the_engine_and_no_other_sandbox_is_in_sight(closed: Sandbox) -> None:
+    sockets = _see(
+        closed,
+        "sorted(str(p) for top in ('/run', '/var/run', '/tmp', '/home') for p in pathlib.Path(top).rglob('*.sock'))",
+    )
+    assert {Path(path).name for path in sockets} == {"agent.sock", "jupyter.sock"}
+    programs = _see(
+        closed,
+        "[p.read_bytes().split(b'\\0')[0].decode() for p in pathlib.Path('/proc').glob('[0-9]*/cmdline') if p.exists()]",
+    )
+    assert 0 < len(programs) < 40
+    assert not {program for program in programs if "dockerd" in program or "pytest" in program}
+
+
+def test_processes_are_limited_and_the_sandbox_survives_a_fork_bomb(closed: Sandbox) -> None:
+    executed = execute(
+        closed,
+        """
+        import os, time
+        started = 0
+        try:
+            for _ in range(300):
+                if os.fork() == 0:
+                    time.sleep(2)
+                    os._exit(0)
+                started += 1
+        except BlockingIOError:
+            pass
+        print(started)
+        """,
+    )
+    assert 0 < int(printed(executed)) < 100
+    assert printed(execute(closed, "print('again')")) == "again\n"
+    assert closed.status().state is SandboxState.READY
+
+
+def test_memory_that_runs_out_costs_the_kernel_and_nothing_else(closed: Sandbox) -> None:
+    executed = execute(closed, "hoard = []\nwhile True: hoard.append(bytearray(10_000_000))")
+    assert executed.outcome is NotebookOutcome.KERNEL_DIED
+    assert "ran out of memory" in executed.detail
+    assert [service.state for service in closed.status().services] == ["ready"]
+    assert closed.status().state is SandboxState.READY
+
+
+def test_the_engine_knows_the_limits_and_the_labels(closed: Sandbox) -> None:
+    client = docker.APIClient()
+    container = client.inspect_container(docker_module.container_name(closed.id))
+    settings = container["HostConfig"]
+    assert settings["Memory"] == settings["MemorySwap"] == 512 * 1_048_576
+    assert settings["PidsLimit"] == 100
+    assert settings["NanoCpus"] == 1_000_000_000
+    assert settings["NetworkMode"] == "none"
+    assert settings["CapDrop"] == ["ALL"]
+    assert not settings["Privileged"]
+    assert settings["ReadonlyRootfs"]
+    assert {mount["Destination"] for mount in container["Mounts"]} == {"/run/sandbox", "/home/learner/work"}
+    assert closed.web_path.split("/")[3] not in json.dumps(container)
+
+
+def test_a_container_that_was_killed_is_failed_and_can_be_cleared_away(
+    docker_driver: Driver, tmp_path: Path
+) -> None:
+    sandbox = docker_driver.start(SandboxSpec(workspace=tmp_path, jupyter=False), quiet)
+    client = docker.APIClient()
+    client.kill(docker_module.container_name(sandbox.id))
+    client.wait(docker_module.container_name(sandbox.id), timeout=20)
+    assert sandbox.status().state is SandboxState.FAILED
+    assert sandbox.status().detail
+    assert docker_driver.find(sandbox.id) is None
+    sandbox.stop()
+    assert sandbox.status().state is SandboxState.STOPPED
+    with pytest.raises(docker.errors.NotFound):
+        client.inspect_container(docker_module.container_name(sandbox.id))
+
+
+def test_a_container_without_a_record_is_found_and_stopped(
+    docker_driver: Driver, run_dir: Path, tmp_path: Path
+) -> None:
+    sandbox = docker_driver.start(SandboxSpec(workspace=tmp_path, jupyter=False), quiet)
+    (run_dir / "records" / f"{sandbox.id}.json").unlink()
+    other = open_driver("docker", run_dir)
+    assert sandbox.id in dict(other.running())
+    orphan = other.find(sandbox.id)
+    assert orphan is not None
+    orphan.stop()
+    assert sandbox.id not in dict(other.running())
+
+
+def test_another_user_than_the_images_own_can_run_it(
+    docker_driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for an operator who is not root: the files in the workspace stay theirs."""
+    monkeypatch.setattr(docker_module, "container_user", lambda: (4711, 4712))
+    sandbox = docker_driver.start(SandboxSpec(workspace=tmp_path, services={"postgres": {}}), quiet)
+    try:
+        executed = execute(
+            sandbox,
+            "import os, psycopg; psycopg.connect(os.environ['DATABASE_URL']).execute('SELECT 1')",
+            "open('mine', 'w').close(); print(os.getuid())",
+        )
+        assert printed(executed) == "4711\n"
+        assert not executed.errors
+        assert ((tmp_path / "mine").stat().st_uid, (tmp_path / "mine").stat().st_gid) == (4711, 4712)
+    finally:
+        sandbox.stop()

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import time
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from sandboxes.agent.notebook_run import _merge_streams, cell_errors
+
+
+def test_neighbouring_pieces_of_a_stream_become_one() -> None:
+    cell = new_code_cell("")
+    cell.outputs = [
+        new_output("stream", name="stdout", text="a"),
+        new_output("stream", name="stdout", text="b"),
+        new_output("stream", name="stderr", text="c"),
+        new_output("display_data", data={"text/plain": "d"}),
+        new_output("stream", name="stdout", text="e"),
+        new_output("stream", name="stdout", text="f"),
+    ]
+    _merge_streams(cell)
+    assert [output.get("text") for output in cell.outputs] == ["ab", "c", None, "ef"]
+
+
+def test_merging_a_flood_of_backspaces_takes_no_time() -> None:
+    cell = new_code_cell("")
+    cell.outputs = [new_output("stream", name="stdout", text="a" * 20 + "\b" * 20) for _ in range(5_000)]
+    began = time.monotonic()
+    _merge_streams(cell)
+    assert time.monotonic() - began < 5
+    assert len(cell.outputs) == 1
+
+
+def test_errors_name_their_cell_and_are_capped() -> None:
+    notebook: nbformat.NotebookNode = new_notebook(cells=[new_code_cell("1"), new_code_cell("2", id="second")])
+    notebook.cells[1].outputs = [new_output("error", ename="E" * 500, evalue="v" * 5_000, traceback=[])]
+    [error] = cell_errors(notebook)
+    assert (error["cell_id"], error["index"], len(error["name"]), len(error["detail"])) == (
+        "second",
+        1,
+        200,
+        2_000,
+    )
