@@ -1,0 +1,115 @@
+"""The command line: `python -m roadmap lint` and `python -m roadmap list`, each with `--json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from roadmap.catalogue import CONTENT_ROOT, load
+from roadmap.values import Catalogue
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line. Exit code 0: all well; 1: `lint` found faults; 2: wrong usage (from argparse)."""
+    options = _parser().parse_args(arguments)
+    if not options.root.is_dir():
+        _parser().error(
+            f"there is no folder {options.root}; name one that holds tracks/, modules/ and lessons/"
+        )
+    catalogue = load(options.root)
+    if options.command == "lint":
+        return _lint(catalogue, options.root, as_json=options.json)
+    return _list(catalogue, as_json=options.json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m roadmap", description="Check and list the roadmap's content."
+    )
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    shared.add_argument(
+        "--root", type=Path, default=CONTENT_ROOT, help="the content's folder (default: what the package holds)"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("lint", parents=[shared], help="report every fault with file and line; exit 1 if any")
+    commands.add_parser("list", parents=[shared], help="list tracks, modules, topics and lessons")
+    return parser
+
+
+def _lint(catalogue: Catalogue, root: Path, *, as_json: bool) -> int:
+    if as_json:
+        faults = [asdict(fault) for fault in catalogue.faults]
+        _print_json({"ok": not faults, "counts": _counts(catalogue), "faults": faults})
+    else:
+        for fault in catalogue.faults:
+            print(f"{_shown(root / fault.path)}:{fault.line}: {fault.message}")
+        counted = ", ".join(f"{count} {name}" for name, count in _counts(catalogue).items())
+        print(f"{counted}: {_verdict(len(catalogue.faults))}")
+    return 1 if catalogue.faults else 0
+
+
+def _list(catalogue: Catalogue, *, as_json: bool) -> int:
+    if as_json:
+        _print_json({"tracks": [_track_document(catalogue, id_) for id_ in catalogue.tracks]})
+        return 0
+    for track in catalogue.tracks.values():
+        print(f"{track.id}: {track.title}")
+        for module in (catalogue.modules[id_] for id_ in track.modules):
+            print(f"  {module.id}: {module.title} ({module.hours} h, {module.depth})")
+            for lesson in (catalogue.lessons[id_] for id_ in module.lessons):
+                print(f"    lesson {lesson.id}: {lesson.title} ({lesson.minutes} min)")
+            for topic in module.topics:
+                print(f"    topic  {topic.id}: {topic.title}" + (f" [{topic.lesson}]" if topic.lesson else ""))
+    return 0
+
+
+def _track_document(catalogue: Catalogue, track_id: str) -> dict[str, Any]:
+    track = catalogue.tracks[track_id]
+    modules = []
+    for module in (catalogue.modules[id_] for id_ in track.modules):
+        lessons = [catalogue.lessons[id_] for id_ in module.lessons]
+        modules.append(
+            {
+                **asdict(module),
+                "lessons": [
+                    {
+                        "id": lesson.id,
+                        "title": lesson.title,
+                        "minutes": lesson.minutes,
+                        "hash": lesson.content_hash,
+                    }
+                    for lesson in lessons
+                ],
+            }
+        )
+    return {"id": track.id, "title": track.title, "summary": track.summary, "modules": modules}
+
+
+def _counts(catalogue: Catalogue) -> dict[str, int]:
+    return {
+        "tracks": len(catalogue.tracks),
+        "modules": len(catalogue.modules),
+        "topics": len(catalogue.topics),
+        "lessons": len(catalogue.lessons),
+    }
+
+
+def _verdict(faults: int) -> str:
+    return {0: "no fault", 1: "1 fault"}.get(faults, f"{faults} faults")
+
+
+def _shown(path: Path) -> str:
+    """The path as seen from here, so that a terminal can open it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, indent=2, ensure_ascii=False))
