@@ -1,0 +1,130 @@
+"""What a lab's `checks.py` is written with.
+
+A check is a function that proves one property of the learner's work from outside the sandbox::
+
+    from labs.checks import LabUnderTest, check, require
+
+    @check("reserve")
+    def never_sells_more_than_there_is(lab: LabUnderTest) -> None:
+        \"\"\"Never sells more than there is in stock.\"\"\"
+        stocked = lab.random.randint(3, 9)
+        ...
+        require(sold <= stocked, "You sold more than there was in stock.")
+
+Its docstring is what a learner who passes reads. The message of `require` says which property broke; it never tells a hidden
+input or an expected value, because the learner could answer with it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.errors import BrokenLab
+from labs.faults import Fault
+from labs.under_test import LabUnderTest
+
+__all__ = ["Check", "CheckFailed", "LabUnderTest", "check", "load_checks", "require"]
+
+CheckFunction = Callable[[LabUnderTest], None]
+_TASK = "__lab_task__"
+
+
+class CheckFailed(Exception):
+    """A property does not hold; the message is for the learner."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """The check of one task."""
+
+    task: str
+    function: CheckFunction
+    property: str
+    """What a pass proves, in one sentence: the function's docstring."""
+
+
+def check(task: str) -> Callable[[CheckFunction], CheckFunction]:
+    """Mark a function as the check of a task."""
+
+    def mark(function: CheckFunction) -> CheckFunction:
+        setattr(function, _TASK, task)
+        return function
+
+    return mark
+
+
+def require(holds: object, message: str) -> None:
+    """Fail the task with this message for the learner unless the condition holds."""
+    if not holds:
+        raise CheckFailed(message)
+
+
+def load_checks(path: Path) -> dict[str, Check]:
+    """The checks that a `checks.py` defines, by task. Runs the file: it is content that we trust. Raises BrokenLab."""
+    name = f"lab_checks_{path.resolve().parent.name.replace('-', '_')}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise BrokenLab(f"{path} can't be read")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise BrokenLab(f"{path} does not load: {traceback.format_exc(limit=-2)}") from error
+    found = [value for value in vars(module).values() if callable(value) and hasattr(value, _TASK)]
+    return {
+        getattr(function, _TASK): Check(
+            getattr(function, _TASK), function, " ".join((function.__doc__ or "").split())
+        )
+        for function in found
+    }
+
+
+def faults_of_checks(path: Path, text: str, tasks: Collection[str]) -> list[Fault]:
+    """What is wrong with a `checks.py`, found without running it: one check with a docstring for each task, none else."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        return [Fault(path, error.lineno or 1, f"is not valid Python: {error.msg}")]
+    faults: list[Fault] = []
+    seen: dict[str, int] = {}
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for task in filter(None, (_task_of(decorator) for decorator in node.decorator_list)):
+            if task not in tasks:
+                faults.append(Fault(path, node.lineno, f"checks a task `{task}` that lab.yaml does not name"))
+            if task in seen:
+                faults.append(
+                    Fault(
+                        path, node.lineno, f"is a second check of `{task}`; the first is on line {seen[task]}"
+                    )
+                )
+            if not ast.get_docstring(node):
+                faults.append(
+                    Fault(
+                        path,
+                        node.lineno,
+                        f"the check of `{task}` needs a docstring: the property that a pass proves",
+                    )
+                )
+            seen.setdefault(task, node.lineno)
+    faults += [
+        Fault(path, 1, f'task `{task}` has no check: add a function with `@check("{task}")`')
+        for task in tasks
+        if task not in seen
+    ]
+    return faults
+
+
+def _task_of(decorator: ast.expr) -> str | None:
+    match decorator:
+        case ast.Call(func=ast.Name(id="check"), args=[ast.Constant(value=str(task))]):
+            return task
+    return None

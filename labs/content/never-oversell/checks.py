@@ -1,0 +1,530 @@
+"""Checks of never-oversell: hidden products, quantities and timings, judged by what the three tables say afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from labs.checks import LabUnderTest, check, require
+from sandboxes.interface import CallOutcome, LearnerCodeError
+
+WORKERS = 32
+GAVE_UP = "gave up"
+MIN_ATTEMPTS, MAX_ATTEMPTS = 3, 50
+CONFLICTS = MAX_ATTEMPTS + 10
+"""After so many forced conflicts a write succeeds again, so that a function which never gives up comes back."""
+
+FORCED_CONFLICTS = """
+CREATE TABLE IF NOT EXISTS rival_writes (product_id text PRIMARY KEY, counter text NOT NULL, refused bigint NOT NULL);
+CREATE OR REPLACE FUNCTION rival_write() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE rule record;
+BEGIN
+    SELECT * INTO rule FROM rival_writes WHERE product_id = NEW.product_id;
+    -- A sequence counts attempts also when their transactions are rolled back.
+    IF FOUND AND nextval(rule.counter::regclass) <= rule.refused THEN
+        RETURN NULL;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER rival_write BEFORE UPDATE ON inventory FOR EACH ROW EXECUTE FUNCTION rival_write();
+"""
+
+RIVAL_TAKES = """
+UPDATE inventory
+SET available_quantity = available_quantity - %(quantity)s, reserved_quantity = reserved_quantity + %(quantity)s,
+    version = version + 1
+WHERE product_id = %(product)s
+"""
+
+Call = tuple[str, str, int]
+"""Order, product, quantity."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One product afterwards."""
+
+    available: int
+    reserved: int
+    version: int
+
+
+class Warehouse:
+    """Hidden products in the learner's database, and what became of them."""
+
+    def __init__(self, lab: LabUnderTest) -> None:
+        self.lab = lab
+        self.stocked: dict[str, int] = {}
+        self._mark = f"{lab.random.getrandbits(40):010x}"
+        self._orders = 0
+
+    def stock(self, *quantities: int) -> list[str]:
+        """New products with these quantities, each brought by two deliveries where it can be."""
+        made = []
+        with self.lab.sql() as connection:
+            for quantity in quantities:
+                # The names sort in no relation to the sequence in which they are made.
+                product = f"{self.lab.random.choice('bdfhkmprt')}-{self.lab.random.getrandbits(32):08x}-{self._mark}"
+                connection.execute("INSERT INTO inventory (product_id, available_quantity) VALUES (%s, %s)", [product, quantity])
+                part = self.lab.random.randint(1, quantity - 1) if quantity > 1 else quantity
+                for delivered in filter(None, (part, quantity - part)):
+                    connection.execute("INSERT INTO deliveries (product_id, quantity) VALUES (%s, %s)", [product, delivered])
+                self.stocked[product] = quantity
+                made.append(product)
+        return made
+
+    def order(self) -> str:
+        """A new order id."""
+        self._orders += 1
+        return f"order-{self._mark}-{self._orders}"
+
+    def rows(self) -> dict[str, Row]:
+        """The inventory of the hidden products."""
+        with self.lab.sql() as connection:
+            found = connection.execute(
+                "SELECT product_id, available_quantity, reserved_quantity, version FROM inventory WHERE product_id = ANY(%s)",
+                [list(self.stocked)],
+            ).fetchall()
+        require(len(found) == len(self.stocked), "A product disappeared from the inventory: reserving never deletes rows.")
+        return {product: Row(*numbers) for product, *numbers in found}
+
+    def reservations(self) -> dict[str, list[tuple[str, int]]]:
+        """Order → the (product, quantity) that are reserved for it, for the hidden products and orders."""
+        with self.lab.sql() as connection:
+            found = connection.execute(
+                "SELECT order_id, product_id, quantity FROM reservations WHERE product_id = ANY(%s) OR order_id LIKE %s",
+                [list(self.stocked), f"order-{self._mark}-%"],
+            ).fetchall()
+        result: dict[str, list[tuple[str, int]]] = {}
+        for order, product, quantity in found:
+            result.setdefault(order, []).append((product, quantity))
+        return {order: sorted(lines) for order, lines in result.items()}
+
+    def judge(self, wanted: dict[str, list[tuple[str, int]]]) -> None:
+        """Require that the books are right: `wanted` are the lines of every order that was told True."""
+        rows, reserved = self.rows(), self.reservations()
+        promised = dict.fromkeys(self.stocked, 0)
+        changes = dict.fromkeys(self.stocked, 0)
+        for lines in reserved.values():
+            for product, quantity in lines:
+                require(product in promised, "A reservation names a product that nobody ordered.")
+                promised[product] += quantity
+                changes[product] += 1
+        require(
+            all(promised[product] <= self.stocked[product] for product in promised),
+            "You sold more than there was: for some product the reservations add up to more than its stock.",
+        )
+        require(
+            all(row.available + row.reserved == self.stocked[product] for product, row in rows.items()),
+            "An update was lost: for some product available and reserved no longer add up to its stock.",
+        )
+        require(
+            all(row.reserved == promised[product] for product, row in rows.items()),
+            "The counters and the reservations disagree: for some product `reserved_quantity` is not the sum of its reservations. "
+            "Is there a path on which only one of the two is written, or a write that changed no row and was taken for a success?",
+        )
+        require(
+            all(order in reserved for order in wanted),
+            "You returned True for an order that has no reservation: was it ever committed?",
+        )
+        require(all(order in wanted for order in reserved), "There is a reservation for an order that was not told True.")
+        require(
+            all(reserved[order] == sorted(lines) for order, lines in wanted.items()),
+            "An order that was told True has not exactly the reservations it asked for: one row for each line, with its quantity.",
+        )
+        require(
+            all(row.version >= changes[product] for product, row in rows.items()),
+            "The `version` of some product was raised less often than the row was changed: whoever relies on it is deceived.",
+        )
+
+
+def attempt(lab: LabUnderTest, function: str, *arguments: Any, timeout: float = 15.0) -> bool | str:
+    """One call: True, False, or GAVE_UP."""
+    try:
+        result = lab.call("on_own_connection", function, *arguments, timeout=timeout)
+    except LearnerCodeError as error:
+        if error.name == "GaveUp":
+            return GAVE_UP
+        raise
+    require(isinstance(result, bool), f"{function} must return True or False.")
+    return bool(result)
+
+
+def told(function: str, outcome: CallOutcome) -> bool | str:
+    """What one call of many came to: True, False, or GAVE_UP."""
+    if outcome.error is not None:
+        name = outcome.error.split(":")[0]
+        require(
+            name != "DeadlockDetected",
+            "With 32 connections at once, some of your transactions deadlocked. Do all of them lock their rows in the same sequence?",
+        )
+        require(name == "GaveUp", f"With 32 connections at once, {function} raised {name}.")
+        return GAVE_UP
+    require(isinstance(outcome.value, bool), f"{function} must return True or False.")
+    return bool(outcome.value)
+
+
+def rush(lab: LabUnderTest, function: str, calls: Sequence[Sequence[Any]], timeout: float = 60.0) -> list[bool | str]:
+    """All calls from 32 connections at once."""
+    outcomes = lab.call_many("on_own_connection", [[function, *call] for call in calls], workers=WORKERS, timeout=timeout)
+    return [told(function, outcome) for outcome in outcomes]
+
+
+def against_rival(
+    lab: LabUnderTest,
+    rival_statement: str,
+    rival_arguments: dict[str, Any],
+    call: Callable[[], bool | str],
+    look: Callable[[Any], None] = lambda _: None,
+) -> bool | str:
+    """Make the call while another transaction has changed the row and not yet committed; it commits once the call waits for it.
+
+    This is the race at its worst moment, without luck: the call has read what it wants to read, and writes after the rival.
+    """
+    with ThreadPoolExecutor(1) as pool, lab.sql() as rival:
+        rival.execute(rival_statement, rival_arguments)
+        pending: Future[bool | str] = pool.submit(call)
+        deadline = time.monotonic() + 5.0
+        while time.monotonic() < deadline and not pending.done():
+            waits = rival.execute(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+            ).fetchone()
+            if waits and waits[0]:
+                look(rival)
+                break
+            time.sleep(0.01)
+        rival.commit()
+        return pending.result()
+
+
+def force_conflicts(lab: LabUnderTest, product: str, refused: int) -> str:
+    """Let this many writes to the product change no row, as if somebody had been faster; returns what counts the attempts."""
+    counter = f"rival_writes_{product[-10:]}_{lab.random.getrandbits(32):08x}"
+    with lab.sql() as connection:
+        connection.execute(FORCED_CONFLICTS)
+        connection.execute(f"CREATE SEQUENCE {counter}")
+        connection.execute("INSERT INTO rival_writes VALUES (%s, %s, %s)", [product, counter, refused])
+    return counter
+
+
+def attempts_of(lab: LabUnderTest, counter: str) -> int:
+    """How many writes were tried."""
+    with lab.sql() as connection:
+        row = connection.execute(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {counter}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def keeps_simple_books(lab: LabUnderTest, function: str) -> None:
+    """One caller, no race: enough, exactly enough, too much, nothing left, no such product."""
+    warehouse = Warehouse(lab)
+    much = lab.random.randint(6, 12)
+    product, exact, empty = warehouse.stock(much, lab.random.randint(2, 5), 0)
+    wanted: dict[str, list[tuple[str, int]]] = {}
+
+    def ask(item: str, quantity: int, expected: bool, message: str) -> None:
+        order = warehouse.order()
+        require(attempt(lab, function, order, item, quantity) is expected, message)
+        if expected:
+            wanted[order] = [(item, quantity)]
+        warehouse.judge(wanted)
+
+    ask(product, lab.random.randint(2, 4), True, "With enough in stock and nobody else about, a reservation must succeed.")
+    ask(exact, warehouse.stocked[exact], True, "An order for exactly what is left must succeed.")
+    ask(product, much, False, "An order for more than is left must return False.")
+    ask(empty, 1, False, "An order for a product that is sold out must return False.")
+    ask(f"none-{lab.random.getrandbits(32):08x}", 1, False, "An order for a product that does not exist must return False.")
+    ask(product, 1, True, "After an order that was refused, the next one that fits must succeed.")
+
+
+def meets_a_rival(lab: LabUnderTest, function: str) -> None:
+    """Another transaction takes from the row between the call's read and its write."""
+    for leaves_enough in (True, False):
+        warehouse = Warehouse(lab)
+        wants = lab.random.randint(2, 4)
+        taken = lab.random.randint(2, 5)
+        left = wants + lab.random.randint(0, 2) if leaves_enough else wants - 1
+        (product,) = warehouse.stock(taken + left)
+        rival, order = warehouse.order(), warehouse.order()
+        take_and_reserve = (
+            f"WITH taken AS ({RIVAL_TAKES} RETURNING product_id) "
+            "INSERT INTO reservations (order_id, product_id, quantity) SELECT %(order)s, product_id, %(quantity)s FROM taken"
+        )
+        result = against_rival(
+            lab,
+            take_and_reserve,
+            {"product": product, "quantity": taken, "order": rival},
+            lambda order=order, product=product, wants=wants: attempt(lab, function, order, product, wants),  # type: ignore[misc]
+        )
+        wanted = {rival: [(product, taken)]}
+        if result is True:
+            wanted[order] = [(product, wants)]
+        warehouse.judge(wanted)
+        if leaves_enough:
+            require(
+                result is True,
+                "A sale was lost: another transaction changed the row in between, there was still enough, and you did not reserve.",
+            )
+        else:
+            require(
+                result is False,
+                "Another transaction took the last units in between. That is a sell-out: the answer must be False.",
+            )
+
+
+def survives_the_rush(lab: LabUnderTest, function: str, may_give_up: bool) -> None:
+    """A hidden mix of scarce and plentiful products, from 32 connections at once."""
+    warehouse = Warehouse(lab)
+    scarce = warehouse.stock(*(lab.random.randint(8, 16) for _ in range(3)))
+    plentiful = warehouse.stock(*(lab.random.randint(120, 160) for _ in range(6)))
+    calls: list[Call] = [(warehouse.order(), product, lab.random.randint(1, 3)) for product in scarce for _ in range(24)]
+    calls += [(warehouse.order(), product, lab.random.randint(1, 3)) for product in plentiful for _ in range(18)]
+    lab.random.shuffle(calls)
+    results = rush(lab, function, calls)
+    warehouse.judge(
+        {order: [(product, quantity)] for (order, product, quantity), result in zip(calls, results, strict=True) if result is True}
+    )
+    left = {product: row.available for product, row in warehouse.rows().items()}
+    asked = list(zip(calls, results, strict=True))
+    require(
+        not any(result is False and quantity <= left[product] for (_, product, quantity), result in asked),
+        "You refused an order although there was enough in stock for it, from first to last.",
+    )
+    given_up = sum(result == GAVE_UP for (_, product, _), result in asked if product in plentiful)
+    if may_give_up:
+        share = given_up / (len(plentiful) * 18)
+        require(share <= 0.1, "Sales were lost: with plenty in stock, too many orders gave up. Allow more attempts, or longer pauses.")
+    else:
+        require(not any(result == GAVE_UP for result in results), "There is nothing to give up on here: answer True or False.")
+
+
+@check("measure-oversell")
+def measures_every_unit_promised_too_often(lab: LabUnderTest) -> None:
+    """Finds every product that was oversold, by how much, and no other."""
+    warehouse = Warehouse(lab)
+    pick = lab.random.randint
+    products = warehouse.stock(*(pick(6, 20) for _ in range(8)))
+    with lab.sql() as connection:
+        # Promised before the first delivery: oversold by all of it.
+        connection.execute("DELETE FROM deliveries WHERE product_id = %s", [products[0]])
+        for index, product in enumerate(products):
+            stocked = 0 if index == 0 else warehouse.stocked[product]
+            too_many = [pick(3, 9), pick(1, 5), pick(6, 12), pick(20, 40), 0, -1, -pick(2, 4), -stocked][index]
+            for quantity in _parts(lab, stocked + too_many):
+                connection.execute(
+                    "INSERT INTO reservations (order_id, product_id, quantity) VALUES (%s, %s, %s)",
+                    [warehouse.order(), product, quantity],
+                )
+            if stocked:
+                # The counters as lost updates leave them: consistent with each other, and wrong.
+                reserved = min(stocked, pick(0, stocked))
+                connection.execute(
+                    "UPDATE inventory SET available_quantity = %s, reserved_quantity = %s WHERE product_id = %s",
+                    [stocked - reserved, reserved, product],
+                )
+    with lab.sql() as connection:
+        truth = dict(
+            connection.execute(
+                """
+                SELECT product_id, excess FROM (
+                    SELECT product_id,
+                        (SELECT coalesce(sum(quantity), 0) FROM reservations r WHERE r.product_id = i.product_id)::int
+                        - (SELECT coalesce(sum(quantity), 0) FROM deliveries d WHERE d.product_id = i.product_id)::int AS excess
+                    FROM inventory i
+                ) AS sums WHERE excess > 0
+                """
+            ).fetchall()
+        )
+    answer = lab.call("on_own_connection", "oversold", timeout=10)
+    require(isinstance(answer, dict), "oversold must return a dictionary {product_id: units}.")
+    assert isinstance(answer, dict)
+    require(
+        all(isinstance(units, int) and not isinstance(units, bool) for units in answer.values()),
+        "The units in the dictionary must be whole numbers (int): cast sums in SQL with ::int, or convert them in Python.",
+    )
+    require(set(truth) <= set(answer), "There is a product of which more was promised than delivered, and you don't report it.")
+    require(set(answer) <= set(truth), "You report a product that was not oversold: no more was promised than was delivered.")
+    require(answer == truth, "You report the right products, but not how many units too many were promised of each.")
+
+
+@check("optimistic-lock")
+def version_check_never_oversells_and_retries_with_measure(lab: LabUnderTest) -> None:
+    """Never oversells, loses no sale to a passing conflict, and gives up cleanly after a bounded number of jittered retries."""
+    function = "reserve_optimistic"
+    keeps_simple_books(lab, function)
+    meets_a_rival(lab, function)
+
+    warehouse = Warehouse(lab)
+    quantity = lab.random.randint(1, 3)
+    (product,) = warehouse.stock(lab.random.randint(20, 40))
+    force_conflicts(lab, product, 2)
+    order = warehouse.order()
+    result = attempt(lab, function, order, product, quantity)
+    warehouse.judge({order: [(product, quantity)]} if result is True else {})
+    require(result is True, "A sale was lost: after two conflicts in a row, with plenty in stock, you did not reserve.")
+
+    schedules = []
+    for _ in range(2):
+        warehouse = Warehouse(lab)
+        (product,) = warehouse.stock(lab.random.randint(20, 40))
+        counter = force_conflicts(lab, product, CONFLICTS)
+        lab.call("take_pauses")
+        result = attempt(lab, function, warehouse.order(), product, 1, timeout=30.0)
+        pauses = lab.call("take_pauses")
+        tries = attempts_of(lab, counter)
+        require(tries <= MAX_ATTEMPTS, f"You never gave up: after {MAX_ATTEMPTS} conflicts in a row you still tried.")
+        warehouse.judge({})
+        require(result == GAVE_UP, "When every attempt meets a conflict, raise GaveUp: it is neither a sale nor a sell-out.")
+        require(tries >= MIN_ATTEMPTS, f"You gave up too early: make at least {MIN_ATTEMPTS} attempts.")
+        require(
+            isinstance(pauses, list) and len(pauses) >= tries - 1,
+            "Between two attempts there must be a pause: call pause(seconds) before each but the first.",
+        )
+        assert isinstance(pauses, list)
+        require(all(isinstance(one, int | float) and 0 <= one <= 2 for one in pauses), "Keep each pause between 0 and 2 seconds.")
+        schedules.append(pauses)
+    require(
+        schedules[0] != schedules[1],
+        "Your pauses are the same each time. Clients that met once then meet again at the same instant: make the pauses random.",
+    )
+    survives_the_rush(lab, function, may_give_up=True)
+
+
+@check("conditional-update")
+def conditional_update_never_oversells_and_never_gives_up(lab: LabUnderTest) -> None:
+    """Never oversells and never loses a sale: the database answers the question and makes the change in one step."""
+    function = "reserve_conditional"
+    keeps_simple_books(lab, function)
+    meets_a_rival(lab, function)
+    survives_the_rush(lab, function, may_give_up=False)
+
+
+@check("whole-orders")
+def orders_are_whole_and_cannot_deadlock(lab: LabUnderTest) -> None:
+    """Reserves every line of an order or none, and locks rows in a sequence that can't deadlock."""
+    function = "reserve_order"
+    warehouse = Warehouse(lab)
+    first, second, third = warehouse.stock(*(lab.random.randint(5, 9) for _ in range(3)))
+    order = warehouse.order()
+    lines = {third: lab.random.randint(1, 3), first: lab.random.randint(1, 3)}
+    require(attempt(lab, function, order, lines) is True, "With enough of every product, an order must succeed.")
+    wanted = {order: list(lines.items())}
+    warehouse.judge(wanted)
+    for short in (first, second, third):
+        # Each line in turn is the one that can't be had, so the refusal comes after none, one and two good lines.
+        lines = {item: 1 for item in (first, second, third)} | {short: warehouse.stocked[short] + 1}
+        refused = attempt(lab, function, warehouse.order(), lines)
+        warehouse.judge(wanted)
+        require(refused is False, "An order with a line that can't be had must return False.")
+
+    _locks_in_one_sequence(lab, function)
+    _takes_no_stale_answer(lab, function)
+
+    warehouse = Warehouse(lab)
+    products = warehouse.stock(*(lab.random.randint(30, 70) for _ in range(8)))
+    calls = []
+    for _ in range(120):
+        chosen = lab.random.sample(products, lab.random.randint(2, 4))
+        calls.append((warehouse.order(), {product: lab.random.randint(1, 2) for product in chosen}))
+    results = rush(lab, function, calls)
+    warehouse.judge({order: list(lines.items()) for (order, lines), result in zip(calls, results, strict=True) if result is True})
+    left = {product: row.available for product, row in warehouse.rows().items()}
+    for (_, lines), result in zip(calls, results, strict=True):
+        require(result != GAVE_UP, "There is nothing to give up on here: answer True or False.")
+        fits = all(quantity <= left[product] for product, quantity in lines.items())
+        require(result is True or not fits, "You refused an order although there was enough in stock for every line of it.")
+
+
+def _locks_in_one_sequence(lab: LabUnderTest, function: str) -> None:
+    """Hold one row and see which others the call has locked when it comes to wait: that must not depend on the lines' sequence."""
+    warehouse = Warehouse(lab)
+    products = sorted(warehouse.stock(*(lab.random.randint(20, 30) for _ in range(4))))
+    wanted: dict[str, list[tuple[str, int]]] = {}
+    held: list[frozenset[str]] = []
+
+    def look(rival: Any) -> None:
+        rival.execute("SAVEPOINT looking")
+        free = rival.execute(
+            "SELECT product_id FROM inventory WHERE product_id = ANY (%s) FOR NO KEY UPDATE SKIP LOCKED", [products]
+        ).fetchall()
+        rival.execute("ROLLBACK TO SAVEPOINT looking")
+        held.append(frozenset(products) - {product for (product,) in free})
+
+    for sequence in (products, products[::-1], products[2:] + products[:2]):
+        order, lines = warehouse.order(), dict.fromkeys(sequence, 1)
+        result = against_rival(
+            lab,
+            "UPDATE inventory SET updated_at = now() WHERE product_id = %(product)s",
+            {"product": products[1]},
+            lambda order=order, lines=lines: attempt(lab, function, order, lines),  # type: ignore[misc]
+            look,
+        )
+        require(result is True, "With enough of every product, an order must succeed, also when it had to wait for a row.")
+        wanted[order] = list(lines.items())
+    warehouse.judge(wanted)
+    require(
+        len(set(held)) <= 1,
+        "Two orders of the same products can deadlock: which rows you lock first depends on the sequence of the lines. "
+        "Lock them in the same sequence, whatever the customer clicked first.",
+    )
+
+
+def _takes_no_stale_answer(lab: LabUnderTest, function: str) -> None:
+    """Another transaction takes the last units of one line while the order waits for it."""
+    warehouse = Warehouse(lab)
+    last, other = warehouse.stock(lab.random.randint(3, 6), lab.random.randint(8, 12))
+    rival, order = warehouse.order(), warehouse.order()
+    result = against_rival(
+        lab,
+        f"WITH taken AS ({RIVAL_TAKES} RETURNING product_id) "
+        "INSERT INTO reservations (order_id, product_id, quantity) SELECT %(order)s, product_id, %(quantity)s FROM taken",
+        {"product": last, "quantity": warehouse.stocked[last], "order": rival},
+        lambda: attempt(lab, function, order, {last: 1, other: 1}),
+    )
+    warehouse.judge({rival: [(last, warehouse.stocked[last])]})
+    require(result is False, "Another transaction took the last units of one line in between: the answer must be False.")
+
+
+FACTS = {
+    "retries_optimistic": "grow",
+    "retries_conditional": "none at all",
+    "waits_conditional": "queue for the row lock inside the database",
+    "wasted_work": "optimistic",
+    "unordered_orders": "are aborted as deadlocks now and then",
+    "four_minutes": "the version that the form was loaded with",
+    "ten_times": "splitting its stock over several rows",
+}
+WHERE_TO_LOOK = {
+    "retries_optimistic": "the column `retries per sale` of the table",
+    "retries_conditional": "the column `retries per sale` of the table",
+    "waits_conditional": "section 3, what PostgreSQL does when two updates meet",
+    "wasted_work": "what happens to a read and a write that end in a retry",
+    "unordered_orders": "section 4, and what `rush` reports when you take the ordering out",
+    "four_minutes": "which of the two ways can hold on to what somebody saw minutes ago, without a transaction",
+    "ten_times": "what the 32 connections wait for when all want the same row",
+}
+
+
+@check("trade-offs")
+def choices_agree_with_the_measurements(lab: LabUnderTest) -> None:
+    """Every choice agrees with what the measurements and the database show."""
+    choices = lab.value("choices")
+    require(isinstance(choices, dict), "`choices` must be a dictionary.")
+    assert isinstance(choices, dict)
+    missing = [name for name in FACTS if not isinstance(choices.get(name), str)]
+    require(not missing, f"`choices` has no answer for: {', '.join(missing)}.")
+    wrong = [name for name, fact in FACTS.items() if choices[name].strip().lower() != fact.lower()]
+    right = len(FACTS) - len(wrong)
+    require(not wrong, f"{right} of {len(FACTS)} choices hold. Look again at {WHERE_TO_LOOK[wrong[0]] if wrong else ''}.")
+
+
+def _parts(lab: LabUnderTest, total: int) -> list[int]:
+    """Split a number of units into two or more orders where it can be."""
+    parts = []
+    while total > 0:
+        part = lab.random.randint(1, max(1, total // 2))
+        parts.append(part)
+        total -= part
+    return parts

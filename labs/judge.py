@@ -1,0 +1,129 @@
+"""Run one check and say what its outcome means, whatever it was."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from dataclasses import dataclass
+
+import httpx
+import psycopg
+from psycopg import errors as pg
+
+from labs.checks import Check, CheckFailed
+from labs.report import TaskStatus
+from labs.under_test import LabUnderTest, NotStarted, OutOfTime
+from sandboxes.interface import AgentTimeout, KernelDied, LearnerCodeError, SandboxGone, TooLarge
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5.0
+"""A check that is this much over the deadline is given up: everything it waits for should have ended long ago."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one check found."""
+
+    status: TaskStatus
+    message: str
+    kernel_spent: bool = False
+    """The learner's kernel died or is busy with a call that never ends: the next check needs a fresh one."""
+    gave_up: bool = False
+    """The check still runs in its thread: the sandbox must not be used any more."""
+
+
+def judge(check: Check, lab: LabUnderTest) -> Verdict:
+    """Run the check, at most until its deadline. Raises only SandboxGone: what happened then is the grader's to find out."""
+    results: list[Verdict | SandboxGone] = []
+
+    def work() -> None:
+        try:
+            results.append(_verdict(check, lab))
+        except SandboxGone as error:
+            results.append(error)
+
+    # A thread of its own, because a check may wait for something that the learner's code never lets go of.
+    thread = threading.Thread(target=work, name=f"check-{check.task}", daemon=True)
+    thread.start()
+    thread.join(max(0.0, lab.seconds_left) + GRACE_SECONDS)
+    if not results:
+        log.warning("check %s did not end in time", check.task)
+        return Verdict(TaskStatus.FAILED, _OUT_OF_TIME, kernel_spent=True, gave_up=True)
+    if isinstance(results[0], SandboxGone):
+        raise results[0]
+    return results[0]
+
+
+_OUT_OF_TIME = (
+    "The time for all checks was used up before this one could finish. Look for a function that loops, or that waits for a lock "
+    "or a connection which nobody gives back."
+)
+
+
+def not_started(task: str) -> Verdict:
+    """The verdict for a task that the learner has not begun."""
+    return Verdict(
+        TaskStatus.FAILED,
+        f"Not started yet: replace the line `raise NotImplementedError(…)` in the cell of task {task} with your code.",
+    )
+
+
+def _raised(error: LearnerCodeError) -> str:
+    # The first line only: PostgreSQL adds the failing row in a second one, and that row is a hidden input.
+    first = (error.detail.strip().splitlines() or [""])[0]
+    return f"Your code raised {error.name}: {first[:500]}" if first else f"Your code raised {error.name}."
+
+
+def _verdict(check: Check, lab: LabUnderTest) -> Verdict:
+    """The table of what each outcome of a check means."""
+    failed = TaskStatus.FAILED
+    try:
+        check.function(lab)
+    except CheckFailed as error:
+        return Verdict(failed, str(error))
+    except NotStarted:
+        return not_started(check.task)
+    except LearnerCodeError as error:
+        return Verdict(failed, _raised(error))
+    except OutOfTime:
+        return Verdict(failed, _OUT_OF_TIME)
+    except AgentTimeout:
+        message = "Your code did not answer in time: it may loop, wait for a lock that is never released, or wait for input."
+        return Verdict(failed, message, kernel_spent=True)
+    except KernelDied:
+        message = (
+            "Your code ended the Python kernel: it used too much memory, or called something like os._exit."
+        )
+        return Verdict(failed, message, kernel_spent=True)
+    except TooLarge:
+        return Verdict(
+            failed, "Your code returned or wrote more than can be checked: return only what the task asks for."
+        )
+    except SandboxGone:
+        raise
+    except (pg.LockNotAvailable, pg.QueryCanceled):
+        message = (
+            "The lab's tables stayed locked: your code left a transaction open (neither commit nor rollback)."
+        )
+        return Verdict(failed, message, kernel_spent=True)
+    except (pg.UndefinedTable, pg.UndefinedColumn, pg.InsufficientPrivilege) as error:
+        message = "The lab's tables are not as the notebook's set-up cell makes them. Restore that cell."
+        return Verdict(failed, f"{message} PostgreSQL says: {str(error).splitlines()[0]}")
+    except psycopg.OperationalError:
+        return Verdict(
+            failed,
+            "PostgreSQL in your sandbox does not answer (any more): your code may have used up its connections.",
+        )
+    except httpx.TransportError:
+        return Verdict(
+            failed,
+            "A service in your sandbox does not answer (any more): your code may have stopped or overloaded it.",
+        )
+    except Exception:
+        log.exception("the check of %s is broken", check.task)
+        where = traceback.format_exc(limit=-1).strip().splitlines()[-1]
+        message = f"The check of this task is broken, which is not your fault: {where}"
+        return Verdict(TaskStatus.ERROR, message)
+    return Verdict(TaskStatus.PASSED, check.property)

@@ -1,0 +1,119 @@
+"""The narrow handle through which a check sees the learner's sandbox."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import psycopg
+
+from sandboxes.interface import JSON, AgentTimeout, CallOutcome, CommandResult, LearnerCodeError, Sandbox
+
+SQL_LOCK_SECONDS = 10
+"""How long a check's own statement waits for a lock that the learner's code holds."""
+SQL_STATEMENT_SECONDS = 20
+_NOT_STARTED = re.compile(r"^NotImplementedError\b")
+
+
+class NotStarted(Exception):
+    """The learner's code still raises NotImplementedError."""
+
+
+class OutOfTime(Exception):
+    """The time for all checks together is used up."""
+
+
+class LabUnderTest:
+    """The learner's sandbox, seen from outside, with hidden inputs drawn from the attempt's seed.
+
+    Values are JSON in and JSON out, and whatever comes back was made by the learner's code. What the learner's code does wrong
+    is raised as LearnerCodeError, AgentTimeout, KernelDied or TooLarge: a check need not catch them, they fail the task
+    with a clear message.
+    """
+
+    def __init__(self, sandbox: Sandbox, *, task: str, seed: int, deadline: float) -> None:
+        """`deadline` is a reading of time.monotonic()."""
+        self._sandbox = sandbox
+        self._deadline = deadline
+        self.task = task
+        self.random = random.Random(f"{seed}:{task}")
+        """The source of this task's hidden inputs; the same for the same attempt."""
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the checks may still run."""
+        return self._deadline - time.monotonic()
+
+    def call(self, function: str, *arguments: JSON, timeout: float = 10.0) -> JSON:
+        """The result of a function that the notebook defined."""
+        try:
+            return self._sandbox.call(function, *arguments, timeout=self._at_most(timeout))
+        except LearnerCodeError as error:
+            if error.name == "NotImplementedError":
+                raise NotStarted from error
+            raise
+
+    def call_many(
+        self, function: str, calls: Sequence[Sequence[JSON]], *, workers: int = 32, timeout: float = 30.0
+    ) -> list[CallOutcome]:
+        """Call a function once for each argument list, from `workers` threads that start together; results in input order."""
+        outcomes = self._sandbox.call_many(function, calls, workers=workers, timeout=self._at_most(timeout))
+        if len(outcomes) != len(calls):
+            raise AgentTimeout("Some of the calls of your function did not come back.")
+        if any(outcome.error and _NOT_STARTED.match(outcome.error) for outcome in outcomes):
+            raise NotStarted
+        return outcomes
+
+    def value(self, expression: str, timeout: float = 5.0) -> JSON:
+        """The JSON value of a name (dotted or indexed) that the notebook defined."""
+        return self._sandbox.value(expression, timeout=self._at_most(timeout))
+
+    def run(self, command: Sequence[str], timeout: float = 30.0) -> CommandResult:
+        """Run a command in the workspace."""
+        return self._sandbox.run(command, timeout=self._at_most(timeout))
+
+    def read(self, path: str, max_bytes: int = 1_048_576) -> bytes:
+        """A file of the workspace. Raises FileNotFoundError."""
+        self._at_most(1.0)
+        return self._sandbox.read(path, max_bytes)
+
+    @contextmanager
+    def sql(self, *, autocommit: bool = False) -> Iterator[psycopg.Connection[Any]]:
+        """A connection to the sandbox's PostgreSQL, from outside; committed when the block ends well, always closed.
+
+        Its statements and its waits for locks are bounded, so that a lock held by the learner's code can't hold the check.
+        """
+        endpoint = self._sandbox.endpoint("postgres")
+        connection = psycopg.connect(
+            host=str(endpoint.socket),
+            user=endpoint.facts.get("user", "learner"),
+            dbname=endpoint.facts.get("dbname", "learner"),
+            connect_timeout=max(2, int(self._at_most(5.0))),
+            options=f"-c statement_timeout={SQL_STATEMENT_SECONDS}s -c lock_timeout={SQL_LOCK_SECONDS}s",
+            application_name="check",
+            autocommit=autocommit,
+        )
+        with connection:
+            yield connection
+
+    @contextmanager
+    def http(self, service: str, timeout: float = 10.0) -> Iterator[httpx.Client]:
+        """An HTTP client of a service in the sandbox, from outside."""
+        endpoint = self._sandbox.endpoint(service)
+        with httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(endpoint.socket)),
+            base_url=endpoint.facts.get("base_url", f"http://{service}"),
+            timeout=self._at_most(timeout),
+        ) as client:
+            yield client
+
+    def _at_most(self, seconds: float) -> float:
+        left = self.seconds_left
+        if left <= 0:
+            raise OutOfTime
+        return min(seconds, left)

@@ -1,0 +1,50 @@
+"""Proving a lab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from labs.catalogue import Lab
+from labs.verify import Proof, verify
+from tests.unit.labs.conftest import write_wrong_answer
+from tests.unit.labs.fake_driver import FakeDriver
+
+
+def test_a_sound_lab_holds_in_every_case(lab: Lab, driver: FakeDriver) -> None:
+    told: list[Proof] = []
+    proofs = verify(lab, driver, seed=1, finished=told.append)
+    assert [proof.case.name for proof in proofs[:2]] == ["solution", "starter"]
+    assert len(proofs) == len(told) == 2 + len(lab.wrong_answers)
+    assert [proof.problems for proof in proofs] == [[]] * len(proofs)
+    assert all(sandbox.stops for sandbox in driver.sandboxes)
+
+
+def test_a_wrong_answer_that_passes_or_loses_too_much_does_not_hold(
+    lab_folder: Path, reload: Callable[[], Lab], driver: FakeDriver
+) -> None:
+    write_wrong_answer(lab_folder, "right", "add", "return b + a")
+    write_wrong_answer(lab_folder, "too-much", "add", "return 0", loses="double")
+    problems = {proof.case.name: proof.problems for proof in verify(reload(), driver, seed=1)}
+    assert problems["wrong answer right"] == ["add passed and must be lost"]
+    assert problems["wrong answer too-much"] == [
+        "add was lost and must pass: The sum is wrong.",
+        "double passed and must be lost",
+    ]
+
+
+def test_a_check_that_breaks_does_not_count_as_a_lost_task(
+    lab_folder: Path, reload: Callable[[], Lab], driver: FakeDriver
+) -> None:
+    checks = lab_folder / "checks.py"
+    checks.write_text(checks.read_text().replace("    a, b = lab", "    a, b = 1 / 0, lab"))
+    problems = [proof.problems for proof in verify(reload(), driver, seed=1)]
+    assert all("the check of add is broken" in some[0] for some in problems)
+
+
+def test_a_case_whose_notebook_does_not_run_to_its_end_does_not_hold(
+    lab_folder: Path, reload: Callable[[], Lab], driver: FakeDriver
+) -> None:
+    write_wrong_answer(lab_folder, "endless", "double", "x = 1  # LOOPS")
+    problems = {proof.case.name: proof.problems for proof in verify(reload(), driver, seed=1)}
+    assert problems["wrong answer endless"][0].startswith("the notebook did not run to its end")
