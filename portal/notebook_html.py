@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -21,11 +22,16 @@ def render_notebook(notebook: dict[str, Any]) -> str:
     exporter.exclude_input_prompt = True
     exporter.exclude_output_prompt = True
     body, _resources = exporter.from_notebook_node(nbformat.from_dict(notebook))
-    clean = sanitise(body)
+    clean = _lower_headings(sanitise(body))
     if len(clean) <= MAX_HTML:
         return clean
     cut = sanitise(clean[:MAX_HTML].rsplit("<", 1)[0])
     return cut + "<p><strong>The rest was left out: this notebook is larger than 2 MB.</strong></p>"
+
+
+def _lower_headings(html: str) -> str:
+    """The notebook stands inside a page that has its own first heading, so its own go one level down."""
+    return re.sub(r"(</?h)([1-5])(?=[ >])", lambda found: f"{found[1]}{int(found[2]) + 1}", html)
 
 
 def notebook_html(notebook: dict[str, Any], content_hash: str) -> str:

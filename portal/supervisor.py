@@ -123,7 +123,8 @@ def _write_config(settings: Settings) -> Path:
         (
             "gateway",
             f"{python} -m sandboxes.gateway --host {settings.host} --port {settings.gateway_port_effective} "
-            f"--run-dir {settings.run_dir} --portal-origin {settings.portal_origin_effective}",
+            f"--run-dir {settings.run_dir} --portal-origin {settings.portal_origin_effective}"
+            + (f" --public-origin {settings.sandbox_origin_effective}" if settings.sandbox_origin else ""),
             "TERM",
             10,
             10,

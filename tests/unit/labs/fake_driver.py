@@ -107,6 +107,8 @@ class FakeSandbox(Sandbox):
             except LearnerCodeError as error:
                 return CallOutcome(error=f"{error.name}: {error.detail}")
 
+        if self.namespace is not None and function not in self.namespace:
+            raise LearnerCodeError("NameError", f"the notebook defines no {function!r}")
         with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(one, calls))
 

@@ -169,7 +169,7 @@ def test_an_old_id_finds_the_lab_that_replaced_it(tmp_path: Path) -> None:
     replace(folder / "lab.yaml", "minutes: 10", "minutes: 10\nreplaces: [small]")
     catalogue = load(tmp_path)
     assert catalogue.lab("small").id == "tiny"
-    with pytest.raises(LabNotFound, match="There is no lab 'large'. The labs are: tiny."):
+    with pytest.raises(LabNotFound, match=r"There is no lab 'large'\. The labs are: tiny"):
         catalogue.lab("large")
 
 

@@ -27,8 +27,8 @@ def as_bytes(notebook: dict[str, Any]) -> bytes:
 def with_cells(notebook: dict[str, Any], *before_index: tuple[int, str]) -> bytes:
     """The notebook with extra code cells inserted, positions counted in the original."""
     made = copy.deepcopy(notebook)
-    for index, source in sorted(before_index, reverse=True):
-        cell = {"cell_type": "code", "id": f"extra-{index}", "metadata": {}, "source": source, "outputs": []}
+    for number, (index, source) in enumerate(sorted(before_index, reverse=True)):
+        cell = {"cell_type": "code", "id": f"extra-{number}", "metadata": {}, "source": source, "outputs": []}
         made["cells"].insert(index, {**cell, "execution_count": None})
     return as_bytes(made)
 
@@ -168,7 +168,12 @@ def test_a_kernel_that_a_check_used_up_is_replaced_for_the_next_task(lab: Lab, d
         ("raise TimeoutError", "did not answer in time"),
     ):
         driver.runs = 0
-        report = grade(lab, as_bytes(lab.source.with_answers({"add": mistake})), seed=1, driver=driver)
+        report = grade(
+            lab,
+            as_bytes(lab.source.with_answers({"add": f"if b > 9:\n    {mistake}\nreturn a + b"})),
+            seed=1,
+            driver=driver,
+        )
         assert results(report) == {"add": "failed", "double": "passed"}
         assert words in messages(report)["add"]
         assert driver.runs == 2

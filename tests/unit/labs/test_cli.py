@@ -1,0 +1,148 @@
+"""`python -m labs`: exit status, and one document on standard output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from labs import build, catalogue, cli
+from labs.catalogue import Lab
+from labs.notebook import dumps
+from sandboxes.drivers import Choice
+from sandboxes.interface import DriverUnavailable
+from tests.unit.labs.conftest import write_lab
+from tests.unit.labs.fake_driver import FakeDriver
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def run(lab_folder: Path, driver: FakeDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Call the command line on one small lab, with the driver without processes."""
+    monkeypatch.setattr(catalogue, "CONTENT_ROOT", lab_folder.parent)
+    monkeypatch.setattr(build, "NOTEBOOKS_ROOT", tmp_path / "notebooks")
+    monkeypatch.setattr(cli, "choose_driver", lambda name, run_dir: Choice("local", "a test"))
+    monkeypatch.setattr(cli, "open_driver", lambda name, run_dir: driver)
+    return lambda *arguments: CliRunner().invoke(cli.main, [str(one) for one in arguments])
+
+
+@pytest.fixture
+def notebook(lab: Lab, tmp_path: Path) -> Path:
+    """A file with the solution."""
+    path = tmp_path / "solution.ipynb"
+    path.write_text(dumps(lab.source.solution()))
+    return path
+
+
+def test_list_names_labs_and_exits_1_when_there_are_faults(run: Invoke, lab_folder: Path) -> None:
+    result = run("list", "--json")
+    assert result.exit_code == 0
+    assert [lab["id"] for lab in json.loads(result.stdout)["labs"]] == ["tiny"]
+    (write_lab(lab_folder.parent, "other") / "lab.yaml").write_text("id: 7\n")
+    result = run("list", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["faults"][0]["line"] == 1
+    assert "Tiny lab" in run("list").stdout
+
+
+def test_build_writes_what_is_stale_and_check_only_tells(run: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "notebooks" / "tiny.ipynb"
+    assert run("build", "--check").exit_code == 1
+    assert not path.exists()
+    assert json.loads(run("build", "--json").stdout)["written"] == ["tiny.ipynb"]
+    assert run("build", "--check").exit_code == 0
+    path.write_text("{}")
+    assert run("build").exit_code == 1
+    assert path.read_text() == "{}"
+    assert run("build", "--force").exit_code == 0
+
+
+def test_grade_prints_one_document_and_exits_0_whatever_was_scored(
+    run: Invoke, notebook: Path, tmp_path: Path
+) -> None:
+    result = run("grade", "tiny", notebook, "--seed", 5, "--json")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["score"], document["seed"]) == (0, 100, 5)
+    empty = tmp_path / "empty.ipynb"
+    empty.write_text("")
+    result = run("grade", "tiny", empty, "--json")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["score"], document["notebook"]["status"]) == (0, 0, "invalid")
+
+
+def test_grade_draws_a_seed_when_none_is_given(run: Invoke, notebook: Path) -> None:
+    seeds = {json.loads(run("grade", "tiny", notebook, "--json").stdout)["seed"] for _ in range(3)}
+    assert len(seeds) > 1
+
+
+def test_grade_can_keep_the_notebook_as_it_ran(run: Invoke, notebook: Path, tmp_path: Path) -> None:
+    run("grade", "tiny", notebook, "--executed", tmp_path / "ran.ipynb")
+    assert json.loads((tmp_path / "ran.ipynb").read_text())["cells"][1]["execution_count"] == 1
+
+
+def test_grade_for_people_shows_tasks_and_messages(run: Invoke, notebook: Path) -> None:
+    result = run("grade", "tiny", notebook)
+    assert result.exit_code == 0
+    assert "100 of 100 points" in result.stdout
+    assert "Adds any two numbers" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("grade", "huge", "NOTEBOOK"),
+        ("grade", "tiny", "nothing.ipynb"),
+        ("grade", "tiny"),
+        ("verify", "huge"),
+        ("nonsense",),
+    ],
+)
+def test_a_wrong_call_exits_2_and_prints_nothing_on_standard_output(
+    run: Invoke, notebook: Path, arguments: tuple[str, ...]
+) -> None:
+    result = run(*[notebook if one == "NOTEBOOK" else one for one in arguments])
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_a_broken_grader_exits_1_and_says_that_it_is_not_the_notebook(
+    run: Invoke, notebook: Path, driver: FakeDriver
+) -> None:
+    driver.start_error = DriverUnavailable("Install PostgreSQL.")
+    result = run("grade", "tiny", notebook, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"] == {
+        "reason": "driver_unavailable",
+        "message": "Install PostgreSQL.",
+    }
+    assert "not because of the notebook" in result.stderr
+
+
+def test_verify_exits_1_with_the_reason_when_a_case_does_not_hold(run: Invoke, lab_folder: Path) -> None:
+    result = run("verify", "tiny", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["holds"] is True
+    path = lab_folder / "wrong_answers" / "first-only.md"
+    path.write_text(path.read_text().replace("return a", "return b + a"))
+    result = run("verify", "--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 1
+    wrong = next(case for case in document["labs"]["tiny"] if not case["holds"])
+    assert (wrong["case"], wrong["problems"]) == ("wrong answer first-only", ["add passed and must be lost"])
+    assert "add passed and must be lost" in run("verify").stdout.replace("\n", " ")
+
+
+def test_verify_counts_the_faults_of_the_lab_too(run: Invoke, lab_folder: Path) -> None:
+    (lab_folder / "wrong_answers" / "squares.md").unlink()
+    result = run("verify", "tiny", "--json")
+    assert result.exit_code == 1
+    assert "it needs at least 2" in json.loads(result.stdout)["faults"][0]["message"]
+
+
+def test_the_driver_is_closed_at_the_end(run: Invoke, notebook: Path, driver: FakeDriver) -> None:
+    run("grade", "tiny", notebook)
+    assert driver.running() == []
