@@ -112,7 +112,7 @@ def test_a_learner_proves_a_topic(product: Product, page: Page) -> None:
 
     # A hint, then a check of an untouched notebook: nothing passes, and it says why.
     page.get_by_role("button", name=re.compile("Show a hint")).first.click()
-    expect(page.get_by_text("Hint 1")).to_be_visible()
+    expect(page.locator(f"#hint-{tasks[0]}-1")).to_be_visible()
     page.get_by_role("button", name="Check", exact=True).click()
     wait_until_graded(page)
     expect(page.locator(f"#task-{tasks[0]}")).to_contain_text("Not yet")

@@ -40,6 +40,7 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "lab_sessions.hint": ("POST", "/labs/never-oversell/hints/{task}/1", SIGNED_IN),
     "lab_sessions.attempt": ("GET", "/labs/attempts/{submission}", SIGNED_IN),
     "lab_sessions.solution": ("GET", "/labs/never-oversell/solution", SIGNED_IN),
+    "reference.file": ("GET", "/code/reference_impl/services/inventory/service.py", SIGNED_IN),
     "practice.quizzes": ("GET", "/quizzes/", SIGNED_IN),
     "practice.start": ("POST", "/quizzes/start/schema-design", SIGNED_IN),
     "practice.quiz": ("GET", "/quizzes/{quiz}", SIGNED_IN),

@@ -64,8 +64,7 @@ def sign_up() -> Any:
             field.errors = [error.message]
         else:
             db().flush()
-            flash("Your account is ready. Pick a track to begin.", "success")
-            return _signed_in(user)
+            return _signed_in(user, "Your account is ready.")
     return render_template("accounts/sign_up.html", form=form, password_min=PASSWORD_MIN), (
         422 if request.method == "POST" else 200
     )
@@ -141,11 +140,13 @@ def profile() -> Any:
     )
 
 
-def _signed_in(user: User) -> Any:
+def _signed_in(user: User, message: str = "") -> Any:
     db().flush()
     session.clear()
     login_user(user)
     session.permanent = True
+    if message:
+        flash(message, "success")
     return redirect(_safe_next() or url_for("home.index"))
 
 

@@ -164,6 +164,11 @@ def _links(question: Question) -> list[dict[str, str]]:
         )
     if question.links.lab and (lab := content.lab(question.links.lab)):
         links.append({"label": f"Lab: {lab.title}", "url": url_for("lab_sessions.lab", slug=lab.id)})
+    for code in question.links.code:
+        path, _, line = code.partition("#")
+        if path.startswith("reference_impl/"):
+            url = url_for("reference.file", path=path, _anchor=line or None)
+            links.append({"label": f"Code: {path.removeprefix('reference_impl/')}", "url": url})
     return links
 
 

@@ -30,6 +30,7 @@ LESSONS = frozenset(
         "reading-a-plan",
         "cache-aside-and-its-failures",
         "keys-partitions-groups",
+        "partitions-make-deleting-cheap",
         "at-least-once-is-what-you-get",
         "sagas-and-compensation",
     }

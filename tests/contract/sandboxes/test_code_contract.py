@@ -39,7 +39,8 @@ def test_a_kernel_knows_its_services_and_finds_its_helpers(sandbox: Sandbox) -> 
     executed = execute(
         sandbox,
         """
-        import os, labkit, psycopg
+        import os, psycopg
+        from labkit import lab
         with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
             print(*connection.execute("SELECT current_user, current_database()").fetchone())
         with psycopg.connect("") as connection:

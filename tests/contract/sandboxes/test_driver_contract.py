@@ -13,6 +13,7 @@ import pytest
 from sandboxes.drivers import open_driver
 from sandboxes.interface import (
     Driver,
+    Limits,
     Phase,
     Progress,
     Sandbox,
@@ -244,6 +245,21 @@ def test_a_workspace_with_a_space_and_nested_folders_is_made_when_missing(
     finally:
         sandbox.stop()
     assert place.is_dir()
+
+
+def test_a_file_can_not_grow_beyond_the_disk_limit(driver: Driver, tmp_path: Path) -> None:
+    spec = SandboxSpec(workspace=tmp_path, jupyter=False, limits=Limits(disk_mb=64))
+    sandbox = driver.start(spec, quiet)
+    try:
+        executed = execute(
+            sandbox,
+            "file = open('big', 'wb'); file.truncate(60 * 1_048_576); print('fits')",
+            "file.truncate(65 * 1_048_576)",
+        )
+        assert printed(executed) == "fits\n"
+        assert [(error.index, error.name) for error in executed.errors] == [(1, "OSError")]
+    finally:
+        sandbox.stop()
 
 
 def _traces(run_dir: Path, sandbox_id: str) -> list[str]:

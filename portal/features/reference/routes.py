@@ -1,0 +1,17 @@
+"""Pages of the reference code."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from markupsafe import Markup
+
+from portal.features.reference.service import source_file
+
+blueprint = Blueprint("reference", __name__, url_prefix="/code")
+
+
+@blueprint.get("/<path:path>")
+def file(path: str) -> str:
+    """One file of Meridian; `#line-12` leads to a line."""
+    found = source_file(path[:300])
+    return render_template("reference/file.html", file=found, source_html=Markup(found.html))  # noqa: S704 - escaped text

@@ -1,0 +1,117 @@
+"""Meridian without threads or sockets: requests go straight to the application, background work happens when a test says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from reference_impl.shared.settings import Settings
+from reference_impl.topologies.monolith import Monolith, build
+
+
+class AppTransport(httpx.BaseTransport):
+    """Carries requests of a plain client to an ASGI application in the same process."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._runner = asyncio.Runner()
+        self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        async def send() -> httpx.Response:
+            body = request.read()
+            answer = await self._transport.handle_async_request(
+                httpx.Request(request.method, request.url, headers=request.headers, content=body)
+            )
+            content = await answer.aread()
+            return httpx.Response(answer.status_code, headers=answer.headers, content=content)
+
+        return self._runner.run(send())
+
+    def close(self) -> None:
+        self._runner.close()
+
+
+class Shop:
+    """A Meridian under test, and short words for what tests do with it."""
+
+    def __init__(self, built: Monolith) -> None:
+        self.built = built
+        self.http = httpx.Client(transport=AppTransport(built.app), base_url="http://meridian")
+        self.faults = built.faults
+
+    def settle(self) -> None:
+        """Do all background work."""
+        self.built.runtime.settle()
+
+    def stock(self, sku: str, units: int, cents: int = 100) -> str:
+        self.http.post(
+            "/products", json={"sku": sku, "name": sku, "unit_price_cents": cents}
+        ).raise_for_status()
+        self.http.post(f"/inventory/{sku}/receipts", json={"quantity": units}).raise_for_status()
+        return sku
+
+    def place(self, lines: dict[str, int], card: str = "tok_visa") -> str:
+        items = [{"sku": sku, "quantity": quantity} for sku, quantity in lines.items()]
+        answer = self.http.post("/orders", json={"items": items, "card": card}).raise_for_status()
+        return str(answer.json()["id"])
+
+    def order(self, order: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.http.get(f"/orders/{order}").raise_for_status().json()
+        return found
+
+    def status(self, order: str) -> str:
+        return str(self.order(order)["status"])
+
+    def counters(self, sku: str) -> tuple[int, int, int]:
+        """available, reserved, sold"""
+        stock = self.http.get(f"/inventory/{sku}").raise_for_status().json()
+        return stock["available"], stock["reserved"], stock["sold"]
+
+    def lines(self, order: str) -> list[dict[str, Any]]:
+        page = self.http.get("/inventory/reservations", params={"order_id": order}).raise_for_status().json()
+        found: list[dict[str, Any]] = page["reservations"]
+        return found
+
+    def event_types(self) -> list[str]:
+        return [event["type"] for event in self.http.get("/events").raise_for_status().json()["events"]]
+
+    def expire(self) -> None:
+        """Let every chore run once."""
+        for service in self.built.runtime.services:
+            for chore in service.chores:
+                chore.run()
+
+    def close(self) -> None:
+        self.http.close()
+        self.built.runtime.stop()
+
+
+MakeShop = Callable[..., Shop]
+
+
+@pytest.fixture
+def make_shop(tmp_path: Path) -> Iterator[MakeShop]:
+    """Builds shops with the settings a test needs; each call without `data` gets its own data."""
+    made: list[Shop] = []
+
+    def make(**settings: Any) -> Shop:
+        settings.setdefault("data", tmp_path / f"shop-{len(made)}")
+        settings.setdefault("seed", 1)
+        made.append(Shop(build(Settings(**settings))))
+        return made[-1]
+
+    yield make
+    for shop in made:
+        shop.close()
+
+
+@pytest.fixture
+def shop(make_shop: MakeShop) -> Shop:
+    """A Meridian that compensates by itself, with a payment window of a minute."""
+    return make_shop()
