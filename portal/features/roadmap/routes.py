@@ -15,10 +15,10 @@ from portal.features.roadmap.graph import layout
 from portal.features.roadmap.service import Progress, ProgressService
 from roadmap import Kind, Lesson, Module, Track
 
-blueprint = Blueprint("roadmap", __name__, url_prefix="/roadmap")
+blueprint = Blueprint("roadmap", __name__)
 
 
-@blueprint.get("/")
+@blueprint.get("/roadmap/")
 def tracks() -> str:
     """All tracks with progress."""
     progress = _service().of(current_user.id)
@@ -37,7 +37,7 @@ def tracks() -> str:
     return render_template("roadmap/tracks.html", rows=rows)
 
 
-@blueprint.get("/tracks/<track_id>")
+@blueprint.get("/roadmap/tracks/<track_id>")
 def track(track_id: str) -> str:
     """One track: the graph of its modules and how far the learner is in each."""
     catalogue = portal().content.roadmap
@@ -72,7 +72,7 @@ def track(track_id: str) -> str:
     )
 
 
-@blueprint.get("/modules/<module_id>")
+@blueprint.get("/roadmap/modules/<module_id>")
 def module(module_id: str) -> str:
     """One module: topics with their evidence, lessons, labs, quiz, artifact."""
     content = portal().content
