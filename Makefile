@@ -28,7 +28,7 @@ run: $(STAMP)/base $(STAMP)/assets  ## Set up what is missing and run the portal
 
 .PHONY: notebooks
 notebooks: $(STAMP)/base  ## Open JupyterLab on the lab notebooks, without a portal
-	@cd notebooks && exec ../$(BIN)/jupyter lab $(ARGS)
+	@cd notebooks && exec ../$(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(ARGS)
 
 .PHONY: images
 images: $(STAMP)/base  ## Build the sandbox images (needs a Docker engine)
