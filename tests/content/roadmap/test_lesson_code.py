@@ -17,7 +17,7 @@ from roadmap import load
 from roadmap.markdown_lines import FencedBlock, fenced_blocks
 
 if TYPE_CHECKING:
-    from tests.content.roadmap.conftest import ScratchServer
+    from tests.fixtures.postgres import ScratchServer
 
 LESSONS = load().lessons
 ERROR_WANTED = re.compile(r"^--\s*ERROR:\s*(?P<text>.+)$", re.MULTILINE)
