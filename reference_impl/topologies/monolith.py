@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from reference_impl.services import inventory, order, payment, product
 from reference_impl.shared import faults as fault_flags
 from reference_impl.shared import health, problems
-from reference_impl.shared.bus import InProcessBus
+from reference_impl.shared.bus import EventBus, InProcessBus
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.feed import Feed
 from reference_impl.shared.http import BoundedBodies, Correlated
@@ -50,17 +50,21 @@ class Monolith:
     faults: Faults
 
 
-def build(settings: Settings) -> Monolith:
-    """Put the services together. Their background work starts and stops with the application's lifespan."""
+def build(settings: Settings, bus: EventBus | None = None) -> Monolith:
+    """Put the services together. Their background work starts and stops with the application's lifespan.
+
+    Another bus for the services may be given; the event feed then stays empty, because it reads the log of the in-process one.
+    """
     flags = Faults(settings.seed)
     flags.set_from(settings.faults)
     stopping = threading.Event()
-    bus = InProcessBus(settings.data, flags)
+    log = InProcessBus(settings.data, flags)
+    bus = bus or log
     peers = Loopback()
     context = Context(settings=settings, bus=bus, faults=flags, stopping=stopping, peers=peers)
     services = [build_service(context) for build_service in BUILDERS]
     runtime = Runtime(services, bus, stopping)
-    feed = Feed(bus, bus)
+    feed = Feed(log, bus)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -73,12 +73,12 @@ class QuietDriver(FakeDriver):
         return [(key, self.labels[key]) for key in self.alive if self.find(key) is not None]
 
 
-@pytest.fixture()
+@pytest.fixture
 def driver() -> QuietDriver:
     return QuietDriver()
 
 
-@pytest.fixture()
+@pytest.fixture
 def context(settings: Settings, database: Database, content: Content, driver: Driver) -> WorkContext:
     return WorkContext(
         settings=settings,
@@ -90,7 +90,7 @@ def context(settings: Settings, database: Database, content: Content, driver: Dr
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def user(db: Session) -> User:
     made = users.user(db)
     db.commit()
@@ -300,11 +300,11 @@ class TestGrading:
 
 
 class TestCaretaker:
-    @pytest.fixture()
+    @pytest.fixture
     def jobs(self) -> NotedJobs:
         return NotedJobs()
 
-    @pytest.fixture()
+    @pytest.fixture
     def caretaker(self, context: WorkContext, jobs: NotedJobs) -> Caretaker:
         return Caretaker(context, jobs)
 

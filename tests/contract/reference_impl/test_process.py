@@ -1,0 +1,198 @@
+"""Meridian as a process: started, used and stopped the way people and process managers do it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+START_SECONDS = 30
+
+
+def meridian(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "reference_impl", *arguments]
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MERIDIAN_")}
+    return {**kept, "MERIDIAN_LOG_LEVEL": "warning", **more}
+
+
+@dataclass
+class Running:
+    """A Meridian in a process of its own."""
+
+    process: subprocess.Popen[str]
+    socket: Path
+    ready: dict[str, Any]
+
+    def client(self) -> httpx.Client:
+        transport = httpx.HTTPTransport(uds=str(self.socket))
+        return httpx.Client(transport=transport, base_url="http://meridian", timeout=20)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            meridian(*arguments, "--uds", str(self.socket)),
+            cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(20)
+
+
+def start(directory: Path, **environment: str) -> Running:
+    socket = directory / "m.sock"
+    process = subprocess.Popen(
+        meridian("serve", "--uds", str(socket), "--data", str(directory / "data"), "--json"),
+        cwd=ROOT, env=clean_environment(**environment), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    killer = threading.Timer(START_SECONDS, process.kill)
+    killer.start()
+    line = process.stdout.readline()
+    killer.cancel()
+    assert line, "it ended before it was ready"
+    return Running(process, socket, json.loads(line))
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A directory whose path is short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="m") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def running(directory: Path) -> Iterator[Running]:
+    started = start(directory, MERIDIAN_PAYMENT_WINDOW="0")
+    yield started
+    if started.process.poll() is None:
+        started.process.kill()
+        started.process.wait()
+
+
+def test_it_says_when_it_is_ready_and_ends_cleanly_on_sigterm(running: Running) -> None:
+    assert running.ready["state"] == "ready"
+    assert running.ready["seconds"] < 3
+    with running.client() as client:
+        assert client.get("/health/readiness").json()["state"] == "up"
+    assert running.stop() == 0
+    assert not running.socket.exists()
+
+
+def test_a_reader_that_waits_for_events_does_not_hold_up_the_end(running: Running) -> None:
+    with running.client() as client, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: client.get("/events", params={"wait": 10}).json())
+        time.sleep(0.5)
+        started = time.monotonic()
+        assert running.stop() == 0
+        assert time.monotonic() - started < 8
+        assert waiting.result()["events"] == []
+
+
+def test_a_reader_that_waits_gets_news_at_once(running: Running) -> None:
+    with running.client() as client, ThreadPoolExecutor(1) as pool:
+        assert running.command("seed").returncode == 0
+        waiting = pool.submit(lambda: client.get("/events", params={"wait": 10}).json())
+        client.post("/orders", json={"items": [{"sku": "MUG-BLUE", "quantity": 1}]}).raise_for_status()
+        assert waiting.result()["events"][0]["type"] == "OrderCreated"
+
+
+def test_many_customers_at_once_leave_clean_books(running: Running) -> None:
+    assert running.command("seed").returncode == 0
+    assert running.command("faults", "set", "events.duplicate", "0.3").returncode == 0
+    assert running.command("faults", "set", "payment.decline", "0.3").returncode == 0
+    skus = ["LAST-ONE", "LAMP-DESK", "GRINDER"]
+    with running.client() as client:
+
+        def buy(number: int) -> int:
+            items = [{"sku": skus[number % 3], "quantity": 1 + number % 2}]
+            return client.post("/orders", json={"items": items}).status_code
+
+        with ThreadPoolExecutor(16) as pool:
+            assert set(pool.map(buy, range(60))) == {201}
+    answer = running.command("verify", "--json", "--settle", "30")
+    document = json.loads(answer.stdout)
+    assert answer.returncode == 0, document["violations"]
+    assert (document["clean"], document["orders"]) == (True, 60)
+
+
+def test_a_killed_process_comes_back_with_clean_books(directory: Path) -> None:
+    first = start(directory, MERIDIAN_PAYMENT_WINDOW="0")
+    assert first.command("seed").returncode == 0
+    with first.client() as client:
+        for number in range(30):
+            items = [{"sku": "BEANS-1KG", "quantity": 1}]
+            card = "tok_declined" if number % 3 == 0 else "tok_visa"
+            client.post("/orders", json={"items": items, "card": card}).raise_for_status()
+    assert first.stop(signal.SIGKILL) == -signal.SIGKILL
+    second = start(directory, MERIDIAN_PAYMENT_WINDOW="0")
+    try:
+        answer = second.command("verify", "--json", "--settle", "30")
+        assert answer.returncode == 0, answer.stdout
+        with second.client() as client:
+            counts = client.get("/inventory/BEANS-1KG").json()
+        assert (counts["available"], counts["reserved"], counts["sold"]) == (100, 0, 20)
+    finally:
+        second.stop()
+
+
+def test_verify_names_what_is_broken_and_exits_with_1(directory: Path) -> None:
+    running = start(directory, MERIDIAN_COMPENSATION="external")
+    try:
+        assert running.command("seed").returncode == 0
+        with running.client() as client:
+            body = {"items": [{"sku": "SCALE", "quantity": 2}], "card": "tok_declined"}
+            order = client.post("/orders", json=body).json()["id"]
+        answer = running.command("verify", "--json", "--settle", "1")
+        assert answer.returncode == 1
+        broken = {item["name"] for item in json.loads(answer.stdout)["invariants"] if not item["holds"]}
+        assert broken == {"reserved-explained", "dead-order-holds-nothing"}
+        table = running.command("verify", "--settle", "0").stdout
+        assert order in table
+        assert "still holds 2 SCALE" in table
+    finally:
+        running.stop()
+
+
+def test_faults_are_listed_set_and_cleared_from_the_command_line(running: Running) -> None:
+    assert running.command("faults", "set", "payment.decline", "all").returncode == 0
+    listed = json.loads(running.command("faults", "list", "--json").stdout)["faults"]
+    assert {flag["name"]: flag["value"] for flag in listed if flag["value"]} == {"payment.decline": 1.0}
+    assert running.command("faults", "clear").returncode == 0
+    listed = json.loads(running.command("faults", "list", "--json").stdout)["faults"]
+    assert not any(flag["value"] for flag in listed)
+    refused = running.command("faults", "set", "payment.declin", "1")
+    assert refused.returncode == 1
+    assert "payment.decline" in refused.stderr
+
+
+def test_a_taken_socket_gets_a_clear_message(running: Running) -> None:
+    answer = running.command("serve")
+    assert answer.returncode == 1
+    assert "serves at" in answer.stderr
+
+
+def test_without_a_meridian_the_command_line_says_what_to_do(directory: Path) -> None:
+    answer = subprocess.run(
+        meridian("verify", "--uds", str(directory / "none.sock")),
+        cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 2
+    assert "python -m reference_impl up" in answer.stderr
+    assert answer.stdout == ""

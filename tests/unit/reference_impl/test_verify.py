@@ -1,0 +1,120 @@
+"""`verify` sees each way in which the books can be wrong."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reference_impl.verify import INVARIANTS, Snapshot, read, violations
+
+PARKED = {"consumer": "inventory", "error": "given away", "event": {"id": "e", "type": "OrderConfirmed"}}
+
+
+@pytest.fixture
+def clean(make_shop: Any) -> Snapshot:
+    """Books with one confirmed, one cancelled, one declined and one pending order, in which all is well."""
+    shop = make_shop(payment_window=60)
+    shop.stock("TEA", 10)
+    shop.place({"TEA": 3})
+    gone = shop.place({"TEA": 1}, card="tok_declined")
+    shop.place({"TEA": 2}, card="tok_declined")
+    shop.settle()
+    shop.http.post(f"/orders/{gone}/cancellation", json={"reason": "no"}).raise_for_status()
+    shop.settle()
+    shop.place({"TEA": 1})
+    return read(shop.http)
+
+
+def of(rows: list[dict[str, Any]], orders: list[dict[str, Any]], status: str) -> dict[str, Any]:
+    """The row of the order that has this status."""
+    wanted = next(order["id"] for order in orders if order["status"] == status)
+    return next(row for row in rows if row.get("order_id", row.get("id")) == wanted)
+
+
+def test_clean_books_are_clean(clean: Snapshot) -> None:
+    assert violations(clean, stuck_seconds=30) == []
+    assert sorted(order["status"] for order in clean.orders) == [
+        "cancelled",
+        "confirmed",
+        "payment_declined",
+        "pending",
+    ]
+
+
+Damage = Callable[[Snapshot], None]
+
+DAMAGES: dict[str, tuple[set[str], Damage]] = {
+    "a unit appears": (
+        {"stock-balanced"},
+        lambda it: it.stock[0].update(available=it.stock[0]["available"] + 1),
+    ),
+    "a counter is negative": (
+        {"stock-balanced"},
+        lambda it: it.stock[0].update(available=-1, sold=it.stock[0]["sold"] + it.stock[0]["available"] + 1),
+    ),
+    "more is promised than there is": (
+        {"no-oversell", "reserved-explained"},
+        lambda it: of(it.reservations, it.orders, "payment_declined").update(quantity=8),
+    ),
+    "reserved units belong to nobody": (
+        {"reserved-explained"},
+        lambda it: it.stock[0].update(
+            reserved=it.stock[0]["reserved"] + 1, available=it.stock[0]["available"] - 1
+        ),
+    ),
+    "a paid order has no goods": (
+        {"confirmed-has-goods"},
+        lambda it: of(it.reservations, it.orders, "confirmed").update(sold=0),
+    ),
+    "a paid order's goods were given away": (
+        {"confirmed-has-goods"},
+        lambda it: of(it.reservations, it.orders, "confirmed").update(released=3, outstanding=-3),
+    ),
+    "a cancelled order holds stock": (
+        {"dead-order-holds-nothing"},
+        lambda it: of(it.reservations, it.orders, "cancelled").update(outstanding=1),
+    ),
+    "a cancelled order released too much": (
+        {"dead-order-holds-nothing"},
+        lambda it: of(it.reservations, it.orders, "cancelled").update(outstanding=-1),
+    ),
+    "a declined order whose time is over holds stock": (
+        {"dead-order-holds-nothing", "reserved-explained"},
+        lambda it: of(it.orders, it.orders, "payment_declined").update(pay_by=None),
+    ),
+    "an order is charged twice": (
+        {"one-capture"},
+        lambda it: it.payments.append({**of(it.payments, it.orders, "confirmed"), "attempt": 2}),
+    ),
+    "an order is confirmed without a charge": (
+        {"one-capture"},
+        lambda it: of(it.payments, it.orders, "confirmed").update(status="declined"),
+    ),
+    "a cancelled order was charged": (
+        {"one-capture"},
+        lambda it: of(it.payments, it.orders, "cancelled").update(status="captured"),
+    ),
+    "an order is pending for ever": (
+        {"nothing-stuck"},
+        lambda it: of(it.orders, it.orders, "pending").update(
+            updated_at=(it.taken_at - timedelta(minutes=5)).isoformat()
+        ),
+    ),
+    "an event was parked": ({"nothing-parked"}, lambda it: it.parked.append(PARKED)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_each_damage_breaks_its_invariants_and_no_other(clean: Snapshot, damage: str) -> None:
+    expected, inflict = DAMAGES[damage]
+    books = copy.deepcopy(clean)
+    inflict(books)
+    assert {violation.invariant for violation in violations(books, stuck_seconds=30)} == expected
+
+
+def test_every_invariant_can_be_broken() -> None:
+    assert set().union(*(expected for expected, _ in DAMAGES.values())) == set(INVARIANTS)
