@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.status import Status
 
 from sandboxes.drivers import DRIVERS, driver_class, open_driver
 from sandboxes.interface import Progress, SandboxError
@@ -66,17 +67,29 @@ def _build(options: argparse.Namespace) -> dict[str, Any]:
     for name in options.images or image_names():
         started = time.monotonic()
         with err.status(f"{name}: looking") as status:
-
-            def tell(progress: Progress, status: Any = status, name: str = name) -> None:
-                status.update(f"{name}: {progress.detail} ({progress.elapsed_seconds:.0f} s)")
-
-            driver.prepare(name, tell)
+            driver.prepare(name, _teller(name, status))
         tag, size = image_size(name)
         seconds = time.monotonic() - started
         built.append({"image": name, "tag": tag, "bytes": size, "seconds": round(seconds, 1)})
         if not options.json:
             print(f"{name}: {tag}, {size / 1_000_000:.0f} MB, {seconds:.1f} s")
     return {"images": built}
+
+
+def _teller(image: str, status: Status) -> Callable[[Progress], None]:
+    """Shows a build's steps: as one live line on a terminal, else one line a step."""
+    told = ""
+
+    def tell(progress: Progress) -> None:
+        nonlocal told
+        words = f"{image}: {progress.detail}"
+        if err.is_terminal:
+            status.update(f"{words} ({progress.elapsed_seconds:.0f} s)")
+        elif words != told:
+            err.print(f"{words} ({progress.elapsed_seconds:.0f} s)", markup=False)
+        told = words
+
+    return tell
 
 
 def _list(options: argparse.Namespace) -> dict[str, Any]:

@@ -88,6 +88,8 @@ class AgentSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     jupyter: bool = True
     memory_mb: int = 1024
+    disk_mb: int = 512
+    """The largest file that the learner's code may write."""
     contained: bool = False
     """True in a container: the engine holds the memory limit. Otherwise the kernel gets a resource limit of its own."""
     service_seconds: float = 60.0

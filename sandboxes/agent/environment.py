@@ -44,6 +44,7 @@ def learner_environment(spec: AgentSpec, services: list[Service], jupyter_dir: P
         "TERM": "xterm-256color",
         # Fewer malloc arenas: each reserves data that counts against the kernel's limit.
         "MALLOC_ARENA_MAX": "4",
+        "SANDBOX_FILE_MB": str(spec.disk_mb),
         "SANDBOX_MEMORY_MB": "0" if spec.contained else str(spec.memory_mb),
     }
     for service in services:

@@ -73,7 +73,10 @@ class CappedNotebookClient(NotebookClient):
         except Exception as error:
             # What a kernel sends is the learner's to break: a message that can't be read is the end of this kernel, not ours.
             log.warning("a run ended with %r", error)
-            return NotebookOutcome.KERNEL_DIED, f"Cell {index + 1} broke the kernel: its messages can't be read any more."
+            return (
+                NotebookOutcome.KERNEL_DIED,
+                f"Cell {index + 1} broke the kernel: its messages can't be read any more.",
+            )
         return NotebookOutcome.COMPLETED, ""
 
     def _total_message(self) -> str:

@@ -300,6 +300,7 @@ def orders(spec: SandboxSpec, record: Record) -> AgentSpec:
         environment=dict(spec.environment),
         jupyter=spec.jupyter,
         memory_mb=spec.limits.memory_mb,
+        disk_mb=spec.limits.disk_mb,
         contained=True,
         service_seconds=spec.start_seconds,
     )
@@ -325,12 +326,17 @@ def unavailable(error: Exception) -> DriverUnavailable:
 
 
 def _hand_over(folder: Path, uid: int, gid: int) -> None:
-    """Give a tree to the container's user, links themselves and not what they point to. Raises OSError for too many files."""
+    """Give a tree to the container's user. Raises OSError for too many files.
+
+    By descriptors, and links themselves instead of what they point to: another sandbox on the same workspace may be changing it
+    right now, and must not lead us out of it.
+    """
     count = 0
-    os.chown(folder, uid, gid, follow_symlinks=False)
-    for top, folders, files in os.walk(folder):
+    for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
+        os.fchown(descriptor, uid, gid)
         for name in (*folders, *files):
             count += 1
             if count > MAX_FILES:
                 raise OSError(f"the workspace holds more than {MAX_FILES} files")
-            os.chown(Path(top) / name, uid, gid, follow_symlinks=False)
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)

@@ -15,7 +15,7 @@ import tarfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ PASSED_ON = (
 )
 """Variables of the builder that the build gets, when they are set: certificates and proxies of the operator's network."""
 BUILD_SECONDS = 1_800
+KEEP_SECONDS = 3_600
 LOG_LINES = 80
 TELL_SECONDS = 1.0
 
@@ -140,6 +141,7 @@ def build(client: docker.APIClient, context: ImageContext, reporter: Reporter, l
     with _one_at_a_time(lock_dir):
         if not _exists(client, tag):
             _build(context, tag, reporter)
+            _forget_older(client, context.image, tag)
     return tag
 
 
@@ -149,6 +151,15 @@ def _exists(client: docker.APIClient, tag: str) -> bool:
     except docker.errors.ImageNotFound:
         return False
     return True
+
+
+def _forget_older(client: docker.APIClient, image: str, tag: str) -> None:
+    """Remove what earlier versions of the code built, but not what somebody may be starting or running right now."""
+    for found in client.images(name=f"{REPOSITORY}/{image}"):
+        if found["Created"] < time.time() - KEEP_SECONDS:
+            for old in set(found["RepoTags"] or ()) - {tag}:
+                with suppress(docker.errors.APIError):
+                    client.remove_image(old)
 
 
 def _build(context: ImageContext, tag: str, reporter: Reporter) -> None:
@@ -178,19 +189,23 @@ def _build(context: ImageContext, tag: str, reporter: Reporter) -> None:
                     told = time.monotonic()
                     reporter.tell(Phase.BUILDING_IMAGE, detail)
             if "error" in message:
-                raise ImageBuildFailed(
-                    f"The image {context.image} could not be built, at {detail}.",
-                    detail=str(message["error"])[:2000],
-                    log="\n".join([*log, str(message["error"])]),
-                )
+                log.append(str(message["error"])[:2000])
+                raise _failed(context.image, detail, log)
     except (docker.errors.DockerException, requests.RequestException) as error:
-        raise ImageBuildFailed(
-            f"The image {context.image} could not be built, at {detail}.",
-            detail=str(error)[:2000],
-            log="\n".join(log),
-        ) from error
+        log.append(str(error)[:2000])
+        raise _failed(context.image, detail, log) from error
     finally:
         client.close()
+
+
+def _failed(image: str, detail: str, log: deque[str]) -> ImageBuildFailed:
+    if detail.startswith("step 1 "):
+        log.append(
+            "Where no registry can be reached, ci/base-image makes the base image from Debian's packages."
+        )
+    return ImageBuildFailed(
+        f"The image {image} could not be built, at {detail}.", detail=log[-1], log="\n".join(log)
+    )
 
 
 def _lines(message: Mapping[str, Any]) -> list[str]:

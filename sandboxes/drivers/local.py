@@ -171,6 +171,7 @@ class LocalDriver(Driver):
             environment=dict(spec.environment),
             jupyter=spec.jupyter,
             memory_mb=spec.limits.memory_mb,
+            disk_mb=spec.limits.disk_mb,
             contained=False,
             service_seconds=spec.start_seconds,
         )

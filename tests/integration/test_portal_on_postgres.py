@@ -40,7 +40,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         database.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def session(store: Database) -> Iterator[Session]:
     with store.session() as session:
         yield session

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,10 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run_dir() -> Path:
-    return Path(tempfile.mkdtemp(prefix="pgu-"))
+def run_dir() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="pgu-"))
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.mark.usefixtures("no_engine")
