@@ -25,12 +25,12 @@ class Built:
     """Notebooks that are not as the labs would make them, left alone because somebody has worked in them."""
 
 
-def notebook_path(lab: Lab, root: Path = NOTEBOOKS_ROOT) -> Path:
+def notebook_path(lab: Lab, root: Path | None = None) -> Path:
     """Where a lab's notebook lies."""
-    return root / f"{lab.id}.ipynb"
+    return (root or NOTEBOOKS_ROOT) / f"{lab.id}.ipynb"
 
 
-def stale(labs: Iterable[Lab], root: Path = NOTEBOOKS_ROOT) -> list[Path]:
+def stale(labs: Iterable[Lab], root: Path | None = None) -> list[Path]:
     """The notebooks that are missing or differ from what their labs make."""
     return [
         path
@@ -39,9 +39,9 @@ def stale(labs: Iterable[Lab], root: Path = NOTEBOOKS_ROOT) -> list[Path]:
     ]
 
 
-def build(labs: Iterable[Lab], root: Path = NOTEBOOKS_ROOT, *, force: bool = False) -> Built:
+def build(labs: Iterable[Lab], root: Path | None = None, *, force: bool = False) -> Built:
     """Write the notebooks that are stale; with `force` also those in which somebody has worked."""
-    root.mkdir(parents=True, exist_ok=True)
+    (root or NOTEBOOKS_ROOT).mkdir(parents=True, exist_ok=True)
     wanted = _wanted(labs, root)
     written, kept = [], []
     for path, text in wanted.items():
@@ -55,7 +55,7 @@ def build(labs: Iterable[Lab], root: Path = NOTEBOOKS_ROOT, *, force: bool = Fal
     return Built(tuple(written), tuple(kept))
 
 
-def _wanted(labs: Iterable[Lab], root: Path) -> dict[Path, str]:
+def _wanted(labs: Iterable[Lab], root: Path | None) -> dict[Path, str]:
     return {notebook_path(lab, root): dumps(lab.source.learner()) for lab in labs}
 
 

@@ -104,40 +104,6 @@ class Lab:
         notebook_file = {f"{self.id}.ipynb": notebook.dumps(self.source.learner()).encode()}
         return {**self.starter_files(), **notebook_file}
 
-    @property
-    def title(self) -> str:
-        """The name that people see."""
-        return self.manifest.title
-
-    @property
-    def summary(self) -> str:
-        """One or two sentences."""
-        return self.manifest.summary
-
-    @property
-    def level(self) -> str:
-        """How much the lab expects: foundation, intermediate or advanced."""
-        return self.manifest.level.value
-
-    @property
-    def minutes(self) -> int:
-        """How long a learner should need."""
-        return self.manifest.minutes
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """The names of the services it starts."""
-        return tuple(self.manifest.services)
-
-    @property
-    def max_score(self) -> int:
-        """The points of all tasks together."""
-        return self.manifest.max_score
-
-    def workspace_files(self) -> dict[str, bytes]:
-        """What a learner starts with: the notebook `<id>.ipynb` and the starter files; relative path → content."""
-        return {f"{self.id}.ipynb": notebook.dumps(self.source.learner()).encode(), **self.starter_files()}
-
     def starter_files(self) -> dict[str, bytes]:
         """Files that lie in the workspace beside the notebook: relative path → content."""
         root = self.path / "starter"

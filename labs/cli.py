@@ -12,21 +12,18 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from labs import build as building
+from labs import console
 from labs.catalogue import Catalogue, Lab, load
 from labs.errors import LabError, LabNotFound
 from labs.grader import grade as grade_notebook
 from labs.grader import new_seed
-from labs.report import NotebookStatus, Report, TaskStatus
 from labs.services import environment_of
 from labs.submission import MAX_NOTEBOOK_BYTES
 from labs.verify import PARALLEL, Proof
@@ -35,15 +32,6 @@ from sandboxes.drivers import DRIVERS, choose_driver, open_driver
 from sandboxes.interface import Driver, SandboxError, SandboxSpec
 
 VERIFY_SEED = 1
-_MARKS = {
-    TaskStatus.PASSED: "[green]passed[/]",
-    TaskStatus.FAILED: "[red]failed[/]",
-    TaskStatus.ERROR: "[magenta]error[/]",
-}
-
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-
 driver_option = click.option(
     "--driver", "driver_name", type=click.Choice([*DRIVERS, "auto"]), default="auto", show_default=True,
     help="Where the notebook runs; auto is docker where an engine answers, else local.",
@@ -64,21 +52,15 @@ def list_labs(*, as_json: bool) -> None:
     """List the labs, and every fault in their files."""
     catalogue = load()
     if as_json:
-        _print_document(
+        console.print_document(
             {
-                "labs": [_lab_document(lab) for lab in catalogue.labs.values()],
-                "faults": _fault_documents(catalogue),
+                "labs": [console.lab_document(lab) for lab in catalogue.labs.values()],
+                "faults": console.fault_documents(catalogue.faults),
             }
         )
     else:
-        table = Table("lab", "title", "level", "minutes", "tasks", "points", box=None)
-        for lab in catalogue.labs.values():
-            it = lab.manifest
-            table.add_row(
-                lab.id, it.title, it.level.value, str(it.minutes), str(len(it.tasks)), str(it.max_score)
-            )
-        out.print(table)
-        _print_faults(catalogue)
+        console.print_labs(catalogue)
+        console.print_faults(catalogue.faults)
     sys.exit(1 if catalogue.faults else 0)
 
 
@@ -99,18 +81,18 @@ def build(*, check: bool, force: bool, as_json: bool) -> None:
             "written": [path.name for path in built.written],
             "stale": [path.name for path in built.kept],
         }
-        _print_document({**document, "faults": _fault_documents(catalogue)})
+        console.print_document({**document, "faults": console.fault_documents(catalogue.faults)})
     else:
         for path in built.written:
-            out.print(f"wrote {path.name}")
+            console.out.print(f"wrote {path.name}")
         for path in built.kept:
             advice = (
                 "run `python -m labs build`" if check else "somebody has worked in it; --force overwrites it"
             )
-            err.print(f"[red]{path.name} is not as its lab makes it[/]: {advice}")
+            console.err.print(f"[red]{path.name} is not as its lab makes it[/]: {advice}")
         if not built.written and not built.kept:
-            out.print("every notebook is as its lab makes it")
-        _print_faults(catalogue)
+            console.out.print("every notebook is as its lab makes it")
+        console.print_faults(catalogue.faults)
     sys.exit(1 if built.kept or catalogue.faults else 0)
 
 
@@ -144,18 +126,24 @@ def verify(*, slug: str | None, driver_name: str, seed: int, parallel: int, as_j
                 proofs[lab.id] = verify_lab(lab, driver, seed=seed, parallel=parallel, finished=_teller(note))
     holds = not faults and all(proof.holds for some in proofs.values() for proof in some)
     if as_json:
-        document = {"schema": 1, "holds": holds, "seed": seed, "faults": _fault_documents(catalogue)}
-        _print_document(
+        document = {
+            "schema": 1,
+            "holds": holds,
+            "seed": seed,
+            "faults": console.fault_documents(catalogue.faults),
+        }
+        console.print_document(
             {
                 **document,
-                "labs": {slug: [_proof_document(proof) for proof in some] for slug, some in proofs.items()},
+                "labs": {
+                    slug: [console.proof_document(proof) for proof in some] for slug, some in proofs.items()
+                },
             }
         )
     else:
         for lab_id, some in proofs.items():
-            _print_proofs(lab_id, some)
-        for fault in faults:
-            err.print(f"[red]fault[/] {fault}", soft_wrap=True)
+            console.print_proofs(lab_id, some)
+        console.print_faults(faults)
     sys.exit(0 if holds else 1)
 
 
@@ -188,9 +176,9 @@ def grade(
     if executed is not None and report.executed is not None:
         executed.write_text(json.dumps(report.executed, indent=1), encoding="utf-8")
     if as_json:
-        _print_document(report.document())
+        console.print_document(report.document())
     else:
-        _print_report(report)
+        console.print_report(report)
 
 
 @main.command()
@@ -259,12 +247,14 @@ def _broken_machinery(as_json: bool) -> Iterator[None]:
         yield
     except (SandboxError, LabError) as error:
         message = error.learner if isinstance(error, SandboxError) else str(error)
-        err.print(f"[red]This did not work, and not because of the notebook:[/] {message}", soft_wrap=True)
+        console.err.print(
+            f"[red]This did not work, and not because of the notebook:[/] {message}", soft_wrap=True
+        )
         if isinstance(error, SandboxError):
             for text in (error.detail, error.log):
-                err.print(text, markup=False, soft_wrap=True) if text else None
+                console.err.print(text, markup=False, soft_wrap=True) if text else None
         if as_json:
-            _print_document(
+            console.print_document(
                 {"schema": 1, "error": {"reason": getattr(error, "reason", "broken_lab"), "message": message}}
             )
         sys.exit(1)
@@ -273,10 +263,10 @@ def _broken_machinery(as_json: bool) -> Iterator[None]:
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[str], None]]:
     """Show on standard error what goes on, with a clock's hand that turns; plain lines where that is not a terminal."""
-    if not err.is_terminal:
-        yield lambda step: err.print(f"{what}: {step}", markup=False, soft_wrap=True)
+    if not console.err.is_terminal:
+        yield lambda step: console.err.print(f"{what}: {step}", markup=False, soft_wrap=True)
         return
-    with err.status(what) as status:
+    with console.err.status(what) as status:
         yield lambda step: status.update(f"{what}: {step}")
 
 
@@ -285,67 +275,3 @@ def _teller(note: Callable[[str], None]) -> Callable[[Proof], None]:
         note(f"{proof.case.name} {'holds' if proof.holds else 'does not hold'} ({proof.report.seconds:.1f} s)")
 
     return tell
-
-
-def _print_document(document: Any) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _print_faults(catalogue: Catalogue) -> None:
-    for fault in catalogue.faults:
-        err.print(f"[red]fault[/] {fault}", soft_wrap=True)
-
-
-def _fault_documents(catalogue: Catalogue) -> list[dict[str, Any]]:
-    return [
-        {"path": str(fault.path), "line": fault.line, "message": fault.message} for fault in catalogue.faults
-    ]
-
-
-def _lab_document(lab: Lab) -> dict[str, Any]:
-    return {
-        **lab.manifest.model_dump(mode="json"),
-        "content_hash": lab.content_hash,
-        "max_score": lab.manifest.max_score,
-    }
-
-
-def _proof_document(proof: Proof) -> dict[str, Any]:
-    return {
-        "case": proof.case.name,
-        "why": proof.case.why,
-        "loses": sorted(proof.case.loses),
-        "lost": sorted(proof.report.lost),
-        "holds": proof.holds,
-        "problems": proof.problems,
-        "report": proof.report.document(),
-    }
-
-
-def _print_report(report: Report) -> None:
-    if report.notebook.status is not NotebookStatus.COMPLETED or report.lost:
-        out.print(f"Notebook: {report.notebook.message}", markup=False, soft_wrap=True)
-    table = Table("task", "points", "status", "message", box=None)
-    for task in report.tasks:
-        table.add_row(task.title, f"{task.earned}/{task.points}", _MARKS[task.status], task.message)
-    out.print(table)
-    out.print(
-        f"{report.score} of {report.max_score} points ({report.percent} %), seed {report.seed}, {report.seconds:.1f} s"
-    )
-
-
-def _print_proofs(lab: str, proofs: Sequence[Proof]) -> None:
-    table = Table("case", "must lose", "lost", "s", "", box=None, title=lab, title_justify="left")
-    for proof in proofs:
-        mark = (
-            "[green]holds[/]"
-            if proof.holds
-            else "[red]" + "; ".join(problem.replace("[", "\\[") for problem in proof.problems) + "[/]"
-        )
-        seconds = f"{proof.report.seconds:.1f}"
-        table.add_row(proof.case.name, _names(proof.case.loses), _names(proof.report.lost), seconds, mark)
-    out.print(table)
-
-
-def _names(tasks: frozenset[str]) -> str:
-    return ", ".join(sorted(tasks)) or "–"

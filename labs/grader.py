@@ -24,7 +24,7 @@ from labs.report import NotebookResult, NotebookStatus, Report, SandboxUsed, Tas
 from labs.run import NotebookRun
 from labs.submission import Submission, read
 from labs.under_test import LabUnderTest
-from sandboxes.interface import AgentTimeout, Driver, Sandbox, SandboxGone, SandboxSpec
+from sandboxes.interface import AgentTimeout, CellError, Driver, Sandbox, SandboxGone, SandboxSpec
 
 MAX_FRESH_KERNELS = 3
 """How often a kernel that a check used up is replaced, by running the notebook again."""
@@ -196,9 +196,9 @@ def _check_all(
             # One task's mistake must not cost the next: its endless threads would slow what is checked after it.
             progress("running the notebook again in a fresh kernel")
             before = time.monotonic()
-            run.again()
+            spent = not run.again()
             deadline += time.monotonic() - before
-            fresh_kernels, spent = fresh_kernels + 1, False
+            fresh_kernels += 1
         progress(f"checking: {task.title}")
         handle = LabUnderTest(run.sandbox, task=task.id, seed=seed, deadline=deadline)
         verdict = judge(checks[task.id], handle)
@@ -227,32 +227,36 @@ def _with_cell_error(verdict: Verdict, task: str, run: NotebookRun) -> Verdict:
     error = run.errors.get(run.submission.task_cells(task)[-1])
     if error is None or verdict.status is not TaskStatus.FAILED:
         return verdict
-    raised = f"{error.name}: {error.detail}" if error.detail else error.name
-    return Verdict(TaskStatus.FAILED, f"The cell of this task raised {raised[:500]}\n{verdict.message}")
+    return Verdict(TaskStatus.FAILED, f"The cell of this task raised {_in_short(error)}\n{verdict.message}")
 
 
 def _missing_cell(task: str) -> Verdict:
     return Verdict(
         TaskStatus.FAILED,
-        f"The cell of task {task} is missing from the notebook. Open a new copy of the lab's notebook, copy that whole cell from it "
-        f'(its metadata says "task": "{task}") into yours, and put your code into it.',
+        f"The cell of task {task} is missing from the notebook. Open a new copy of the lab's notebook, copy that whole cell "
+        f'from it (its metadata says "task": "{task}") into yours, and put your code into it.',
     )
 
 
 def _notebook_result(run: NotebookRun) -> NotebookResult:
     if run.messages:
-        again = " It was run again without that cell." if run.left_out else ""
+        cells = "that cell" if len(run.left_out) == 1 else "those cells"
+        again = f" It was run again without {cells}." if run.left_out else ""
         return NotebookResult(status=run.status, message=" ".join(run.messages) + again)
     raised = [error for error in run.errors.values() if error.name != "NotImplementedError"]
     if not raised:
         return NotebookResult(status=run.status, message="Every cell ran.")
     first = raised[0]
     cells = "1 cell" if len(raised) == 1 else f"{len(raised)} cells"
-    detail = f"{first.name}: {first.detail}" if first.detail else first.name
     return NotebookResult(
         status=run.status,
-        message=f"{cells} raised an error; the first is cell {first.index + 1}: {detail[:500]}",
+        message=f"{cells} raised an error; the first is cell {first.index + 1}: {_in_short(first)}",
     )
+
+
+def _in_short(error: CellError) -> str:
+    first_line = (error.detail.strip().splitlines() or [""])[0][:500]
+    return f"{error.name}: {first_line}" if first_line else error.name
 
 
 def _ids(lab: Lab) -> list[str]:

@@ -27,6 +27,7 @@ class NotebookStatus(StrEnum):
     TIMED_OUT = "timed_out"
     OUTPUT_LIMIT = "output_limit"
     KERNEL_DIED = "kernel_died"
+    OUT_OF_MEMORY = "out_of_memory"
     SANDBOX_LOST = "sandbox_lost"
     """The notebook ended the whole sandbox, twice."""
     INVALID = "invalid"

@@ -1,7 +1,7 @@
 """Run a handed-in notebook from top to bottom so that as much of it as possible can be graded.
 
-A cell that never ends, prints without end or kills the kernel ends the run. It is then left out and the notebook runs again
-without it, so that one bad cell costs its own task and not those in the cells after it.
+A cell that never ends, prints without end, uses up the memory or kills the kernel ends the run. It is then left out and the
+notebook runs again without it, so that one bad cell costs its own task and not those in the cells after it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ MIN_SECONDS = 5.0
 """With less time left another run is not begun."""
 
 _STATUS = {
-    NotebookOutcome.COMPLETED: NotebookStatus.COMPLETED,
     NotebookOutcome.TIMED_OUT: NotebookStatus.TIMED_OUT,
     NotebookOutcome.OUTPUT_LIMIT: NotebookStatus.OUTPUT_LIMIT,
     NotebookOutcome.KERNEL_DIED: NotebookStatus.KERNEL_DIED,
@@ -48,6 +47,11 @@ class NotebookRun:
     executed: dict[str, Any] = field(default_factory=dict)
     """The notebook with the outputs of its runs."""
 
+    _seconds_again: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self._seconds_again = float(self.limits.total_seconds)
+
     def run(self) -> None:
         """Run the notebook, again without the cell that ended the run if need be. Raises AgentTimeout, SandboxGone."""
         # Twice what one run may take is the bound for all of them.
@@ -55,14 +59,13 @@ class NotebookRun:
         outputs: dict[int, dict[str, Any]] = {}
         while True:
             result = self._execute(deadline - time.monotonic())
-            culprit = _culprit(result)
             self.executed = result.notebook
             self.errors = {error.index: error for error in result.errors}
-            if result.outcome is NotebookOutcome.COMPLETED:
+            status, culprit, detail = self._ending(result)
+            if status is NotebookStatus.COMPLETED:
                 break
             if self.status is NotebookStatus.COMPLETED:
-                self.status = _STATUS[result.outcome]
-            detail = result.detail or f"The run ended: {result.outcome.value.replace('_', ' ')}."
+                self.status = status
             self.messages.append(detail)
             out_of_time = deadline - time.monotonic() < MIN_SECONDS
             if culprit is None or culprit in self.left_out or len(self.left_out) == MAX_LEFT_OUT or out_of_time:
@@ -73,9 +76,29 @@ class NotebookRun:
         for index, cell in outputs.items():
             self.executed["cells"][index] = {**cell, "source": self.submission.cells[index]["source"]}
 
-    def again(self) -> None:
-        """Run it once more for a fresh kernel with the same state. Raises AgentTimeout, SandboxGone."""
-        self._execute(float(self.limits.total_seconds))
+    def again(self) -> bool:
+        """Run it once more for a fresh kernel with the same state, while there is time for it; whether there was.
+
+        Raises AgentTimeout, SandboxGone.
+        """
+        if self._seconds_again < MIN_SECONDS:
+            return False
+        started = time.monotonic()
+        self._execute(self._seconds_again)
+        self._seconds_again -= time.monotonic() - started
+        return True
+
+    def _ending(self, result: ExecutedNotebook) -> tuple[NotebookStatus, int | None, str]:
+        """How a run ended, the position of the cell that ended it, and a sentence for the learner."""
+        if result.outcome is NotebookOutcome.COMPLETED:
+            # What a cell hoards stays in the kernel, so the cells after it starve: as good as ended.
+            hoarder = next((error for error in result.errors if error.name == "MemoryError"), None)
+            if hoarder is None:
+                return NotebookStatus.COMPLETED, None, ""
+            detail = f"Cell {hoarder.index + 1} needed more memory than the {self.limits.memory_mb} MB that the sandbox has."
+            return NotebookStatus.OUT_OF_MEMORY, hoarder.index, detail
+        detail = result.detail or f"The run ended: {result.outcome.value.replace('_', ' ')}."
+        return _STATUS[result.outcome], _culprit(result), detail
 
     def _execute(self, seconds: float) -> ExecutedNotebook:
         notebook = copy.deepcopy(self.submission.notebook)

@@ -37,15 +37,21 @@ def check(notebook: str | Path | None, slug: str) -> Report:
     """Grade the notebook file. Raises CheckingError."""
     root = checkout.checkout()
     if root is None:
-        raise CheckingError("Checking needs a checkout of the repository: open the notebook in its folder notebooks/.")
+        raise CheckingError(
+            "Checking needs a checkout of the repository: open the notebook in its folder notebooks/."
+        )
     path = find_notebook(notebook, slug, root)
     refuse_unsaved(path)
     print(f"Grading {path.name} in a fresh sandbox …", flush=True)
     command = [checkout.python(root), "-m", "labs", "grade", slug, str(path), "--json"]
     try:
-        done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, timeout=GRADE_SECONDS)
+        done = subprocess.run(
+            command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, timeout=GRADE_SECONDS
+        )
     except subprocess.TimeoutExpired:
-        raise CheckingError(f"Grading took longer than {GRADE_SECONDS / 60:g} minutes and was given up.") from None
+        raise CheckingError(
+            f"Grading took longer than {GRADE_SECONDS / 60:g} minutes and was given up."
+        ) from None
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip()[-4_000:]
         raise CheckingError(f"The notebook could not be graded.\n{said}")
@@ -57,7 +63,9 @@ def find_notebook(given: str | Path | None, slug: str, root: Path) -> Path:
     if given is not None:
         path = Path(given).expanduser().resolve()
         if not path.is_file():
-            raise CheckingError(f"There is no file {path}. Give lab.check() the path of the notebook that you have saved.")
+            raise CheckingError(
+                f"There is no file {path}. Give lab.check() the path of the notebook that you have saved."
+            )
         return path
     for candidate in _claims(root):
         if candidate.is_file() and candidate.suffix == ".ipynb":

@@ -10,6 +10,12 @@ import psycopg
 
 SIZE = 40
 WAIT_SECONDS = 15.0
+LOCK_SECONDS = 10
+
+
+def open_connection(url: str) -> psycopg.Connection:
+    """A new connection on which no statement waits for ever: a lock that somebody forgot is an error after ten seconds."""
+    return psycopg.connect(url, connect_timeout=10, application_name="notebook", options=f"-c lock_timeout={LOCK_SECONDS}s")
 
 
 class ConnectionPool:
@@ -25,7 +31,9 @@ class ConnectionPool:
     def borrow(self, url: str) -> Iterator[psycopg.Connection]:
         """A connection in its default state; rolled back and given back at the end of the block."""
         if not self._places.acquire(timeout=WAIT_SECONDS):
-            raise TimeoutError(f"No free connection within {WAIT_SECONDS:g} s: is one borrowed and never given back?")
+            raise TimeoutError(
+                f"No free connection within {WAIT_SECONDS:g} s: is one borrowed and never given back?"
+            )
         try:
             connection = self._take(url)
             try:
@@ -41,7 +49,7 @@ class ConnectionPool:
                 self._forget_idle()
                 self._url = url
             connection = self._idle.pop() if self._idle else None
-        return connection or psycopg.connect(url, connect_timeout=10, application_name="notebook")
+        return connection or open_connection(url)
 
     def _give_back(self, connection: psycopg.Connection, url: str) -> None:
         try:

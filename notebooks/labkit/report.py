@@ -61,7 +61,7 @@ class Report:
             mark, colour = MARKS.get(task["status"], ("?", "inherit"))
             message = html.escape(task["message"]).replace("\n", "<br>")
             rows.append(
-                f'<tr><td style="color:{colour};font-weight:bold;text-align:center" title="{html.escape(task["status"])}">{mark}</td>'
+                f'<tr><td style="color:{colour};font-weight:bold" title="{html.escape(task["status"])}">{mark}</td>'
                 f'<td style="text-align:left;white-space:nowrap">{html.escape(task["title"])}</td>'
                 f'<td style="text-align:right">{int(task["earned"])}/{int(task["points"])}</td>'
                 f'<td style="text-align:left">{message}</td></tr>'

@@ -27,7 +27,7 @@ class _Child:
 
     def __init__(self, slug: str, root: Path) -> None:
         self.slug = slug
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self.process = subprocess.Popen(
             [checkout.python(root), "-m", "labs", "services", slug],
             cwd=root,
@@ -42,12 +42,15 @@ class _Child:
         """The variables it prints once the services are ready. Raises ServicesError."""
         line = b""
         deadline = time.monotonic() + START_SECONDS
+        assert self.process.stdout is not None
         descriptor = self.process.stdout.fileno()
         while not line.endswith(b"\n"):
             ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
                 self.stop()
-                raise ServicesError(f"The services of {self.slug} did not start within {START_SECONDS:g} s.\n{self._said()}")
+                raise ServicesError(
+                    f"The services of {self.slug} did not start within {START_SECONDS:g} s.\n{self._said()}"
+                )
             data = os.read(descriptor, LINE_BYTES)
             if not data or len(line) > LINE_BYTES:
                 self.stop()
@@ -61,6 +64,7 @@ class _Child:
 
     def stop(self) -> None:
         """End it and the services."""
+        assert self.process.stdin is not None
         self.process.stdin.close()
         try:
             self.process.wait(STOP_SECONDS)

@@ -40,7 +40,8 @@ class AgentConnection:
         """
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         deadline = time.monotonic() + seconds
-        transport = httpx.HTTPTransport(uds=str(self._socket))
+        # No TLS on a Unix socket; `verify=True` would read all certificates, 20 ms for each request.
+        transport = httpx.HTTPTransport(uds=str(self._socket), verify=False)  # noqa: S501
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
             with (

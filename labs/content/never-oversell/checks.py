@@ -33,10 +33,14 @@ CREATE OR REPLACE TRIGGER rival_write BEFORE UPDATE ON inventory FOR EACH ROW EX
 """
 
 RIVAL_TAKES = """
-UPDATE inventory
-SET available_quantity = available_quantity - %(quantity)s, reserved_quantity = reserved_quantity + %(quantity)s,
-    version = version + 1
-WHERE product_id = %(product)s
+WITH taken AS (
+    UPDATE inventory
+    SET available_quantity = available_quantity - %(quantity)s, reserved_quantity = reserved_quantity + %(quantity)s,
+        version = version + 1
+    WHERE product_id = %(product)s
+    RETURNING product_id
+)
+INSERT INTO reservations (order_id, product_id, quantity) SELECT %(order)s, product_id, %(quantity)s FROM taken
 """
 
 Call = tuple[str, str, int]
@@ -67,11 +71,18 @@ class Warehouse:
         with self.lab.sql() as connection:
             for quantity in quantities:
                 # The names sort in no relation to the sequence in which they are made.
-                product = f"{self.lab.random.choice('bdfhkmprt')}-{self.lab.random.getrandbits(32):08x}-{self._mark}"
-                connection.execute("INSERT INTO inventory (product_id, available_quantity) VALUES (%s, %s)", [product, quantity])
+                product = (
+                    f"{self.lab.random.choice('bdfhkmprt')}-{self.lab.random.getrandbits(32):08x}-{self._mark}"
+                )
+                connection.execute(
+                    "INSERT INTO inventory (product_id, available_quantity) VALUES (%s, %s)",
+                    [product, quantity],
+                )
                 part = self.lab.random.randint(1, quantity - 1) if quantity > 1 else quantity
                 for delivered in filter(None, (part, quantity - part)):
-                    connection.execute("INSERT INTO deliveries (product_id, quantity) VALUES (%s, %s)", [product, delivered])
+                    connection.execute(
+                        "INSERT INTO deliveries (product_id, quantity) VALUES (%s, %s)", [product, delivered]
+                    )
                 self.stocked[product] = quantity
                 made.append(product)
         return made
@@ -88,7 +99,10 @@ class Warehouse:
                 "SELECT product_id, available_quantity, reserved_quantity, version FROM inventory WHERE product_id = ANY(%s)",
                 [list(self.stocked)],
             ).fetchall()
-        require(len(found) == len(self.stocked), "A product disappeared from the inventory: reserving never deletes rows.")
+        require(
+            len(found) == len(self.stocked),
+            "A product disappeared from the inventory: reserving never deletes rows.",
+        )
         return {product: Row(*numbers) for product, *numbers in found}
 
     def reservations(self) -> dict[str, list[tuple[str, int]]]:
@@ -123,17 +137,20 @@ class Warehouse:
         )
         require(
             all(row.reserved == promised[product] for product, row in rows.items()),
-            "The counters and the reservations disagree: for some product `reserved_quantity` is not the sum of its reservations. "
-            "Is there a path on which only one of the two is written, or a write that changed no row and was taken for a success?",
+            "The counters and the reservations disagree: some product's `reserved_quantity` is not the sum of its reservations. "
+            "Is there a path on which only one of them is written, or a write that changed no row and was taken for a success?",
         )
         require(
             all(order in reserved for order in wanted),
             "You returned True for an order that has no reservation: was it ever committed?",
         )
-        require(all(order in wanted for order in reserved), "There is a reservation for an order that was not told True.")
+        require(
+            all(order in wanted for order in reserved),
+            "There is a reservation for an order that was not told True.",
+        )
         require(
             all(reserved[order] == sorted(lines) for order, lines in wanted.items()),
-            "An order that was told True has not exactly the reservations it asked for: one row for each line, with its quantity.",
+            "An order that was told True does not have the reservations it asked for: one row for each line, with its quantity.",
         )
         require(
             all(row.version >= changes[product] for product, row in rows.items()),
@@ -159,7 +176,7 @@ def told(function: str, outcome: CallOutcome) -> bool | str:
         name = outcome.error.split(":")[0]
         require(
             name != "DeadlockDetected",
-            "With 32 connections at once, some of your transactions deadlocked. Do all of them lock their rows in the same sequence?",
+            "With 32 connections at once, some transactions deadlocked. Do all of them lock their rows in the same sequence?",
         )
         require(name == "GaveUp", f"With 32 connections at once, {function} raised {name}.")
         return GAVE_UP
@@ -167,9 +184,13 @@ def told(function: str, outcome: CallOutcome) -> bool | str:
     return bool(outcome.value)
 
 
-def rush(lab: LabUnderTest, function: str, calls: Sequence[Sequence[Any]], timeout: float = 60.0) -> list[bool | str]:
+def rush(
+    lab: LabUnderTest, function: str, calls: Sequence[Sequence[Any]], timeout: float = 60.0
+) -> list[bool | str]:
     """All calls from 32 connections at once."""
-    outcomes = lab.call_many("on_own_connection", [[function, *call] for call in calls], workers=WORKERS, timeout=timeout)
+    outcomes = lab.call_many(
+        "on_own_connection", [[function, *call] for call in calls], workers=WORKERS, timeout=timeout
+    )
     return [told(function, outcome) for outcome in outcomes]
 
 
@@ -213,7 +234,8 @@ def force_conflicts(lab: LabUnderTest, product: str, refused: int) -> str:
 def attempts_of(lab: LabUnderTest, counter: str) -> int:
     """How many writes were tried."""
     with lab.sql() as connection:
-        row = connection.execute(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {counter}").fetchone()
+        query = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {counter}"  # noqa: S608 - we made the name
+        row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -231,11 +253,21 @@ def keeps_simple_books(lab: LabUnderTest, function: str) -> None:
             wanted[order] = [(item, quantity)]
         warehouse.judge(wanted)
 
-    ask(product, lab.random.randint(2, 4), True, "With enough in stock and nobody else about, a reservation must succeed.")
+    ask(
+        product,
+        lab.random.randint(2, 4),
+        True,
+        "With enough in stock and nobody else about, a reservation must succeed.",
+    )
     ask(exact, warehouse.stocked[exact], True, "An order for exactly what is left must succeed.")
     ask(product, much, False, "An order for more than is left must return False.")
     ask(empty, 1, False, "An order for a product that is sold out must return False.")
-    ask(f"none-{lab.random.getrandbits(32):08x}", 1, False, "An order for a product that does not exist must return False.")
+    ask(
+        f"none-{lab.random.getrandbits(32):08x}",
+        1,
+        False,
+        "An order for a product that does not exist must return False.",
+    )
     ask(product, 1, True, "After an order that was refused, the next one that fits must succeed.")
 
 
@@ -248,13 +280,9 @@ def meets_a_rival(lab: LabUnderTest, function: str) -> None:
         left = wants + lab.random.randint(0, 2) if leaves_enough else wants - 1
         (product,) = warehouse.stock(taken + left)
         rival, order = warehouse.order(), warehouse.order()
-        take_and_reserve = (
-            f"WITH taken AS ({RIVAL_TAKES} RETURNING product_id) "
-            "INSERT INTO reservations (order_id, product_id, quantity) SELECT %(order)s, product_id, %(quantity)s FROM taken"
-        )
         result = against_rival(
             lab,
-            take_and_reserve,
+            RIVAL_TAKES,
             {"product": product, "quantity": taken, "order": rival},
             lambda order=order, product=product, wants=wants: attempt(lab, function, order, product, wants),  # type: ignore[misc]
         )
@@ -265,7 +293,7 @@ def meets_a_rival(lab: LabUnderTest, function: str) -> None:
         if leaves_enough:
             require(
                 result is True,
-                "A sale was lost: another transaction changed the row in between, there was still enough, and you did not reserve.",
+                "A sale was lost: another transaction changed the row in between, there was still enough, yet you did not sell.",
             )
         else:
             require(
@@ -279,15 +307,19 @@ def survives_the_rush(lab: LabUnderTest, function: str, may_give_up: bool) -> No
     warehouse = Warehouse(lab)
     scarce = warehouse.stock(*(lab.random.randint(8, 16) for _ in range(3)))
     plentiful = warehouse.stock(*(lab.random.randint(120, 160) for _ in range(6)))
-    calls: list[Call] = [(warehouse.order(), product, lab.random.randint(1, 3)) for product in scarce for _ in range(24)]
-    calls += [(warehouse.order(), product, lab.random.randint(1, 3)) for product in plentiful for _ in range(18)]
+    calls: list[Call] = [
+        (warehouse.order(), product, lab.random.randint(1, 3)) for product in scarce for _ in range(24)
+    ]
+    calls += [
+        (warehouse.order(), product, lab.random.randint(1, 3)) for product in plentiful for _ in range(18)
+    ]
     lab.random.shuffle(calls)
     results = rush(lab, function, calls)
+    asked = list(zip(calls, results, strict=True))
     warehouse.judge(
-        {order: [(product, quantity)] for (order, product, quantity), result in zip(calls, results, strict=True) if result is True}
+        {order: [(product, quantity)] for (order, product, quantity), result in asked if result is True}
     )
     left = {product: row.available for product, row in warehouse.rows().items()}
-    asked = list(zip(calls, results, strict=True))
     require(
         not any(result is False and quantity <= left[product] for (_, product, quantity), result in asked),
         "You refused an order although there was enough in stock for it, from first to last.",
@@ -295,9 +327,14 @@ def survives_the_rush(lab: LabUnderTest, function: str, may_give_up: bool) -> No
     given_up = sum(result == GAVE_UP for (_, product, _), result in asked if product in plentiful)
     if may_give_up:
         share = given_up / (len(plentiful) * 18)
-        require(share <= 0.1, "Sales were lost: with plenty in stock, too many orders gave up. Allow more attempts, or longer pauses.")
+        require(
+            share <= 0.1, "Sales were lost: with plenty in stock, too many orders gave up. Allow more attempts."
+        )
     else:
-        require(not any(result == GAVE_UP for result in results), "There is nothing to give up on here: answer True or False.")
+        require(
+            not any(result == GAVE_UP for result in results),
+            "There is nothing to give up on here: answer True or False.",
+        )
 
 
 @check("measure-oversell")
@@ -344,9 +381,17 @@ def measures_every_unit_promised_too_often(lab: LabUnderTest) -> None:
         all(isinstance(units, int) and not isinstance(units, bool) for units in answer.values()),
         "The units in the dictionary must be whole numbers (int): cast sums in SQL with ::int, or convert them in Python.",
     )
-    require(set(truth) <= set(answer), "There is a product of which more was promised than delivered, and you don't report it.")
-    require(set(answer) <= set(truth), "You report a product that was not oversold: no more was promised than was delivered.")
-    require(answer == truth, "You report the right products, but not how many units too many were promised of each.")
+    require(
+        set(truth) <= set(answer),
+        "There is a product of which more was promised than delivered, and you don't report it.",
+    )
+    require(
+        set(answer) <= set(truth),
+        "You report a product that was not oversold: no more was promised than was delivered.",
+    )
+    require(
+        answer == truth, "You report the right products, but not how many units too many were promised of each."
+    )
 
 
 @check("optimistic-lock")
@@ -363,7 +408,10 @@ def version_check_never_oversells_and_retries_with_measure(lab: LabUnderTest) ->
     order = warehouse.order()
     result = attempt(lab, function, order, product, quantity)
     warehouse.judge({order: [(product, quantity)]} if result is True else {})
-    require(result is True, "A sale was lost: after two conflicts in a row, with plenty in stock, you did not reserve.")
+    require(
+        result is True,
+        "A sale was lost: after two conflicts in a row, with plenty in stock, you did not reserve.",
+    )
 
     schedules = []
     for _ in range(2):
@@ -374,16 +422,25 @@ def version_check_never_oversells_and_retries_with_measure(lab: LabUnderTest) ->
         result = attempt(lab, function, warehouse.order(), product, 1, timeout=30.0)
         pauses = lab.call("take_pauses")
         tries = attempts_of(lab, counter)
-        require(tries <= MAX_ATTEMPTS, f"You never gave up: after {MAX_ATTEMPTS} conflicts in a row you still tried.")
+        require(
+            tries <= MAX_ATTEMPTS,
+            f"You never gave up: after {MAX_ATTEMPTS} conflicts in a row you still tried.",
+        )
         warehouse.judge({})
-        require(result == GAVE_UP, "When every attempt meets a conflict, raise GaveUp: it is neither a sale nor a sell-out.")
+        require(
+            result == GAVE_UP,
+            "When every attempt meets a conflict, raise GaveUp: it is neither a sale nor a sell-out.",
+        )
         require(tries >= MIN_ATTEMPTS, f"You gave up too early: make at least {MIN_ATTEMPTS} attempts.")
         require(
             isinstance(pauses, list) and len(pauses) >= tries - 1,
             "Between two attempts there must be a pause: call pause(seconds) before each but the first.",
         )
         assert isinstance(pauses, list)
-        require(all(isinstance(one, int | float) and 0 <= one <= 2 for one in pauses), "Keep each pause between 0 and 2 seconds.")
+        require(
+            all(isinstance(one, int | float) and 0 <= one <= 2 for one in pauses),
+            "Keep each pause between 0 and 2 seconds.",
+        )
         schedules.append(pauses)
     require(
         schedules[0] != schedules[1],
@@ -409,12 +466,14 @@ def orders_are_whole_and_cannot_deadlock(lab: LabUnderTest) -> None:
     first, second, third = warehouse.stock(*(lab.random.randint(5, 9) for _ in range(3)))
     order = warehouse.order()
     lines = {third: lab.random.randint(1, 3), first: lab.random.randint(1, 3)}
-    require(attempt(lab, function, order, lines) is True, "With enough of every product, an order must succeed.")
+    require(
+        attempt(lab, function, order, lines) is True, "With enough of every product, an order must succeed."
+    )
     wanted = {order: list(lines.items())}
     warehouse.judge(wanted)
     for short in (first, second, third):
         # Each line in turn is the one that can't be had, so the refusal comes after none, one and two good lines.
-        lines = {item: 1 for item in (first, second, third)} | {short: warehouse.stocked[short] + 1}
+        lines = dict.fromkeys((first, second, third), 1) | {short: warehouse.stocked[short] + 1}
         refused = attempt(lab, function, warehouse.order(), lines)
         warehouse.judge(wanted)
         require(refused is False, "An order with a line that can't be had must return False.")
@@ -429,16 +488,25 @@ def orders_are_whole_and_cannot_deadlock(lab: LabUnderTest) -> None:
         chosen = lab.random.sample(products, lab.random.randint(2, 4))
         calls.append((warehouse.order(), {product: lab.random.randint(1, 2) for product in chosen}))
     results = rush(lab, function, calls)
-    warehouse.judge({order: list(lines.items()) for (order, lines), result in zip(calls, results, strict=True) if result is True})
+    warehouse.judge(
+        {
+            order: list(lines.items())
+            for (order, lines), result in zip(calls, results, strict=True)
+            if result is True
+        }
+    )
     left = {product: row.available for product, row in warehouse.rows().items()}
     for (_, lines), result in zip(calls, results, strict=True):
         require(result != GAVE_UP, "There is nothing to give up on here: answer True or False.")
         fits = all(quantity <= left[product] for product, quantity in lines.items())
-        require(result is True or not fits, "You refused an order although there was enough in stock for every line of it.")
+        require(
+            result is True or not fits,
+            "You refused an order although there was enough in stock for every line of it.",
+        )
 
 
 def _locks_in_one_sequence(lab: LabUnderTest, function: str) -> None:
-    """Hold one row and see which others the call has locked when it comes to wait: that must not depend on the lines' sequence."""
+    """Hold one row and see which others the call has locked when it waits: that must not depend on the lines' sequence."""
     warehouse = Warehouse(lab)
     products = sorted(warehouse.stock(*(lab.random.randint(20, 30) for _ in range(4))))
     wanted: dict[str, list[tuple[str, int]]] = {}
@@ -447,7 +515,8 @@ def _locks_in_one_sequence(lab: LabUnderTest, function: str) -> None:
     def look(rival: Any) -> None:
         rival.execute("SAVEPOINT looking")
         free = rival.execute(
-            "SELECT product_id FROM inventory WHERE product_id = ANY (%s) FOR NO KEY UPDATE SKIP LOCKED", [products]
+            "SELECT product_id FROM inventory WHERE product_id = ANY (%s) FOR NO KEY UPDATE SKIP LOCKED",
+            [products],
         ).fetchall()
         rival.execute("ROLLBACK TO SAVEPOINT looking")
         held.append(frozenset(products) - {product for (product,) in free})
@@ -461,7 +530,10 @@ def _locks_in_one_sequence(lab: LabUnderTest, function: str) -> None:
             lambda order=order, lines=lines: attempt(lab, function, order, lines),  # type: ignore[misc]
             look,
         )
-        require(result is True, "With enough of every product, an order must succeed, also when it had to wait for a row.")
+        require(
+            result is True,
+            "With enough of every product, an order must succeed, also when it had to wait for a row.",
+        )
         wanted[order] = list(lines.items())
     warehouse.judge(wanted)
     require(
@@ -478,13 +550,15 @@ def _takes_no_stale_answer(lab: LabUnderTest, function: str) -> None:
     rival, order = warehouse.order(), warehouse.order()
     result = against_rival(
         lab,
-        f"WITH taken AS ({RIVAL_TAKES} RETURNING product_id) "
-        "INSERT INTO reservations (order_id, product_id, quantity) SELECT %(order)s, product_id, %(quantity)s FROM taken",
+        RIVAL_TAKES,
         {"product": last, "quantity": warehouse.stocked[last], "order": rival},
         lambda: attempt(lab, function, order, {last: 1, other: 1}),
     )
     warehouse.judge({rival: [(last, warehouse.stocked[last])]})
-    require(result is False, "Another transaction took the last units of one line in between: the answer must be False.")
+    require(
+        result is False,
+        "Another transaction took the last units of one line in between: the answer must be False.",
+    )
 
 
 FACTS = {
@@ -517,7 +591,10 @@ def choices_agree_with_the_measurements(lab: LabUnderTest) -> None:
     require(not missing, f"`choices` has no answer for: {', '.join(missing)}.")
     wrong = [name for name, fact in FACTS.items() if choices[name].strip().lower() != fact.lower()]
     right = len(FACTS) - len(wrong)
-    require(not wrong, f"{right} of {len(FACTS)} choices hold. Look again at {WHERE_TO_LOOK[wrong[0]] if wrong else ''}.")
+    require(
+        not wrong,
+        f"{right} of {len(FACTS)} choices hold. Look again at {WHERE_TO_LOOK[wrong[0]] if wrong else ''}.",
+    )
 
 
 def _parts(lab: LabUnderTest, total: int) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import roadmap
@@ -33,6 +35,15 @@ def test_tasks_prove_topics_that_the_roadmap_has(catalogue: Catalogue, slug: str
     topics = roadmap.load().topics
     for task in catalogue.labs[slug].tasks:
         assert set(task.proves) <= set(topics), task.id
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_lessons_that_a_lab_links_to_are_there(catalogue: Catalogue, slug: str) -> None:
+    lessons = roadmap.load().lessons
+    text = "\n".join(cell.source for cell in catalogue.labs[slug].source.cells if cell.kind == "markdown")
+    links = re.findall(r"\]\(/lessons/([^)#]+)", text)
+    assert links
+    assert set(links) <= set(lessons)
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -78,8 +78,8 @@ def test_a_cell_that_eats_memory_does_not_cost_the_tasks(lab: Lab, driver: Drive
     source = "hoard = []\nwhile True:\n    hoard.append(bytearray(32 * 1024 * 1024))"
     report = grade(lab, after_the_first_task(lab.source.solution(), source), seed=1, driver=driver)
     # The local driver's limit makes Python raise MemoryError; a container's limit kills the kernel.
-    assert report.notebook.status in (NotebookStatus.COMPLETED, NotebookStatus.KERNEL_DIED)
-    assert "MemoryError" in report.notebook.message or "kernel" in report.notebook.message
+    assert report.notebook.status in (NotebookStatus.OUT_OF_MEMORY, NotebookStatus.KERNEL_DIED)
+    assert "memory" in report.notebook.message
     assert report.percent == 100, report.document()
 
 
@@ -95,13 +95,6 @@ def test_functions_that_turn_bad_when_they_are_called_cost_their_own_task(lab: L
     assert "did not answer in time" in messages["optimistic-lock"]
     assert "ended the Python kernel" in messages["conditional-update"]
     assert "more than can be checked" in messages["whole-orders"]
-
-
-def test_a_transaction_that_is_left_open_is_told_as_such(lab: Lab, driver: Driver) -> None:
-    source = "held = lab.connect()\nheld.execute('LOCK TABLE inventory')"
-    report = grade(lab, after_the_first_task(lab.source.solution(), source), seed=1, driver=driver)
-    assert report.lost
-    assert all(task.status.value == "failed" for task in report.tasks if task.id in report.lost)
 
 
 def test_an_empty_notebook_and_garbage_are_refused_without_a_sandbox(lab: Lab, driver: Driver) -> None:

@@ -145,6 +145,23 @@ def test_a_cell_that_ends_the_run_is_left_out_and_the_rest_is_graded(
     assert report.executed["cells"][2]["source"] == f"x = 1  # {word}"
 
 
+def test_a_cell_that_hoards_memory_is_left_out_too(lab: Lab, driver: FakeDriver) -> None:
+    report = grade(lab, with_cells(lab.source.solution(), (2, "raise MemoryError")), seed=1, driver=driver)
+    assert report.notebook.status is NotebookStatus.OUT_OF_MEMORY
+    assert report.notebook.message.startswith("Cell 3 needed more memory than the 1024 MB")
+    assert report.score == 100
+
+
+def test_fresh_kernels_are_given_only_while_there_is_time_for_them(
+    lab: Lab, driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labs.run.MIN_SECONDS", 1_000.0)
+    mistake = "if b > 9:\n    raise SystemExit\nreturn a + b"
+    report = grade(lab, as_bytes(lab.source.with_answers({"add": mistake})), seed=1, driver=driver)
+    assert results(report) == {"add": "failed", "double": "failed"}
+    assert driver.runs == 1
+
+
 def test_a_task_cell_that_ends_the_run_costs_its_own_task(lab: Lab, driver: FakeDriver) -> None:
     notebook = as_bytes(lab.source.with_answers({"double": "def double(a):\n    return 2 * a  # LOOPS"}))
     report = grade(lab, notebook, seed=1, driver=driver)
