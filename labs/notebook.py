@@ -29,6 +29,10 @@ NOTEBOOK_METADATA: dict[str, Any] = {
     "language_info": {"name": "python"},
 }
 
+DEFAULT_PORTAL = "http://localhost:8000"
+"""Where a portal is by default. Links of a text to the portal's pages (`/lessons/…`) lead there from a notebook, which has
+another address; a portal that is elsewhere puts its own address in."""
+_PORTAL_LINK = re.compile(r"(\]\()(/(?:lessons|labs|roadmap|quizzes|code)/)")
 _FENCE = re.compile(r"^(?P<ticks>`{3,})[ \t]*(?P<info>[^`]*)$")
 _REGION = re.compile(
     rf"^(?P<indent>[ \t]*){re.escape(BEGIN)}[ \t]*\n(?P<body>.*?)^[ \t]*{re.escape(END)}[ \t]*$",
@@ -213,6 +217,8 @@ def _cell_id(lab: str, kind: str, source: str, task: str | None, seen: dict[str,
 
 
 def _nbformat_cell(cell: Cell, text: str) -> dict[str, Any]:
+    if cell.kind == "markdown":
+        text = _PORTAL_LINK.sub(rf"\1{DEFAULT_PORTAL}\2", text)
     made: dict[str, Any] = {"cell_type": cell.kind, "id": cell.id, "metadata": {}, "source": text}
     if cell.kind == "code":
         made |= {"execution_count": None, "outputs": []}

@@ -53,7 +53,7 @@ def run_worker(settings: Settings) -> None:
         content=load_content(),
         driver=driver,
         driver_reason=reason,
-        workspaces=Workspaces(settings.workspaces_dir),
+        workspaces=Workspaces(settings.workspaces_dir, settings.portal_origin_effective),
     )
     caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context))))
     caretaker.clean_up_after_crash()

@@ -15,7 +15,9 @@ LOCK_SECONDS = 10
 
 def open_connection(url: str) -> psycopg.Connection:
     """A new connection on which no statement waits for ever: a lock that somebody forgot is an error after ten seconds."""
-    return psycopg.connect(url, connect_timeout=10, application_name="notebook", options=f"-c lock_timeout={LOCK_SECONDS}s")
+    return psycopg.connect(
+        url, connect_timeout=10, application_name="notebook", options=f"-c lock_timeout={LOCK_SECONDS}s"
+    )
 
 
 class ConnectionPool:

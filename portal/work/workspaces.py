@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from labs.catalogue import Lab
+from labs.notebook import DEFAULT_PORTAL
 
 MAX_NOTEBOOK_BYTES = 10 * 1024 * 1024
 
@@ -22,8 +23,9 @@ class NotebookUnreadable(Exception):
 class Workspaces:
     """All workspaces below one directory."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, portal_origin: str = DEFAULT_PORTAL) -> None:
         self.root = root
+        self._link = f"]({portal_origin}/".encode()
 
     def path(self, user_id: int, lab_id: str) -> Path:
         """Where this learner's files for the lab are."""
@@ -34,7 +36,10 @@ class Workspaces:
         workspace = self.path(user_id, lab.id)
         workspace.mkdir(parents=True, exist_ok=True)
         for name, data in lab.workspace_files().items():
-            _write_new(workspace, name, data)
+            linked = (
+                data.replace(f"]({DEFAULT_PORTAL}/".encode(), self._link) if name.endswith(".ipynb") else data
+            )
+            _write_new(workspace, name, linked)
         return workspace
 
     def notebook(self, user_id: int, lab: Lab) -> bytes:

@@ -22,6 +22,15 @@ def test_the_lab_s_files_are_put_where_they_are_missing(tmp_path: Path, content:
     assert workspaces.notebook(7, lab) == b"my work"
 
 
+def test_links_lead_to_this_portal(tmp_path: Path, content: Content) -> None:
+    lab = content.labs.labs["never-oversell"]
+    workspace = Workspaces(tmp_path, "https://learn.example").prepare(7, lab)
+    text = (workspace / "never-oversell.ipynb").read_text()
+    assert "](https://learn.example/lessons/" in text
+    assert "](http://localhost" not in text
+    assert "](/" not in text
+
+
 def test_learners_have_workspaces_of_their_own(tmp_path: Path, content: Content) -> None:
     lab = content.labs.labs["never-oversell"]
     assert Workspaces(tmp_path).prepare(7, lab) != Workspaces(tmp_path).prepare(8, lab)
