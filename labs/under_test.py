@@ -107,7 +107,7 @@ class LabUnderTest:
         endpoint = self._sandbox.endpoint(service)
         with httpx.Client(
             # No TLS on a Unix socket; `verify=True` would read all certificates, 20 ms for each client.
-            transport=httpx.HTTPTransport(uds=str(endpoint.socket), verify=False),  # noqa: S501
+            transport=httpx.HTTPTransport(uds=str(endpoint.socket), verify=False),
             base_url=endpoint.facts.get("base_url", f"http://{service}"),
             timeout=self._at_most(timeout),
         ) as client:

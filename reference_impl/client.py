@@ -23,7 +23,7 @@ def connect(settings: Settings, *, url: str | None = None, uds: Path | None = No
     """A client of the Meridian at a socket or an address; the settings say where when neither is given. Raises Unreachable."""
     socket = uds or (None if url else settings.socket)
     # No TLS on a Unix socket; `verify=True` would read all certificates for nothing.
-    transport = httpx.HTTPTransport(uds=str(socket), verify=False) if socket else None  # noqa: S501
+    transport = httpx.HTTPTransport(uds=str(socket), verify=False) if socket else None
     base_url = "http://meridian" if socket else (url or settings.url or DEFAULT_URL)
     with httpx.Client(transport=transport, base_url=base_url, timeout=TIMEOUT_SECONDS) as client:
         try:

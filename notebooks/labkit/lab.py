@@ -72,7 +72,7 @@ def meridian(timeout: float = 10.0) -> httpx.Client:
     socket = _variable("MERIDIAN_SOCKET", "Meridian")
     base_url = os.environ.get("MERIDIAN_URL", "http://meridian")
     # No TLS on a Unix socket; `verify=True` would read all certificates, 20 ms for each client.
-    transport = httpx.HTTPTransport(uds=socket, verify=False)  # noqa: S501
+    transport = httpx.HTTPTransport(uds=socket, verify=False)
     return httpx.Client(transport=transport, base_url=base_url, timeout=timeout)
 
 

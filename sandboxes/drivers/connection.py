@@ -41,7 +41,7 @@ class AgentConnection:
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         deadline = time.monotonic() + seconds
         # No TLS on a Unix socket; `verify=True` would read all certificates, 20 ms for each request.
-        transport = httpx.HTTPTransport(uds=str(self._socket), verify=False)  # noqa: S501
+        transport = httpx.HTTPTransport(uds=str(self._socket), verify=False)
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
             with (
