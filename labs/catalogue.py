@@ -5,6 +5,7 @@ A lab is a folder `labs/content/<slug>/`::
     lab.yaml          tasks, services, limits (labs.manifest)
     lab.md            the notebook with its solution regions (labs.notebook)
     checks.py         one check a task (labs.checks)
+    support.py        optional: what several checks share
     wrong_answers/    what people get wrong, and which tasks it must lose
     starter/          optional files that lie in the workspace beside the notebook
 
@@ -32,7 +33,7 @@ CONTENT_ROOT = Path(__file__).parent / "content"
 WRONG_ANSWERS_PER_TASK = 2
 MAX_FOLDER_BYTES = 8 * 1024 * 1024
 MAX_TEXT_BYTES = 262_144
-_ENTRIES = {"lab.yaml", "lab.md", "checks.py", "wrong_answers", "starter"}
+_ENTRIES = {"lab.yaml", "lab.md", "checks.py", "support.py", "wrong_answers", "starter"}
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)^---[ \t]*\n(?P<body>.*)\Z", re.MULTILINE | re.DOTALL)
 _BLOCK_OF_TASK = re.compile(r'^python\s+task="(?P<task>[^"]+)"$')
 
@@ -177,6 +178,9 @@ def load_lab(folder: Path) -> tuple[Lab | None, list[Fault]]:
     source, more = notebook.parse(found.id, folder / "lab.md", texts["lab.md"], tasks)
     faults += more
     faults += checks.faults_of_checks(folder / "checks.py", texts["checks.py"], tasks)
+    if (folder / "support.py").is_file():
+        text, fault = _text(folder / "support.py")
+        faults += [fault] if fault else checks.faults_of_support(folder / "support.py", text)
     if source is None or faults:
         return None, faults
     wrong_answers, faults = _wrong_answers(folder, tasks)

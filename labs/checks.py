@@ -11,19 +11,23 @@ A check is a function that proves one property of the learner's work from outsid
         ...
         require(sold <= stocked, "You sold more than there was in stock.")
 
-Its docstring is what a learner who passes reads. The message of `require` says which property broke; it never tells a hidden
-input or an expected value, because the learner could answer with it.
+What several checks share may stand in `support.py` beside it (`from .support import …`).
+
+A check's docstring is what a learner who passes reads. The message of `require` says which property broke; it never tells a
+hidden input or an expected value, because the learner could answer with it.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from labs.errors import BrokenLab
 from labs.faults import Fault
@@ -33,6 +37,7 @@ __all__ = ["Check", "CheckFailed", "LabUnderTest", "check", "load_checks", "requ
 
 CheckFunction = Callable[[LabUnderTest], None]
 _TASK = "__lab_task__"
+_loading = threading.Lock()
 
 
 class CheckFailed(Exception):
@@ -67,16 +72,19 @@ def require(holds: object, message: str) -> None:
 
 def load_checks(path: Path) -> dict[str, Check]:
     """The checks that a `checks.py` defines, by task. Runs the file: it is content that we trust. Raises BrokenLab."""
-    name = f"lab_checks_{path.resolve().parent.name.replace('-', '_')}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise BrokenLab(f"{path} can't be read")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise BrokenLab(f"{path} does not load: {traceback.format_exc(limit=-2)}") from error
+    folder = path.resolve().parent
+    package = f"lab_content_{folder.name.replace('-', '_')}"
+    with _loading:
+        # A package made up for the folder, whose name need not be a Python name, so that `from .support import …` works.
+        for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+            del sys.modules[name]
+        sys.modules[package] = ModuleType(package)
+        sys.modules[package].__path__ = [str(folder)]
+        importlib.invalidate_caches()
+        try:
+            module = importlib.import_module(f"{package}.{path.stem}")
+        except Exception as error:
+            raise BrokenLab(f"{path} does not load: {traceback.format_exc(limit=-2)}") from error
     found = [value for value in vars(module).values() if callable(value) and hasattr(value, _TASK)]
     return {
         getattr(function, _TASK): Check(
@@ -121,6 +129,15 @@ def faults_of_checks(path: Path, text: str, tasks: Collection[str]) -> list[Faul
         if task not in seen
     ]
     return faults
+
+
+def faults_of_support(path: Path, text: str) -> list[Fault]:
+    """What is wrong with a `support.py`, found without running it."""
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        return [Fault(path, error.lineno or 1, f"is not valid Python: {error.msg}")]
+    return []
 
 
 def _task_of(decorator: ast.expr) -> str | None:

@@ -117,6 +117,11 @@ def test_what_checks_may_not_be(lab_folder: Path, old: str, new: str, expected: 
     assert any(expected in one for one in messages(lab_folder)), messages(lab_folder)
 
 
+def test_a_support_file_that_is_not_python_is_a_fault(lab_folder: Path) -> None:
+    (lab_folder / "support.py").write_text("x = 1\ny = = 2\n")
+    assert "support.py:2: is not valid Python: invalid syntax" in messages(lab_folder)
+
+
 def test_reading_a_lab_does_not_run_its_code(lab_folder: Path, tmp_path: Path) -> None:
     witness = tmp_path / "ran"
     with (lab_folder / "checks.py").open("a") as file:

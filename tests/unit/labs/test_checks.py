@@ -27,6 +27,20 @@ def test_checks_of_two_labs_do_not_meet(tmp_path: Path) -> None:
     assert set(load_checks(tmp_path / "two" / "checks.py")) == {"two"}
 
 
+def test_checks_share_what_stands_in_support_and_see_its_changes(lab_folder: Path) -> None:
+    checks = lab_folder / "checks.py"
+    support = lab_folder / "support.py"
+    checks.write_text(
+        checks.read_text()
+        .replace("from labs", "from .support import WORDS\nfrom labs", 1)
+        .replace("is wrong.", "is")
+    )
+    for words in ("one", "another one"):
+        support.write_text(f"WORDS = {words!r}\n")
+        loaded = load_checks(checks)
+        assert loaded["add"].function.__globals__["WORDS"] == words
+
+
 def test_a_file_that_does_not_load_is_a_broken_lab(tmp_path: Path) -> None:
     (tmp_path / "checks.py").write_text("raise RuntimeError('no')")
     with pytest.raises(BrokenLab, match="RuntimeError: no"):
