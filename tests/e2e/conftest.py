@@ -16,20 +16,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.conftest import ROOT, chromium
+from portal.settings import Settings
+from tests.conftest import ROOT
 
 START_SECONDS = 60
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 RESULTS = ROOT / "test-results"
 
 
@@ -84,11 +76,17 @@ def _environment(pid: int) -> bytes:
         return b""
 
 
+def clean_environment() -> dict[str, str]:
+    """Our environment without any of the product's settings."""
+    settings = Settings().to_environment()
+    return {name: value for name, value in os.environ.items() if name not in settings}
+
+
 def start_product(driver: str, instance: Path, run_dir: Path, **extra: str) -> Product:
     """Start `python -m portal serve` and wait for its greeting."""
     port = free_port_pair()
     environment = {
-        **os.environ,
+        **clean_environment(),
         "PORT": str(port),
         "INSTANCE_DIR": str(instance),
         "RUN_DIR": str(run_dir),
@@ -144,15 +142,6 @@ def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         running = start_product(request.param, tmp_path_factory.mktemp("instance"), Path(run_dir))
         yield running
         stop_product(running)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

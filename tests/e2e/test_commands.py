@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.conftest import start_product, stop_product
+from tests.e2e.conftest import clean_environment, start_product, stop_product
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("e2e")]
 
@@ -38,7 +38,7 @@ def test_it_stops_cleanly_and_keeps_the_data(tmp_path: Path) -> None:
         made = subprocess.run(
             [sys.executable, "-m", "portal", "create-user", "ada@learn.example", "--role", "instructor"],
             cwd=ROOT,
-            env={**os.environ, "INSTANCE_DIR": str(tmp_path)},
+            env={**clean_environment(), "INSTANCE_DIR": str(tmp_path)},
             capture_output=True,
             text=True,
             check=True,
@@ -52,7 +52,7 @@ def test_it_stops_cleanly_and_keeps_the_data(tmp_path: Path) -> None:
         again = subprocess.run(
             [sys.executable, "-m", "portal", "create-user", "ada@learn.example"],
             cwd=ROOT,
-            env={**os.environ, "INSTANCE_DIR": str(tmp_path)},
+            env={**clean_environment(), "INSTANCE_DIR": str(tmp_path)},
             capture_output=True,
             text=True,
             check=False,
@@ -70,7 +70,12 @@ def test_a_taken_port_gets_a_clear_message(tmp_path: Path) -> None:
         second = subprocess.run(
             [sys.executable, "-m", "portal", "serve"],
             cwd=ROOT,
-            env={**os.environ, "PORT": port[1], "INSTANCE_DIR": str(tmp_path / "two"), "RUN_DIR": run_dir},
+            env={
+                **clean_environment(),
+                "PORT": port[1],
+                "INSTANCE_DIR": str(tmp_path / "two"),
+                "RUN_DIR": run_dir,
+            },
             capture_output=True,
             text=True,
             timeout=60,
@@ -87,7 +92,12 @@ def test_local_sandboxes_are_refused_on_the_network(tmp_path: Path) -> None:
     refused = subprocess.run(
         [sys.executable, "-m", "portal", "serve"],
         cwd=ROOT,
-        env={**os.environ, "HOST": "0.0.0.0", "SANDBOX_DRIVER": "local", "INSTANCE_DIR": str(tmp_path)},
+        env={
+            **clean_environment(),
+            "HOST": "0.0.0.0",
+            "SANDBOX_DRIVER": "local",
+            "INSTANCE_DIR": str(tmp_path),
+        },
         capture_output=True,
         text=True,
         timeout=60,

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 
-from portal.errors import Invalid, NotFound, PortalError
+from portal.errors import Conflict, Invalid, NotFound, PortalError
 from portal.extensions import db, limiter, login_manager, portal, throttle_key
 from portal.features.accounts.forms import EmptyForm, PasswordForm, ProfileForm, SignInForm, SignUpForm
 from portal.features.accounts.service import PASSWORD_MIN, AccountService
@@ -53,12 +53,19 @@ def sign_up() -> Any:
         return redirect(url_for("home.index"))
     form = SignUpForm()
     if form.validate_on_submit():
+        service = AccountService(db())
         try:
-            user = AccountService(db()).create(
+            user = service.create(
                 email=form.email.data or "",
                 display_name=form.display_name.data or "",
                 password=form.password.data or "",
             )
+        except Conflict as error:
+            # The same form sent twice (a double click, a browser that repeats a request whose answer was lost).
+            known = service.authenticate(email=form.email.data or "", password=form.password.data or "")
+            if known is not None:
+                return _signed_in(known)
+            form.email.errors = [error.message]
         except PortalError as error:
             field = form.password if "password" in error.message.lower() else form.email
             field.errors = [error.message]

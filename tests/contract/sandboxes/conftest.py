@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandboxes.drivers import open_driver
-from sandboxes.interface import Driver, Limits, Progress, Sandbox, SandboxSpec
+from sandboxes.interface import Driver, Limits, Progress, Sandbox, SandboxSpec, SandboxState
 
 DRIVERS = [
     pytest.param("local", marks=pytest.mark.postgres),
@@ -49,15 +49,26 @@ def docker_driver(run_dir: Path) -> Iterator[Driver]:
 
 
 @pytest.fixture(scope="module")
-def sandbox(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """A grader's sandbox with a database; each test runs a notebook of its own in it."""
-    return driver.start(
-        SandboxSpec(
-            workspace=tmp_path_factory.mktemp("workspace"),
-            services={"postgres": {"database": "shop"}},
-            environment={"LAB_SLUG": "the-lab"},
-            limits=Limits(memory_mb=512, pids=200),
-            jupyter=False,
-        ),
-        quiet,
-    )
+def kept(driver: Driver) -> dict[str, Sandbox]:
+    """The sandbox that the tests of a module share."""
+    return {}
+
+
+@pytest.fixture
+def sandbox(driver: Driver, kept: dict[str, Sandbox], tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """A grader's sandbox with a database; each test runs a notebook of its own in it. One that a test broke is replaced."""
+    shared = kept.get("sandbox")
+    if shared is None or shared.status().state is not SandboxState.READY:
+        if shared is not None:
+            shared.stop()
+        kept["sandbox"] = shared = driver.start(
+            SandboxSpec(
+                workspace=tmp_path_factory.mktemp("workspace"),
+                services={"postgres": {"database": "shop"}},
+                environment={"LAB_SLUG": "the-lab"},
+                limits=Limits(memory_mb=1024, pids=200),
+                jupyter=False,
+            ),
+            quiet,
+        )
+    return shared

@@ -6,10 +6,13 @@ A code cell that contains one of the words of `ENDINGS` ends the run the way a r
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from sandboxes.interface import (
     JSON,
@@ -41,6 +44,10 @@ ENDINGS = {
 }
 
 
+ONE_AT_A_TIME = threading.Lock()
+"""Notebooks run in this process and share its environment."""
+
+
 class FakeSandbox(Sandbox):
     """One namespace."""
 
@@ -57,6 +64,12 @@ class FakeSandbox(Sandbox):
         return SandboxStatus(SandboxState.STOPPED if self.stops else SandboxState.READY, Phase.READY)
 
     def execute(self, notebook: Mapping[str, Any], limits: ExecutionLimits) -> ExecutedNotebook:
+        # As in a real sandbox: without it, the first cell of a lab would start services, as it does on a laptop.
+        variables = {"LAB_SANDBOX": "1", **self.spec.environment}
+        with ONE_AT_A_TIME, patch.dict(os.environ, variables):
+            return self._execute(notebook)
+
+    def _execute(self, notebook: Mapping[str, Any]) -> ExecutedNotebook:
         self.driver.runs += 1
         ran = json.loads(json.dumps(notebook))
         self.namespace = {"__name__": "__main__"}
