@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900), pytest.mark.xdist_g
 PASSWORD = "plenty of tiny steps"
 LAB = "never-oversell"
 BUILD_AND_START_MS = 600_000
+expect.set_options(timeout=30_000)  # the machine may be busy; nothing here is a timed test
 GRADE_MS = 240_000
 
 
@@ -53,6 +54,11 @@ def jupyter(page: Page, script: str, argument: object = None) -> Any:
     assert frame is not None
     frame.wait_for_function(
         "() => window.jupyterapp && window.jupyterapp.shell.currentWidget?.context?.isReady"
+    )
+    # A cell that is run before its kernel is there is not run at all.
+    frame.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'",
+        timeout=60_000,
     )
     return frame.evaluate(f"async (argument) => {{ const app = window.jupyterapp; {script} }}", argument)
 
