@@ -15,7 +15,15 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.jobs import Jobs
-from portal.models import LabSession, SessionState, Submission, SubmissionState, WorkerStatus, utcnow
+from portal.models import (
+    OPEN_STATES,
+    LabSession,
+    SessionState,
+    Submission,
+    SubmissionState,
+    WorkerStatus,
+    utcnow,
+)
 from portal.work.context import WorkContext
 from portal.work.launching import fail_ended_session, services_of
 from sandboxes.interface import SandboxState
@@ -85,7 +93,7 @@ class Caretaker(threading.Thread):
         """
         wanted: set[str] = set()
         with self.context.database.transaction() as db:
-            for session in db.scalars(select(LabSession).where(LabSession.state.in_(_OPEN))):
+            for session in db.scalars(select(LabSession).where(LabSession.state.in_(OPEN_STATES))):
                 if session.state == SessionState.READY:
                     wanted.add(session.sandbox_id)
                 session.run_token = None
@@ -177,7 +185,7 @@ class Caretaker(threading.Thread):
                     if sandbox is not None:
                         sandbox.stop()
         with self.context.database.transaction() as db:
-            for session in db.scalars(select(LabSession).where(LabSession.state.in_(_OPEN))):
+            for session in db.scalars(select(LabSession).where(LabSession.state.in_(OPEN_STATES))):
                 session.state = SessionState.STOPPED
                 session.ended_at = utcnow()
 
@@ -189,6 +197,3 @@ class Caretaker(threading.Thread):
         self._asked = {key: at for key, at in self._asked.items() if now - at < 600}
         self._asked[(name, row_id)] = now
         getattr(self.jobs, name)(row_id)
-
-
-_OPEN = (SessionState.STARTING, SessionState.READY, SessionState.STOPPING)

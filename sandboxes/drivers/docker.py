@@ -152,15 +152,7 @@ class DockerDriver(Driver):
         tag = self._prepare(spec.image, reporter)
         reporter.tell(Phase.CREATING, "creating its container")
         folder = self._run_dir.create(spec.sandbox_id)
-        record = Record(
-            id=spec.sandbox_id,
-            driver=self.name,
-            web_path=f"/s/{spec.sandbox_id}/{spec.access_token}/",
-            workspace=str(spec.workspace),
-            services={name: dict(options) for name, options in spec.services.items()},
-            labels=dict(spec.labels),
-            jupyter=spec.jupyter,
-        )
+        record = Record.of(spec, self.name)
         sandbox = DockerSandbox(record, self._run_dir, self._engine)
         try:
             self._run_dir.save(record)

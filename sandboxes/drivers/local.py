@@ -105,15 +105,7 @@ class LocalDriver(Driver):
         self._run_dir.prepare()
         reporter.tell(Phase.CREATING, "starting its processes")
         folder = self._run_dir.create(spec.sandbox_id)
-        record = Record(
-            id=spec.sandbox_id,
-            driver=self.name,
-            web_path=f"/s/{spec.sandbox_id}/{spec.access_token}/",
-            workspace=str(spec.workspace),
-            services={name: dict(options) for name, options in spec.services.items()},
-            labels=dict(spec.labels),
-            jupyter=spec.jupyter,
-        )
+        record = Record.of(spec, self.name)
         sandbox = LocalSandbox(record, self._run_dir)
         try:
             spec.workspace.mkdir(parents=True, exist_ok=True)

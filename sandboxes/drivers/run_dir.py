@@ -50,6 +50,19 @@ class Record:
     pid_started: str = ""
     """When that process began: a number that is used again does not fool us."""
 
+    @classmethod
+    def of(cls, spec: SandboxSpec, driver: str) -> Record:
+        """The record of a sandbox that this driver is about to start."""
+        return cls(
+            id=spec.sandbox_id,
+            driver=driver,
+            web_path=f"/s/{spec.sandbox_id}/{spec.access_token}/",
+            workspace=str(spec.workspace),
+            services={name: dict(options) for name, options in spec.services.items()},
+            labels=dict(spec.labels),
+            jupyter=spec.jupyter,
+        )
+
 
 class RunDirectory:
     """The layout above, below one folder."""

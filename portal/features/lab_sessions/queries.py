@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session, selectinload, undefer
 
 from portal.models import (
     OPEN_STATES,
-    PENDING_STATES,
     HintUse,
     LabSession,
     SessionState,
@@ -77,15 +76,6 @@ def attempt(db: Session, user_id: int, submission_id: int) -> Submission | None:
         select(Submission)
         .where(Submission.id == submission_id, Submission.user_id == user_id)
         .options(selectinload(Submission.results), undefer(Submission.executed_html))
-    )
-
-
-def pending(db: Session, user_id: int, lab_id: str) -> Submission | None:
-    """The check or submission of this learner that is not graded yet."""
-    return db.scalar(
-        select(Submission).where(
-            Submission.user_id == user_id, Submission.lab_id == lab_id, Submission.state.in_(PENDING_STATES)
-        )
     )
 
 

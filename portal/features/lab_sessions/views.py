@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from labs.catalogue import Lab
 from portal.content import Content
 from portal.features.lab_sessions import queries
-from portal.models import LabSession, SessionState, Submission, SubmissionState, utcnow
+from portal.models import PENDING_STATES, LabSession, SessionState, Submission, SubmissionState, utcnow
 from portal.settings import Settings
 
 PHASES = (
@@ -30,7 +30,7 @@ def lab_page(db: Session, content: Content, settings: Settings, user_id: int, la
     hints = queries.hints_used(db, user_id, lab.id)
     passed = queries.submitted_tasks(db, user_id, lab.id)
     worker = queries.worker(db)
-    pending = next((a for a in attempts if a.state in (SubmissionState.QUEUED, SubmissionState.RUNNING)), None)
+    pending = next((a for a in attempts if a.state in PENDING_STATES), None)
     newest = next((a for a in attempts if a.state in (SubmissionState.GRADED, SubmissionState.ERROR)), None)
     latest = next((a for a in attempts if a.state == SubmissionState.GRADED), None)
     return {
