@@ -12,14 +12,18 @@ There is no login: whoever knows the path was let in by the gateway, and cookies
 another site.
 """
 
+import contextlib
 import logging
 import os
+import secrets
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jupyterlab  # type: ignore[import-untyped]
 from jupyter_server.auth import IdentityProvider, User
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
 SOCKET = Path(os.environ["SANDBOX_JUPYTER_SOCKET"])
 BASE_URL = os.environ["SANDBOX_WEB_PATH"]
@@ -62,6 +66,33 @@ class Learner(IdentityProvider):
         """The gateway and the mode of the run directory are the security; there is nothing to warn of."""
 
 
+class WholeFiles(AsyncLargeFileManager):
+    """Saves by putting a finished file in the old one's place.
+
+    Jupyter's own way empties the file first and then writes into it: who reads meanwhile finds half a notebook, and a kill or a
+    full disk leaves half of one behind.
+    """
+
+    @contextlib.contextmanager
+    def atomic_writing(
+        self, os_path: str, text: bool = True, encoding: str = "utf-8", **named: Any
+    ) -> Iterator[IO[Any]]:
+        place = Path(os_path).resolve()
+        half = place.with_name(f".~{secrets.token_hex(8)}.half")
+        with self.perm_to_403(os_path):
+            try:
+                with half.open("w" if text else "wb", encoding=encoding if text else None, **named) as file:
+                    if place.exists():
+                        os.fchmod(file.fileno(), place.stat().st_mode & 0o777)
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                half.replace(place)
+            except BaseException:
+                half.unlink(missing_ok=True)
+                raise
+
+
 def without_path(*arguments: Any, **named: Any) -> logging.LogRecord:
     """A log record without the base URL: the server logs each request that failed, address and all."""
     record = make_record(*arguments, **named)
@@ -94,6 +125,7 @@ c.ServerApp.sock = str(SOCKET)
 # out.
 c.ServerApp.sock_mode = "0666"
 c.ServerApp.base_url = BASE_URL
+c.ServerApp.contents_manager_class = WholeFiles
 c.ServerApp.root_dir = os.environ["SANDBOX_WORKSPACE"]
 c.ServerApp.default_url = "/tree"
 c.ServerApp.open_browser = False

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from .conftest import START, Gateway, Sandbox, environment
+from .conftest import NOTEBOOK, START, Gateway, Sandbox, environment
 
 
 def page_config(page: bytes) -> dict[str, Any]:
@@ -168,6 +169,35 @@ async def until_idle(gateway: Gateway, channels: str) -> None:
     ):
         while (await kernel.receive_json())["content"].get("execution_state") != "idle":
             pass
+
+
+def test_who_reads_during_a_save_finds_a_whole_notebook(
+    gateway: Gateway, launch: Callable[[], Sandbox]
+) -> None:
+    sandbox = launch()
+    notebook = {**NOTEBOOK, "metadata": {"padding": "x" * 2_000_000}}
+    body = json.dumps({"type": "notebook", "format": "json", "content": notebook}).encode()
+    saved = threading.Event()
+    read, broken = 0, 0
+
+    def save() -> None:
+        for _ in range(20):
+            gateway.ask("PUT", f"{sandbox.path}api/contents/lab.ipynb", body, Origin=gateway.origin)
+        saved.set()
+
+    thread = threading.Thread(target=save)
+    sandbox.notebook.chmod(0o640)
+    thread.start()
+    while not saved.is_set():
+        read += 1
+        try:
+            json.loads(sandbox.notebook.read_text())
+        except ValueError:
+            broken += 1
+    thread.join()
+    assert (broken, sandbox.notebook.stat().st_mode & 0o777) == (0, 0o640), f"{broken} of {read} reads"
+    assert len(sandbox.notebook.read_text()) > 2_000_000
+    assert sorted(path.name for path in sandbox.workspace.glob("*.half")) == []
 
 
 def test_a_faulty_configuration_ends_the_start(tmp_path: Path) -> None:
