@@ -7,6 +7,7 @@ it; outside, the driver asks it for the endpoint. Adding one is one module and o
 from __future__ import annotations
 
 import signal
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,6 +59,13 @@ class NotReady(Exception):
 
 class ServiceFailed(Exception):
     """A service can't be started here; the text tells the operator what to do."""
+
+
+def free_port() -> int:
+    """A TCP port of the loopback that nobody listens on. In a container only this sandbox's services share the loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Service(ABC):
