@@ -3,6 +3,9 @@
 A *driver* starts sandboxes (`docker`: one container each, `local`: processes on this machine). A *sandbox* is one learner's
 place: a kernel, the lab's services, the learner's files, and an agent that is the only one to speak for it.
 
+A sandbox can be started before anybody needs it: a *blank* one, with an empty workspace and no way in. `Sandbox.adopt` gives
+it its learner later, in milliseconds.
+
 States of a sandbox, in the order in which they can follow each other::
 
     STARTING ──► READY ──► STOPPED
@@ -29,8 +32,9 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -122,6 +126,10 @@ class SandboxSpec:
     """The secret in the sandbox's address; never logged."""
     start_seconds: float = 120.0
     """How long the start may take, image build not counted."""
+    blank: bool = False
+    """Started before it is known for whom: not reachable until `Sandbox.adopt`. `workspace` is empty then, or not there yet."""
+    preload: tuple[str, ...] = ()
+    """Modules that a grader's first kernel imports before a notebook comes; those that are missing are passed over."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +213,18 @@ class Endpoint:
     """For postgres: user and dbname; for HTTP services: base_url."""
 
 
+@dataclass(frozen=True)
+class Activity:
+    """What Jupyter in a sandbox says of its use; the learner can make it say anything later, never anything earlier."""
+
+    last: datetime
+    """When a kernel or a terminal last did something, or a file of the workspace was last saved; aware, UTC."""
+    busy: bool
+    """Whether a cell runs now."""
+    connections: int
+    """How many browser tabs are connected to kernels."""
+
+
 class SandboxError(Exception):
     """Something about a sandbox went wrong."""
 
@@ -283,6 +303,24 @@ class Sandbox(ABC):
     web_path: str
     """The path on the sandbox origin at which the gateway serves its Jupyter, ending in '/': `/s/<id>/<token>/`."""
 
+    @property
+    def access_token(self) -> str:
+        """The secret in `web_path`; of a sandbox from a pool it is not the one of the spec that was asked for."""
+        parts = self.web_path.split("/")
+        return parts[3] if len(parts) > 3 else ""
+
+    @abstractmethod
+    def adopt(self, workspace: Path, labels: Mapping[str, str]) -> None:
+        """Give a blank sandbox its learner: `workspace`, with all that is in it, becomes what the sandbox sees; its way in opens.
+
+        Afterwards the directory at `workspace` is the sandbox's own. A crash on the way loses no file: `Driver.reap` finishes it.
+        Raises ValueError when it is not blank, OSError when `workspace` is on another file system, SandboxGone.
+        """
+
+    @abstractmethod
+    def activity(self) -> Activity | None:
+        """How its Jupyter is used; None when it has none or does not answer. Never raises."""
+
     @abstractmethod
     def status(self) -> SandboxStatus:
         """The state now. Never raises: a sandbox that is gone is STOPPED, one that crashed is FAILED."""
@@ -339,13 +377,15 @@ class Driver(ABC):
     name: ClassVar[str]
     isolated: ClassVar[bool]
     """Whether code of strangers may run in it."""
+    scratch: Path
+    """Where workspaces go that nobody keeps; there after `prepare`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         missing = [key for key in ("name", "isolated") if not hasattr(cls, key)]
         missing += [
             key
-            for key in ("check", "prepare", "start", "find", "running", "close")
+            for key in ("check", "prepare", "start", "find", "running", "reap", "close")
             if getattr(getattr(cls, key, None), "__isabstractmethod__", False)
         ]
         if missing:
@@ -372,6 +412,18 @@ class Driver(ABC):
     @abstractmethod
     def running(self) -> list[tuple[str, Mapping[str, str]]]:
         """Ids and labels of all that run, whoever started them."""
+
+    def retire(self, sandbox: Sandbox) -> None:
+        """End a sandbox that nobody needs any more; it may happen later. Never raises for one that is gone."""
+        sandbox.stop()
+
+    @abstractmethod
+    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        """End every sandbox but those to `keep` and those being started here, and remove what a crash left behind.
+
+        Finishes adoptions that were cut short. With `grace_seconds`, what was begun less long ago is left alone: another process
+        may be starting it. Returns the ids of what was removed. Raises DriverUnavailable.
+        """
 
     @abstractmethod
     def close(self) -> None:

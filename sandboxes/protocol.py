@@ -92,6 +92,8 @@ class AgentSpec:
     """The largest file that the learner's code may write."""
     contained: bool = False
     """True in a container: the engine holds the memory limit. Otherwise the kernel gets a resource limit of its own."""
+    preload: tuple[str, ...] = ()
+    """Modules that the kernel which waits for the first notebook imports."""
     service_seconds: float = 60.0
     """How long one service, or Jupyter, may take to get ready."""
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from queue import Empty
@@ -27,6 +27,16 @@ READY_SECONDS = 30.0
 INTERRUPT_SECONDS = 2.0
 MESSAGE_BYTES = 32 * 1_048_576
 """A longer message of the kernel is dropped by the transport before it is in the agent's memory."""
+PRELOAD_SECONDS = 30.0
+PRELOAD = """
+def preload(names):
+    import contextlib, importlib
+    for name in names:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+preload({names!r})
+del preload
+"""
 LAUNCHER = Path(__file__).with_name("kernel_launcher.py")
 
 
@@ -80,9 +90,9 @@ class KernelHost:
         self._started = 0
         self._end_detail = ""
 
-    def warm_up(self) -> None:
-        """Start the kernel of the first notebook now, so that it is there when the notebook comes."""
-        self._spare = asyncio.create_task(self._start())
+    def warm_up(self, preload: Sequence[str] = ()) -> None:
+        """Start the kernel of the first notebook now, with modules imported, so that it is there when the notebook comes."""
+        self._spare = asyncio.create_task(self._start_with(preload))
         self._imports = asyncio.create_task(asyncio.to_thread(import_module, "sandboxes.agent.notebook_run"))
 
     async def execute(self, notebook: Mapping[str, Any], limits: ExecutionLimits) -> dict[str, Any]:
@@ -176,6 +186,14 @@ class KernelHost:
                     return kernel
                 await self._end(kernel)
         return await self._start()
+
+    async def _start_with(self, preload: Sequence[str]) -> Kernel:
+        kernel = await self._start()
+        if preload:
+            code = PRELOAD.format(names=list(preload))
+            message_id = kernel.client.execute(code, silent=True, store_history=False, allow_stdin=False)
+            await self._reply(kernel, message_id, PRELOAD_SECONDS)
+        return kernel
 
     async def _start(self) -> Kernel:
         import zmq

@@ -96,7 +96,7 @@ class Agent:
         if self.spec.jupyter:
             self._start_jupyter()
         else:
-            self.kernels.warm_up()
+            self.kernels.warm_up(self.spec.preload)
         for name, service in self.services.items():
             self.status.step(Phase.STARTING_SERVICES, f"starting {name}")
             await self._start_service(name, service)

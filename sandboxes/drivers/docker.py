@@ -11,7 +11,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import requests
 from docker.types import LogConfig, Mount, Ulimit
 from docker.utils import kwargs_from_env
 
+from sandboxes.drivers.adoption import finish_all, swap_in
 from sandboxes.drivers.handle import AgentSandbox
 from sandboxes.drivers.images import REPOSITORY, ImageContext, build
 from sandboxes.drivers.run_dir import Record, RunDirectory
@@ -73,6 +74,11 @@ class DockerSandbox(AgentSandbox):
     def _end(self) -> None:
         self._engine.remove(self.id)
 
+    def _let_in(self, blank: Path, workspace: Path) -> None:
+        # The container's mount follows the directory that it has open.
+        swap_in(self._run_dir.adoption_note(self.id), blank, workspace)
+        give_to_container_user(workspace)
+
 
 class Engine:
     """The few things we ask of a container engine. One client per thread, as the library wants it."""
@@ -125,6 +131,8 @@ class DockerDriver(Driver):
         self._run_dir = RunDirectory(run_dir)
         self._engine = Engine()
         self._started: dict[str, Sandbox] = {}
+        self._starting: set[str] = set()
+        self.scratch = self._run_dir.scratch
 
     def check(self) -> None:
         try:
@@ -151,6 +159,13 @@ class DockerDriver(Driver):
         check_spec(spec)
         tag = self._prepare(spec.image, reporter)
         reporter.tell(Phase.CREATING, "creating its container")
+        self._starting.add(spec.sandbox_id)
+        try:
+            return self._start(spec, tag, reporter)
+        finally:
+            self._starting.discard(spec.sandbox_id)
+
+    def _start(self, spec: SandboxSpec, tag: str, reporter: Reporter) -> Sandbox:
         folder = self._run_dir.create(spec.sandbox_id)
         record = Record.of(spec, self.name)
         sandbox = DockerSandbox(record, self._run_dir, self._engine)
@@ -158,10 +173,8 @@ class DockerDriver(Driver):
             self._run_dir.save(record)
             spec.workspace.mkdir(parents=True, exist_ok=True)
             orders(spec, record).write(folder / SPEC_FILE)
-            uid, gid = container_user()
-            if (uid, gid) != (os.geteuid(), os.getegid()):
-                _hand_over(folder, uid, gid)
-                _hand_over(spec.workspace, uid, gid)
+            give_to_container_user(folder)
+            give_to_container_user(spec.workspace)
             self._run_container(spec, tag, folder)
             wait_until_ready(sandbox, spec, self._run_dir, reporter, lambda: self._log(sandbox))
         except (*ENGINE_ERRORS, OSError) as error:
@@ -190,22 +203,41 @@ class DockerDriver(Driver):
         return sandbox if isinstance(sandbox, DockerSandbox) and sandbox.alive() else None
 
     def running(self) -> list[tuple[str, Mapping[str, str]]]:
+        found: list[tuple[str, Mapping[str, str]]] = []
+        for container in self._containers(ended_too=False):
+            sandbox_id = container["Labels"][LABEL_ID]
+            record = self._run_dir.record(sandbox_id)
+            # An adopted one has other labels than its container was made with.
+            labels = record.labels if record else _own_labels(container["Labels"])
+            found.append((sandbox_id, dict(labels)))
+        return found
+
+    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        self._run_dir.prepare()
+        finish_all(self._run_dir.adopting)
+        kept = {*keep, *self._starting}
+        now = time.time()
+        ids = {
+            container["Labels"][LABEL_ID]
+            for container in self._containers(ended_too=True)
+            if now - container["Created"] >= grace_seconds
+        } - kept
+        ids |= set(self._run_dir.leftovers(self.name, kept, grace_seconds))
+        for sandbox_id in sorted(ids):
+            record = self._run_dir.record(sandbox_id) or Record(
+                sandbox_id, self.name, web_path="", workspace=""
+            )
+            DockerSandbox(record, self._run_dir, self._engine).stop()
+            self._started.pop(sandbox_id, None)
+        return sorted(ids)
+
+    def _containers(self, *, ended_too: bool) -> list[dict[str, Any]]:
         mine = {"label": [f"{LABEL_RUN_DIR}={self._run_dir.root}"]}
         try:
-            containers = self._engine.client.containers(filters=mine)
+            containers: list[dict[str, Any]] = self._engine.client.containers(all=ended_too, filters=mine)
         except ENGINE_ERRORS as error:
             raise unavailable(error) from error
-        return [
-            (
-                container["Labels"][LABEL_ID],
-                {
-                    key[len(LABEL_OWN) :]: value
-                    for key, value in container["Labels"].items()
-                    if key.startswith(LABEL_OWN)
-                },
-            )
-            for container in containers
-        ]
+        return containers
 
     def close(self) -> None:
         started, self._started = self._started, {}
@@ -294,6 +326,7 @@ def orders(spec: SandboxSpec, record: Record) -> AgentSpec:
         memory_mb=spec.limits.memory_mb,
         disk_mb=spec.limits.disk_mb,
         contained=True,
+        preload=spec.preload,
         service_seconds=spec.start_seconds,
     )
 
@@ -307,6 +340,17 @@ def container_user() -> tuple[int, int]:
     if os.geteuid() == 0:
         return LEARNER, LEARNER
     return os.geteuid(), os.getegid()
+
+
+def give_to_container_user(folder: Path) -> None:
+    """Make a tree the container user's own, when that is somebody else than us. Raises OSError for too many files."""
+    uid, gid = container_user()
+    if (uid, gid) != (os.geteuid(), os.getegid()):
+        _hand_over(folder, uid, gid)
+
+
+def _own_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    return {key[len(LABEL_OWN) :]: value for key, value in labels.items() if key.startswith(LABEL_OWN)}
 
 
 def unavailable(error: Exception) -> DriverUnavailable:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from sandboxes.drivers.activity import jupyter_activity
 from sandboxes.drivers.connection import AgentConnection, decode, nonsense
 from sandboxes.drivers.run_dir import Record, RunDirectory
 from sandboxes.interface import (
     JSON,
+    Activity,
     CallOutcome,
     CellError,
     CommandResult,
@@ -32,6 +37,7 @@ from sandboxes.protocol import (
     COMMAND_OUTPUT_BYTES,
     DETAIL_CHARACTERS,
     FILE_BYTES,
+    JUPYTER_SOCKET,
     NOTEBOOK_BYTES,
     VALUE_BYTES,
 )
@@ -63,6 +69,27 @@ class AgentSandbox(Sandbox):
     @abstractmethod
     def _end(self) -> None:
         """End every process of it. Twice is the same as once."""
+
+    @abstractmethod
+    def _let_in(self, blank: Path, workspace: Path) -> None:
+        """Make the directory `blank`, which the sandbox has open, the one at `workspace`. Raises OSError."""
+
+    def adopt(self, workspace: Path, labels: Mapping[str, str]) -> None:
+        if not self.record.blank:
+            raise ValueError(f"the sandbox {self.id} has its learner already")
+        self._connection()
+        self._let_in(Path(self.record.workspace), workspace)
+        self.record = replace(self.record, workspace=str(workspace), labels=dict(labels), blank=False)
+        self._run_dir.save(self.record)
+        if self.record.jupyter:
+            self._run_dir.open_route(self.id, self.access_token)
+
+    def activity(self) -> Activity | None:
+        if not self.record.jupyter or self._stopped:
+            return None
+        return jupyter_activity(
+            self._run_dir.doors(self.id) / JUPYTER_SOCKET, self.web_path, Path(self.record.workspace)
+        )
 
     def status(self) -> SandboxStatus:
         if self._stopped or self._run_dir.record(self.id) is None:
@@ -137,6 +164,9 @@ class AgentSandbox(Sandbox):
     def stop(self) -> None:
         self._stopped = True
         self._end()
+        adoption_cut_short = self._run_dir.adoption_note(self.id).exists()
+        if self.record.blank and self.record.workspace and not adoption_cut_short:
+            shutil.rmtree(self.record.workspace, ignore_errors=True)
         self._run_dir.remove(self.id)
 
     def _connection(self) -> AgentConnection:

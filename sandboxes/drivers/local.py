@@ -14,10 +14,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from sandboxes.drivers.adoption import finish_all, swap_in
 from sandboxes.drivers.handle import AgentSandbox
 from sandboxes.drivers.run_dir import Record, RunDirectory
 from sandboxes.drivers.starting import LOG_LINES, Reporter, check_spec, wait_until_ready
@@ -34,6 +35,8 @@ from sandboxes.protocol import LOG_FOLDER, SANDBOX_ID_VARIABLE, SPEC_FILE, Agent
 from sandboxes.services.postgres import Postgres, find_binaries, unprivileged_account
 
 CODE_DIR = Path(__file__).parents[2]
+WORKSPACE_LINK = "work"
+"""In a sandbox's folder: leads a blank one to its workspace, whose name changes when it is adopted."""
 STOP_SECONDS = 5.0
 KILL_SECONDS = 5.0
 PASSED_ON = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -66,6 +69,14 @@ class LocalSandbox(AgentSandbox):
             self._wait(KILL_SECONDS)
         _sweep(self.id)
 
+    def _let_in(self, blank: Path, workspace: Path) -> None:
+        swap_in(self._run_dir.adoption_note(self.id), blank, workspace)
+        # Working directories follow the directory itself, and names go through this link.
+        link = self._run_dir.inside(self.id) / WORKSPACE_LINK
+        half = link.with_suffix(".half")
+        half.symlink_to(workspace.resolve())
+        half.replace(link)
+
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while self.alive() and time.monotonic() < deadline:
@@ -81,6 +92,8 @@ class LocalDriver(Driver):
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = RunDirectory(run_dir)
         self._started: dict[str, Sandbox] = {}
+        self._starting: set[str] = set()
+        self.scratch = self._run_dir.scratch
 
     def check(self) -> None:
         if sys.platform == "win32":
@@ -104,6 +117,13 @@ class LocalDriver(Driver):
         check_spec(spec)
         self._run_dir.prepare()
         reporter.tell(Phase.CREATING, "starting its processes")
+        self._starting.add(spec.sandbox_id)
+        try:
+            return self._start(spec, reporter)
+        finally:
+            self._starting.discard(spec.sandbox_id)
+
+    def _start(self, spec: SandboxSpec, reporter: Reporter) -> Sandbox:
         folder = self._run_dir.create(spec.sandbox_id)
         record = Record.of(spec, self.name)
         sandbox = LocalSandbox(record, self._run_dir)
@@ -145,16 +165,38 @@ class LocalDriver(Driver):
                 found.append((record.id, dict(record.labels)))
         return found
 
+    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        self._run_dir.prepare()
+        finish_all(self._run_dir.adopting)
+        ids = self._run_dir.leftovers(self.name, {*keep, *self._starting}, grace_seconds)
+        for sandbox_id in ids:
+            # Without a record, what still runs is found by the variable that its processes carry.
+            record = self._run_dir.record(sandbox_id) or Record(
+                sandbox_id, self.name, web_path="", workspace=""
+            )
+            LocalSandbox(record, self._run_dir).stop()
+            self._started.pop(sandbox_id, None)
+        return ids
+
     def close(self) -> None:
         started, self._started = self._started, {}
         for sandbox in started.values():
             sandbox.stop()
 
+    @staticmethod
+    def _agents_workspace(spec: SandboxSpec, folder: Path) -> Path:
+        workspace = spec.workspace.resolve()
+        if not spec.blank:
+            return workspace
+        link = folder / WORKSPACE_LINK
+        link.symlink_to(workspace)
+        return link
+
     def _start_agent(self, spec: SandboxSpec, record: Record, folder: Path) -> subprocess.Popen[bytes]:
         orders = AgentSpec(
             sandbox_id=spec.sandbox_id,
             run_dir=str(folder),
-            workspace=str(spec.workspace.resolve()),
+            workspace=str(self._agents_workspace(spec, folder)),
             home=str(folder / "home"),
             data_dir=str(folder / "data"),
             cache_dir=str(self._run_dir.cache),
@@ -165,7 +207,8 @@ class LocalDriver(Driver):
             memory_mb=spec.limits.memory_mb,
             disk_mb=spec.limits.disk_mb,
             contained=False,
-            service_seconds=spec.start_seconds,
+            preload=spec.preload,
+        service_seconds=spec.start_seconds,
         )
         file = folder / SPEC_FILE
         orders.write(file)

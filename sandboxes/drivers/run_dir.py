@@ -7,6 +7,8 @@ doors/<id>/        hard links to the sockets of s/<id>/, made when it got ready.
 records/<id>.json  what it takes to find the sandbox again from another process
 routes/<id>.json   what the gateway needs: {"id", "token_sha256", "jupyter_socket"}
 cache/             made once, copied by sandboxes
+scratch/           workspaces that nobody keeps
+adopting/<id>.json what an adoption is busy with: {"blank", "workspace"}; whoever finds one finishes it
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,8 @@ class Record:
     services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     jupyter: bool = True
+    blank: bool = False
+    """It has no learner yet."""
     pid: int = 0
     """Of the local driver's agent."""
     pid_started: str = ""
@@ -61,6 +65,7 @@ class Record:
             services={name: dict(options) for name, options in spec.services.items()},
             labels=dict(spec.labels),
             jupyter=spec.jupyter,
+            blank=spec.blank,
         )
 
 
@@ -70,6 +75,8 @@ class RunDirectory:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.cache = root / "cache"
+        self.scratch = root / "scratch"
+        self.adopting = root / "adopting"
         self._inside = root / "s"
         self._doors = root / "doors"
         self._records = root / "records"
@@ -89,7 +96,9 @@ class RunDirectory:
                     f"The run directory {self.root} must be a folder of the user who runs this, writable by nobody else: "
                     "remove it or choose another one."
                 )
-            for folder in (self._inside, self._doors, self._records, self._routes, self.cache):
+            for folder in (
+                self._inside, self._doors, self._records, self._routes, self.cache, self.scratch, self.adopting
+            ):  # fmt: skip
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise DriverUnavailable(
@@ -101,6 +110,10 @@ class RunDirectory:
         for folder in (self.root, self._inside, self.inside(sandbox_id), self.cache):
             os.chown(folder, -1, group)
             folder.chmod(0o710)
+
+    def adoption_note(self, sandbox_id: str) -> Path:
+        """Where it says that an adoption is under way, and between which directories."""
+        return self.adopting / f"{sandbox_id}.json"
 
     def inside(self, sandbox_id: str) -> Path:
         return self._inside / sandbox_id
@@ -144,17 +157,17 @@ class RunDirectory:
                 target.unlink()
                 raise OSError(f"{relative} is not a socket")
 
-    def open_route(self, spec: SandboxSpec) -> None:
+    def open_route(self, sandbox_id: str, access_token: str) -> None:
         """Tell the gateway about the sandbox."""
         document = {
-            "id": spec.sandbox_id,
-            "token_sha256": hashlib.sha256(spec.access_token.encode()).hexdigest(),
-            "jupyter_socket": str(self.doors(spec.sandbox_id) / JUPYTER_SOCKET),
+            "id": sandbox_id,
+            "token_sha256": hashlib.sha256(access_token.encode()).hexdigest(),
+            "jupyter_socket": str(self.doors(sandbox_id) / JUPYTER_SOCKET),
         }
-        _write(self._routes / f"{spec.sandbox_id}.json", document)
+        write_document(self._routes / f"{sandbox_id}.json", document)
 
     def save(self, record: Record) -> None:
-        _write(self._records / f"{record.id}.json", asdict(record))
+        write_document(self._records / f"{record.id}.json", asdict(record))
 
     def record(self, sandbox_id: str) -> Record | None:
         """The record of a sandbox, or None when there is none (or none that makes sense)."""
@@ -167,8 +180,30 @@ class RunDirectory:
 
     def records(self, driver: str) -> list[Record]:
         """All records of a driver."""
+        return [record for record in self._all_records() if record.driver == driver]
+
+    def _all_records(self) -> list[Record]:
         found = (self.record(path.stem) for path in sorted(self._records.glob("*.json")))
-        return [record for record in found if record is not None and record.driver == driver]
+        return [record for record in found if record is not None]
+
+    def leftovers(self, driver: str, keep: Collection[str], grace_seconds: float) -> list[str]:
+        """Ids of which something is here, but not those to keep, another driver's, or younger than the grace."""
+        now = time.time()
+        found: dict[str, float] = {}
+        for folder in (self._records, self._inside, self._doors, self._routes):
+            for path in folder.iterdir():
+                with contextlib.suppress(OSError):
+                    sandbox_id = path.name.removesuffix(".json")
+                    found[sandbox_id] = max(found.get(sandbox_id, 0.0), path.lstat().st_ctime)
+        others = {record.id for record in self._all_records() if record.driver != driver}
+        return sorted(
+            sandbox_id
+            for sandbox_id, at in found.items()
+            if ID_PATTERN.fullmatch(sandbox_id)
+            and sandbox_id not in keep
+            and sandbox_id not in others
+            and now - at >= grace_seconds
+        )
 
     def status(self, sandbox_id: str) -> dict[str, Any] | None:
         """What the agent wrote of itself: untrusted; None when there is nothing readable."""
@@ -201,7 +236,8 @@ class RunDirectory:
             os.close(folder)
 
 
-def _write(path: Path, document: Mapping[str, Any]) -> None:
+def write_document(path: Path, document: Mapping[str, Any]) -> None:
+    """Put a JSON document in a file's place, in one step."""
     half = path.with_suffix(".half")
     half.touch(mode=0o600)
     half.write_text(json.dumps(document), encoding="utf-8")

@@ -77,5 +77,5 @@ def wait_until_ready(
         raise StartFailed(
             "The sandbox started without all of its sockets.", phase=Phase.READY, detail=str(error), log=log()
         ) from error
-    if spec.jupyter:
-        run_dir.open_route(spec)
+    if spec.jupyter and not spec.blank:
+        run_dir.open_route(spec.sandbox_id, spec.access_token)

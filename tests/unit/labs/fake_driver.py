@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from sandboxes.interface import (
     JSON,
+    Activity,
     AgentTimeout,
     CallOutcome,
     CellError,
@@ -59,6 +61,14 @@ class FakeSandbox(Sandbox):
         self.driver = driver
         self.namespace: dict[str, Any] | None = None
         self.stops = 0
+
+    def adopt(self, workspace: Path, labels: Mapping[str, str]) -> None:
+        if not self.spec.blank:
+            raise ValueError("it has its learner already")
+        self.spec = replace(self.spec, blank=False, workspace=workspace, labels=labels)
+
+    def activity(self) -> Activity | None:
+        return None
 
     def status(self) -> SandboxStatus:
         return SandboxStatus(SandboxState.STOPPED if self.stops else SandboxState.READY, Phase.READY)
@@ -185,6 +195,14 @@ class FakeDriver(Driver):
 
     def running(self) -> list[tuple[str, Mapping[str, str]]]:
         return [(one.id, one.spec.labels) for one in self.sandboxes if not one.stops]
+
+    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        ended = [key for key, _ in self.running() if key not in keep]
+        for key in ended:
+            sandbox = self.find(key)
+            if sandbox is not None:
+                sandbox.stop()
+        return ended
 
     def close(self) -> None:
         for one in self.sandboxes:
