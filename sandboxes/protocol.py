@@ -1,7 +1,9 @@
 """What a driver and the agent inside a sandbox agree on: the agent's orders, the kinds of error it answers, and every size cap.
 
 A driver writes an `AgentSpec` as `spec.json` and starts `python -m sandboxes.agent spec.json`; from then on they talk through
-`status.json` (written by the agent) and HTTP over `agent.sock`. An answer that is not a success is
+`status.json` (written by the agent) and HTTP over `agent.sock`. When the spec names a `learner_uid`, that agent is the *keeper*:
+it starts the services and waits for a second agent, the *learner's*, which the driver starts as that user by
+`python -m sandboxes.agent --join join.sock` (see `sandboxes/agent/bond.py`). An answer that is not a success is
 `{"error": {"kind", "detail", "name"?}}` with one of `ErrorKind`.
 """
 
@@ -16,6 +18,8 @@ from typing import Any
 
 AGENT_SOCKET = "agent.sock"
 JUPYTER_SOCKET = "jupyter.sock"
+JOIN_SOCKET = "join.sock"
+"""Where the learner's agent comes to the keeper, once."""
 STATUS_FILE = "status.json"
 SPEC_FILE = "spec.json"
 LOG_FOLDER = "log"
@@ -94,6 +98,8 @@ class AgentSpec:
     """True in a container: the engine holds the memory limit. Otherwise the kernel gets a resource limit of its own."""
     preload: tuple[str, ...] = ()
     """Modules that the kernel which waits for the first notebook imports."""
+    learner_uid: int | None = None
+    """The user of the learner's agent; None when one agent does everything as one user."""
     service_seconds: float = 60.0
     """How long one service, or Jupyter, may take to get ready."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandboxes.protocol import SANDBOX_ID_VARIABLE, AgentSpec
-from sandboxes.services import Service
 
 CODE_DIR = Path(__file__).parents[2]
+SERVICES_TMP = "tmp"
+"""In the services' data folder."""
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -32,8 +34,13 @@ def base_environment(spec: AgentSpec) -> dict[str, str]:
     return variables
 
 
-def learner_environment(spec: AgentSpec, services: list[Service], jupyter_dir: Path) -> dict[str, str]:
-    """What the learner's kernels and commands get."""
+def service_environment(spec: AgentSpec) -> dict[str, str]:
+    """What every service gets: nothing of the learner's home, and no folder where the learner could put something in its way."""
+    return base_environment(spec) | {"HOME": spec.data_dir, "TMPDIR": str(Path(spec.data_dir) / SERVICES_TMP)}
+
+
+def learner_environment(spec: AgentSpec, services: Mapping[str, str], jupyter_dir: Path) -> dict[str, str]:
+    """What the learner's kernels and commands get; `services` are the variables of the sandbox's services."""
     variables = base_environment(spec)
     variables |= {
         "LAB_SANDBOX": "1",
@@ -47,6 +54,4 @@ def learner_environment(spec: AgentSpec, services: list[Service], jupyter_dir: P
         "SANDBOX_FILE_MB": str(spec.disk_mb),
         "SANDBOX_MEMORY_MB": "0" if spec.contained else str(spec.memory_mb),
     }
-    for service in services:
-        variables |= service.environment()
-    return variables | dict(spec.environment)
+    return variables | dict(services) | dict(spec.environment)

@@ -21,9 +21,15 @@ def command() -> list[str]:
     return [sys.executable, "-P", str(LAUNCHER)]
 
 
-def variables(run_dir: Path, workspace: Path, web_path: str, home: Path) -> dict[str, str]:
-    """What the settings are made from. Variables, because everybody on the machine may read command lines."""
-    return {
+def variables(
+    run_dir: Path, workspace: Path, web_path: str, home: Path, descriptor: int | None = None
+) -> dict[str, str]:
+    """What the settings are made from. Variables, because everybody on the machine may read command lines.
+
+    `descriptor` is that of the socket when it is bound already; Jupyter inherits it.
+    """
+    bound = {} if descriptor is None else {"SANDBOX_JUPYTER_FD": str(descriptor)}
+    return bound | {
         "SANDBOX_JUPYTER_SOCKET": str(run_dir / JUPYTER_SOCKET),
         "SANDBOX_JUPYTER_HOME": str(home),
         "SANDBOX_WEB_PATH": web_path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from sandboxes.protocol import LOG_BYTES
@@ -9,37 +10,35 @@ from sandboxes.protocol import LOG_BYTES
 LINE_BYTES = 4_096
 
 
-class BoundedLog:
-    """A log file that is turned over at a size, with one older part; long lines are cut and secrets replaced."""
+class LineLog(ABC):
+    """Takes in what a process prints: whole lines, long ones cut and secrets replaced."""
 
-    def __init__(self, path: Path, secrets: tuple[str, ...] = (), size: int = LOG_BYTES) -> None:
-        self.path = path
+    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._secrets = tuple(secret.encode() for secret in secrets if secret)
-        self._size = size
         self._partial = b""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab", buffering=0)
+
+    @abstractmethod
+    def _put(self, line: bytes) -> None:
+        """Keep one line, which ends with a newline."""
 
     def write(self, data: bytes) -> None:
-        """Take in what a process printed; whole lines go to the file."""
+        """Take in what a process printed."""
         *lines, self._partial = (self._partial + data).split(b"\n")
         # A secret may be cut in two by the end of the data, so an unfinished line waits, but not without bound.
         if len(self._partial) > 4 * LINE_BYTES:
             lines.append(self._partial)
             self._partial = b""
-        if lines:
-            self._store(lines)
+        self._store(lines)
 
     def line(self, text: str) -> None:
         """Write one line of our own."""
         self._store([text.replace("\n", " ").encode(errors="replace")])
 
     def close(self) -> None:
-        """Write what is left and close."""
+        """Write what is left."""
         if self._partial:
             self._store([self._partial])
             self._partial = b""
-        self._file.close()
 
     def _store(self, lines: list[bytes]) -> None:
         for line in lines:
@@ -47,13 +46,32 @@ class BoundedLog:
                 line = line.replace(secret, b"[hidden]")
             if len(line) > LINE_BYTES:
                 line = line[:LINE_BYTES] + b" [cut]"
-            if self._file.closed:
-                return
-            try:
-                self._file.write(line + b"\n")
-            except OSError:  # a full disk must not stop the agent
-                return
-        if self._file.tell() > self._size:
-            self._file.close()
-            self.path.replace(self.path.with_suffix(".old"))
-            self._file = self.path.open("ab", buffering=0)
+            self._put(line + b"\n")
+
+
+class BoundedLog(LineLog):
+    """A log file that is turned over at a size, with one older part."""
+
+    def __init__(self, path: Path, secrets: tuple[str, ...] = (), size: int = LOG_BYTES) -> None:
+        super().__init__(secrets)
+        self.path = path
+        self._size = size
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab", buffering=0)
+
+    def close(self) -> None:
+        """Write what is left and close."""
+        super().close()
+        self._file.close()
+
+    def _put(self, line: bytes) -> None:
+        if self._file.closed:
+            return
+        try:
+            self._file.write(line)
+            if self._file.tell() > self._size:
+                self._file.close()
+                self.path.replace(self.path.with_suffix(".old"))
+                self._file = self.path.open("ab", buffering=0)
+        except OSError:  # a full disk must not stop the agent
+            return

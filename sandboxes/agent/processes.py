@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sandboxes.agent.logs import BoundedLog
+from sandboxes.agent.logs import LineLog
 from sandboxes.services.base import Account
 
 PR_SET_PDEATHSIG = 1
@@ -51,7 +51,7 @@ def die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
 class Child:
     """A running program with its output going to a bounded log."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: BoundedLog, stop_signal: signal.Signals) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: LineLog, stop_signal: signal.Signals) -> None:
         self.process = process
         self.log = log
         self.stop_signal = stop_signal
@@ -115,10 +115,11 @@ class Processes:
         *,
         working_dir: Path,
         environment: Mapping[str, str],
-        log: BoundedLog,
+        log: LineLog,
         account: Account | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         death_signal: signal.Signals = signal.SIGKILL,
+        pass_fds: Sequence[int] = (),
     ) -> Child:
         """Start a program in a process group of its own; from the main thread only. Raises OSError."""
         process = subprocess.Popen(
@@ -133,6 +134,7 @@ class Processes:
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
+            pass_fds=pass_fds,
         )
         child = Child(process, log, stop_signal)
         self.children.append(child)

@@ -1,4 +1,11 @@
-"""The agent's life: start the services in order, then Jupyter, serve, and take everything down with it."""
+"""An agent's life: bring its half of the sandbox up (or both halves), look after it, and take everything down with it.
+
+    WholeAgent     one user: services, Jupyter, kernels and the socket all in one process
+    KeeperAgent    starts and owns the services, and speaks for the whole sandbox in `status.json` and `log/`
+    LearnerAgent   runs the learner's code as the learner's user; comes to the keeper, and the sandbox ends with it
+
+The last two are one sandbox, see `sandboxes.agent.bond`.
+"""
 
 from __future__ import annotations
 
@@ -8,66 +15,85 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from pathlib import Path
+from socket import socket
+from typing import Any
 
-from sandboxes.agent import environment, jupyter
-from sandboxes.agent.kernels import KernelHost, write_kernelspec
-from sandboxes.agent.logs import BoundedLog
-from sandboxes.agent.processes import Child, Processes
+from sandboxes.agent.bond import Entrance, FarLog, FarStatus, NewsLine, Orders, listen, read_news
+from sandboxes.agent.learner_side import LearnerSide
+from sandboxes.agent.logs import BoundedLog, LineLog
+from sandboxes.agent.processes import Processes
+from sandboxes.agent.service_side import ServiceSide
 from sandboxes.agent.status import StatusBoard
-from sandboxes.interface import Phase, SandboxState, ServiceState
-from sandboxes.protocol import AGENT_SOCKET, LOG_FOLDER, STATUS_FILE, AgentSpec
-from sandboxes.services import SERVICES, Service
-from sandboxes.services.base import NotReady, Place, ServiceFailed
+from sandboxes.agent.waiting import StartAborted
+from sandboxes.interface import Phase, SandboxState
+from sandboxes.protocol import (
+    AGENT_SOCKET,
+    JOIN_SOCKET,
+    JUPYTER_SOCKET,
+    LOG_FOLDER,
+    STATUS_FILE,
+    AgentSpec,
+)
 
-PROBE_SECONDS = 0.03
 WATCH_SECONDS = 0.5
 STOP_SECONDS = 3.5
-KERNEL_STOP_SECONDS = 1.0
-
-
-class StartAborted(Exception):
-    """The sandbox can't get ready; the text says why."""
+JOIN_SECONDS = 30.0
+LEARNER_LOGS = ("learner", "jupyter")
+"""The names of the logs that the learner's agent may write."""
+LEARNER_GONE = "Everything of yours in the sandbox was ended from inside. Restart the lab: your files are kept."
 
 
 class _LogHandler(logging.Handler):
-    def __init__(self, log: BoundedLog) -> None:
+    def __init__(self, log: LineLog) -> None:
         super().__init__()
         self._log = log
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         self._log.line(self.format(record))
 
 
-class Agent:
-    """Everything that one sandbox is, from inside."""
+class Agent(ABC):
+    """What every agent does: live until told to stop or until its life fails, and leave nothing running."""
+
+    log_name = "agent"
 
     def __init__(self, spec: AgentSpec) -> None:
         self.spec = spec
         self.run_dir = Path(spec.run_dir)
-        self.workspace = Path(spec.workspace)
         self.secrets = tuple(part for part in spec.web_path.split("/") if len(part) >= 16)
-        self.status = StatusBoard(self.run_dir / STATUS_FILE, list(spec.services))
         self.processes = Processes()
-        self.jupyter_dir = Path(spec.home) / ".jupyter"
-        self.services: dict[str, Service] = {}
-        self.watched: dict[str, Child] = {}
-        self.jupyter: Child | None = None
-        self._jupyter_missed = False
+        self.status: StatusBoard
         self.log = logging.getLogger("sandboxes.agent")
-        self.kernels: KernelHost
-        self.learner_environment: dict[str, str] = {}
+
+    @abstractmethod
+    async def _begin(self) -> None:
+        """Make the status board and what the log needs."""
+
+    @abstractmethod
+    async def _live(self) -> None:
+        """Come up and look after everything. Raises StartAborted."""
+
+    @abstractmethod
+    def open_log(self, name: str) -> LineLog:
+        """The log of that name."""
+
+    @abstractmethod
+    async def _end(self) -> None:
+        """Free what is no process of `processes`."""
 
     async def run(self) -> int:
         """Live until told to stop; the exit code."""
-        self._open_log()
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        await self._begin()
+        self._write_log()
         stop = asyncio.create_task(stopping.wait())
         life = asyncio.create_task(self._live())
-        background = [asyncio.create_task(self.processes.reap_forever())]
+        reaping = asyncio.create_task(self.processes.reap_forever())
         failure = ""
         try:
             await asyncio.wait({stop, life}, return_when=asyncio.FIRST_COMPLETED)
@@ -80,140 +106,174 @@ class Agent:
             self.log.exception("the agent failed")
             failure = f"The agent failed: {error!r}"
         finally:
-            for task in (stop, life, *background):
+            for task in (stop, life, reaping):
                 task.cancel()
-            await asyncio.gather(stop, life, *background, return_exceptions=True)
-            await self._shut_down()
+            await asyncio.gather(stop, life, reaping, return_exceptions=True)
+            await self._end()
+            await self.processes.stop_all(STOP_SECONDS)
+            self.log.info("stopped (%d)", os.getpid())
             # Last, when all that the children had to say is in the logs: the driver reads them at once.
             self.status.become(SandboxState.FAILED if failure else SandboxState.STOPPED, failure)
         return 1 if failure else 0
 
-    async def _live(self) -> None:
-        from sandboxes.agent.server import serve  # aiohttp takes its time; the services start meanwhile
+    def _write_log(self) -> None:
+        root = logging.getLogger()
+        root.addHandler(_LogHandler(self.open_log(self.log_name)))
+        root.setLevel(logging.WARNING)
+        self.log.setLevel(logging.INFO)
 
+
+class _Speaker(Agent):
+    """An agent that speaks for the sandbox where the driver reads it."""
+
+    async def _begin(self) -> None:
+        self.status = StatusBoard(self.run_dir / STATUS_FILE, list(self.spec.services))
+        self.services = ServiceSide(self.spec, self.processes, self.status, self.open_log)
+
+    def open_log(self, name: str) -> LineLog:
+        return BoundedLog(self.run_dir / LOG_FOLDER / f"{name}.log", self.secrets)
+
+    def _ready(self, started: float) -> None:
+        self.status.step(Phase.READY, "ready")
+        self.status.become(SandboxState.READY)
+        self.log.info("ready after %.2f s", time.monotonic() - started)
+
+
+class WholeAgent(_Speaker):
+    """One agent for everything, as one user."""
+
+    async def _begin(self) -> None:
+        await super()._begin()
+        self.learner = LearnerSide(self.spec, self.processes, self.status, self.open_log)
+
+    async def _live(self) -> None:
         started = time.monotonic()
-        self._lay_out()
-        if self.spec.jupyter:
-            self._start_jupyter()
-        else:
-            self.kernels.warm_up(self.spec.preload)
-        for name, service in self.services.items():
-            self.status.step(Phase.STARTING_SERVICES, f"starting {name}")
-            await self._start_service(name, service)
+        self.services.lay_out()
+        self.learner.begin(self.services.environment())
+        await self.services.start_all()
         if self.spec.jupyter:
             self.status.step(Phase.STARTING_JUPYTER, "starting Jupyter")
-            assert self.jupyter is not None
-            await self._until_ready(
-                "Jupyter", self.jupyter, lambda: jupyter.probe(self.run_dir, self.spec.web_path)
+        await self.learner.until_ready()
+        async with self.learner.answering():
+            self._ready(started)
+            while True:
+                await asyncio.sleep(WATCH_SECONDS)
+                self.services.look_after()
+                self.learner.look_after()
+
+    async def _end(self) -> None:
+        await self.learner.close()
+
+
+class KeeperAgent(_Speaker):
+    """Owns the services, and ends the sandbox when the learner's agent has ended."""
+
+    def __init__(self, spec: AgentSpec, learner_uid: int) -> None:
+        super().__init__(spec)
+        self._learner_uid = learner_uid
+        self._learner_ready = asyncio.Event()
+        self._up = False
+        self._learner_said = ""
+        self._logs: dict[str, LineLog] = {}
+
+    async def _live(self) -> None:
+        entrance = Entrance(self.run_dir / JOIN_SOCKET, self._learner_uid)
+        self.services.lay_out()
+        tasks = {asyncio.create_task(self._attend(entrance)), asyncio.create_task(self._work())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        started = time.monotonic()
+        await self.services.start_all()
+        if self.spec.jupyter:
+            self.status.step(Phase.STARTING_JUPYTER, "starting Jupyter")
+        await self._learner_ready.wait()
+        self._ready(started)
+        self._up = True
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            self.services.look_after()
+
+    async def _end(self) -> None:
+        """There is nothing but processes."""
+
+    async def _attend(self, entrance: Entrance) -> None:
+        """Let the learner's agent in and take its news until it has ended."""
+        sockets: dict[str, socket] = {AGENT_SOCKET: listen(self.run_dir / AGENT_SOCKET)}
+        if self.spec.jupyter:
+            sockets[JUPYTER_SOCKET] = listen(self.run_dir / JUPYTER_SOCKET)
+        try:
+            news = await asyncio.wait_for(
+                entrance.admit(Orders(self.spec, self.services.environment()), sockets), JOIN_SECONDS
             )
-        async with serve(self, self.run_dir / AGENT_SOCKET):
-            self.status.step(Phase.READY, "ready")
+        except TimeoutError as error:
+            raise StartAborted("The learner's half of the sandbox did not start.") from error
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # a line too long to be news: whatever sent it is not ours any more
+            while line := await news.readline():
+                self._take(read_news(line))
+        raise StartAborted(self._learner_said or LEARNER_GONE)
+
+    def _take(self, news: dict[str, Any]) -> None:
+        if news.get("log") in LEARNER_LOGS:
+            name = str(news["log"])
+            if name not in self._logs:
+                self._logs[name] = self.open_log(name)
+            self._logs[name].line(str(news.get("line", "")))
+        detail = str(news.get("detail", ""))
+        match news.get("state"):
+            case SandboxState.READY:
+                self._learner_ready.set()
+                if self._up and self.status.state is SandboxState.READY:
+                    self.status.become(SandboxState.READY, detail)
+            case SandboxState.FAILED:
+                self._learner_said = detail
+                if self._up:
+                    self.status.become(SandboxState.FAILED, detail)
+
+
+class LearnerAgent(Agent):
+    """Runs as the learner's user."""
+
+    log_name = "learner"
+
+    def __init__(self, orders: Orders, sockets: dict[str, socket], connection: socket) -> None:
+        super().__init__(orders.spec)
+        self._services = orders.services
+        self._sockets = sockets
+        self._connection = connection
+
+    async def _begin(self) -> None:
+        self._news = await NewsLine.open(self._connection)
+        self.status = FarStatus(self._news)
+        self.learner = LearnerSide(self.spec, self.processes, self.status, self.open_log, self._sockets)
+
+    async def _live(self) -> None:
+        started = time.monotonic()
+        self.learner.begin(self._services)
+        await self.learner.until_ready()
+        async with self.learner.answering():
             self.status.become(SandboxState.READY)
             self.log.info("ready after %.2f s", time.monotonic() - started)
             while True:
                 await asyncio.sleep(WATCH_SECONDS)
-                self._look_after_services()
+                self.learner.look_after()
 
-    def _open_log(self) -> None:
-        log = BoundedLog(self.run_dir / LOG_FOLDER / "agent.log", self.secrets)
-        handler = _LogHandler(log)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        root = logging.getLogger()
-        root.addHandler(handler)
-        root.setLevel(logging.WARNING)
-        self.log.setLevel(logging.INFO)
+    def open_log(self, name: str) -> LineLog:
+        return FarLog(self._news, name, self.secrets)
 
-    def _lay_out(self) -> None:
-        for folder in (Path(self.spec.home), Path(self.spec.data_dir), self.jupyter_dir):
-            folder.mkdir(parents=True, exist_ok=True)
-        write_kernelspec(self.jupyter_dir)
-        for name, options in self.spec.services.items():
-            place = Place(
-                run_dir=self.run_dir,
-                data_dir=Path(self.spec.data_dir) / name,
-                cache_dir=Path(self.spec.cache_dir),
-                code_dir=environment.CODE_DIR,
-            )
-            try:
-                self.services[name] = SERVICES[name](options, place)
-            except (KeyError, ValueError) as error:
-                raise StartAborted(str(error)) from error
-        self.learner_environment = environment.learner_environment(
-            self.spec, list(self.services.values()), self.jupyter_dir
-        )
-        self.kernels = KernelHost(
-            self.processes,
-            self.learner_environment,
-            self.workspace,
-            self.jupyter_dir,
-            kill_orphans=not self.spec.jupyter,
-        )
+    async def _end(self) -> None:
+        await self.learner.close()
 
-    def _start_jupyter(self) -> None:
-        variables = jupyter.variables(
-            self.run_dir, self.workspace, self.spec.web_path, self.jupyter_dir / "server"
-        )
-        self.jupyter = self.processes.start(
-            jupyter.command(),
-            working_dir=self.workspace,
-            environment=self.learner_environment | variables,
-            log=self._service_log("jupyter"),
-        )
-
-    def _service_log(self, name: str) -> BoundedLog:
-        return BoundedLog(self.run_dir / LOG_FOLDER / f"{name}.log", self.secrets)
-
-    async def _start_service(self, name: str, service: Service) -> None:
-        started = time.monotonic()
-        try:
-            command = await asyncio.to_thread(service.prepare)
-            child = self.processes.start(
-                command.arguments,
-                working_dir=command.working_dir,
-                environment=environment.base_environment(self.spec) | dict(command.environment),
-                log=self._service_log(name),
-                account=command.account,
-                stop_signal=command.stop_signal,
-                death_signal=command.stop_signal,
-            )
-            self.watched[name] = child
-            await self._until_ready(name, child, service.probe)
-        except (ServiceFailed, OSError, StartAborted) as error:
-            self.status.service(name, ServiceState.FAILED, str(error))
-            raise StartAborted(f"The service {name} did not start: {error}") from error
-        self.log.info("%s is ready after %.2f s", name, time.monotonic() - started)
-        self.status.service(name, ServiceState.READY)
-
-    async def _until_ready(self, name: str, child: Child, probe: Callable[[], None]) -> None:
-        deadline = time.monotonic() + self.spec.service_seconds
-        while True:
-            try:
-                return await asyncio.to_thread(probe)
-            except NotReady as error:
-                if not child.running:
-                    raise StartAborted(f"{name} ended with exit code {child.process.returncode}.") from error
-                if time.monotonic() > deadline:
-                    raise StartAborted(
-                        f"{name} was not ready after {self.spec.service_seconds:g} s: {error}"
-                    ) from error
-            await asyncio.sleep(PROBE_SECONDS)
-
-    def _look_after_services(self) -> None:
-        """A service that ended is reported; it may be the very thing a lab is about, so the sandbox goes on."""
-        for name, child in self.watched.items():
-            if not child.running and self.status.service_state(name) is ServiceState.READY:
-                self.log.warning("%s ended with exit code %s", name, child.process.returncode)
-                self.status.service(
-                    name, ServiceState.FAILED, f"ended with exit code {child.process.returncode}"
-                )
-        if self.jupyter is not None and not self.jupyter.running and not self._jupyter_missed:
-            self._jupyter_missed = True
-            self.log.error("Jupyter ended with exit code %s", self.jupyter.process.returncode)
-            self.status.become(SandboxState.FAILED, "Jupyter ended: restart the lab, your files are kept.")
-
-    async def _shut_down(self) -> None:
-        if hasattr(self, "kernels"):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.kernels.close(), KERNEL_STOP_SECONDS)
-        await self.processes.stop_all(STOP_SECONDS)
-        self.log.info("stopped (%d)", os.getpid())
+    async def run(self) -> int:
+        code = await super().run()
+        await self._news.close()  # only now: the last word has gone
+        return code

@@ -21,6 +21,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -31,7 +32,7 @@ from sandboxes.interface import ExecutionLimits
 from sandboxes.protocol import CALLS, FILE_BYTES, NOTEBOOK_BYTES, VALUE_BYTES, WORKERS, AgentError, ErrorKind
 
 if TYPE_CHECKING:
-    from sandboxes.agent.program import Agent
+    from sandboxes.agent.learner_side import LearnerSide
 
 MAX_SECONDS = 3_600.0
 MAX_OUTPUT_BYTES = 16 * 1_048_576
@@ -57,8 +58,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @contextlib.asynccontextmanager
-async def serve(agent: Agent, socket: Path) -> AsyncIterator[None]:
-    """Answer on the socket for as long as the context lasts."""
+async def serve(agent: LearnerSide, place: Path | socket) -> AsyncIterator[None]:
+    """Answer on a Unix socket, bound already or to be made at a path, for as long as the context lasts."""
     app = web.Application(client_max_size=max(NOTEBOOK_BYTES, FILE_BYTES) + 65_536, middlewares=[_errors])
     desk = _Desk(agent)
     app.router.add_get("/status", desk.status)
@@ -72,8 +73,11 @@ async def serve(agent: Agent, socket: Path) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     await runner.setup()
     try:
-        socket.unlink(missing_ok=True)
-        await web.UnixSite(runner, str(socket)).start()
+        if isinstance(place, Path):
+            place.unlink(missing_ok=True)
+            await web.UnixSite(runner, str(place)).start()
+        else:
+            await web.SockSite(runner, place).start()
         yield
     finally:
         await runner.cleanup()
@@ -98,7 +102,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 class _Desk:
     """The handlers."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: LearnerSide) -> None:
         self._agent = agent
         self._kernel_lock = asyncio.Lock()
         self._waiting = 0

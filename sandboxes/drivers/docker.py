@@ -1,26 +1,39 @@
 """Sandboxes as containers: for code of strangers.
 
-The profile is closed by default: an unprivileged user without capabilities, no new privileges, the engine's seccomp
+The profile is closed by default: unprivileged users without capabilities, no new privileges, the engine's seccomp
 filter, a read-only root with bounded tmpfs, limits on memory, CPU and processes, and no network at all. What leaves the
 container are Unix sockets in one mounted folder. Containers are found again by their labels, also those that a crash left.
+
+There are two users in a container. The *keeper* is its first process: it owns the services, their data, and all that the
+shared folder holds. The *learner's agent* is a second process, started by the engine as another user, with everything that runs
+the learner's code below it. An operator who is not root can't give files away, so there both are the operator's own user.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import docker
-import requests
-from docker.types import LogConfig, Mount, Ulimit
 from docker.utils import kwargs_from_env
 
 from sandboxes.drivers.adoption import finish_all, swap_in
+from sandboxes.drivers.docker_engine import ENGINE_ERRORS, Engine, container_name, unavailable
+from sandboxes.drivers.docker_profile import (
+    JOIN_COMMAND,
+    WORKSPACE_IN,
+    as_user,
+    closed_profile,
+    container_user,
+    give_to_container_user,
+    give_to_keeper,
+    keeper_user,
+    orders,
+    separates_users,
+)
 from sandboxes.drivers.handle import AgentSandbox
 from sandboxes.drivers.images import REPOSITORY, ImageContext, build
 from sandboxes.drivers.run_dir import Record, RunDirectory
@@ -36,23 +49,12 @@ from sandboxes.interface import (
     SandboxStatus,
     StartFailed,
 )
-from sandboxes.protocol import SPEC_FILE, AgentSpec
+from sandboxes.protocol import SPEC_FILE
 
 LABEL_ID = f"{REPOSITORY}.sandbox"
 LABEL_RUN_DIR = f"{REPOSITORY}.run-dir"
 LABEL_OWN = f"{REPOSITORY}.label."
 CHECK_SECONDS = 3
-ENGINE_SECONDS = 60
-REMOVE_SECONDS = 10.0
-LEARNER = 1000
-RUN_IN = "/run/sandbox"
-HOME_IN = "/home/learner"
-WORKSPACE_IN = "/home/learner/work"
-DATA_IN = "/var/lib/sandbox"
-CACHE_IN = "/opt/cache"
-MAX_FILES = 100_000
-"""Of a workspace that is handed to the learner's user."""
-ENGINE_ERRORS = (docker.errors.DockerException, requests.RequestException)
 
 
 class DockerSandbox(AgentSandbox):
@@ -80,52 +82,16 @@ class DockerSandbox(AgentSandbox):
         give_to_container_user(workspace)
 
 
-class Engine:
-    """The few things we ask of a container engine. One client per thread, as the library wants it."""
-
-    def __init__(self) -> None:
-        self._threads = threading.local()
-
-    @property
-    def client(self) -> docker.APIClient:
-        if not hasattr(self._threads, "client"):
-            self._threads.client = docker.APIClient(timeout=ENGINE_SECONDS, **kwargs_from_env())
-        client: docker.APIClient = self._threads.client
-        return client
-
-    def state(self, sandbox_id: str) -> Mapping[str, Any]:
-        """The engine's words on a container; empty when there is none, or no engine."""
-        try:
-            state: Mapping[str, Any] = self.client.inspect_container(container_name(sandbox_id))["State"]
-            return state
-        except ENGINE_ERRORS:
-            return {}
-
-    def remove(self, sandbox_id: str) -> None:
-        """Kill and remove a container, and return when it is gone. Raises DriverUnavailable when the engine does not do it."""
-        deadline = time.monotonic() + REMOVE_SECONDS
-        while True:
-            try:
-                self.client.remove_container(container_name(sandbox_id), force=True, v=True)
-            except docker.errors.NotFound:
-                return
-            except docker.errors.APIError as error:
-                if error.status_code != requests.codes.conflict:  # a conflict: somebody else removes it now
-                    raise unavailable(error) from error
-            except ENGINE_ERRORS as error:
-                raise unavailable(error) from error
-            else:
-                return
-            if time.monotonic() > deadline:
-                raise DriverUnavailable(f"The container engine did not remove {container_name(sandbox_id)}.")
-            time.sleep(0.05)
-
-
 class DockerDriver(Driver):
     """Starts sandboxes as containers."""
 
     name = "docker"
     isolated = True
+
+    @property
+    def separates_users(self) -> bool:
+        """Whether the learner's code runs as another user than the services; only root can arrange that."""
+        return separates_users()
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = RunDirectory(run_dir)
@@ -173,9 +139,10 @@ class DockerDriver(Driver):
             self._run_dir.save(record)
             spec.workspace.mkdir(parents=True, exist_ok=True)
             orders(spec, record).write(folder / SPEC_FILE)
-            give_to_container_user(folder)
+            give_to_keeper(folder)
             give_to_container_user(spec.workspace)
             self._run_container(spec, tag, folder)
+            self._start_learner(sandbox)
             wait_until_ready(sandbox, spec, self._run_dir, reporter, lambda: self._log(sandbox))
         except (*ENGINE_ERRORS, OSError) as error:
             log = self._log(sandbox)
@@ -250,7 +217,8 @@ class DockerDriver(Driver):
             tag,
             name=container_name(spec.sandbox_id),
             hostname="sandbox",
-            user="{}:{}".format(*container_user()),
+            user=as_user(keeper_user()),
+            working_dir="/" if separates_users() else WORKSPACE_IN,
             labels={
                 LABEL_ID: spec.sandbox_id,
                 LABEL_RUN_DIR: str(self._run_dir.root),
@@ -260,6 +228,17 @@ class DockerDriver(Driver):
             stop_timeout=5,
         )
         client.start(container["Id"])
+
+    def _start_learner(self, sandbox: DockerSandbox) -> None:
+        """Start the learner's agent beside the keeper, which waits for it. Raises the engine's errors."""
+        if not separates_users():
+            return
+        try:
+            self._engine.run_inside(sandbox.id, JOIN_COMMAND, as_user(container_user()), WORKSPACE_IN)
+        except docker.errors.APIError:
+            if sandbox.alive():
+                raise
+            # The keeper has ended already, and its own words say why.
 
     def _log(self, sandbox: AgentSandbox) -> str:
         """The logs inside, and what the agent said before it had one."""
@@ -276,103 +255,5 @@ class DockerDriver(Driver):
             sandbox.stop()
 
 
-def closed_profile(spec: SandboxSpec, folder: Path) -> dict[str, Any]:
-    """The engine's settings for a sandbox: everything closed that a lab does not need."""
-    uid, gid = container_user()
-    owned = f"uid={uid},gid={gid},mode=0700"
-    disk = max(64, spec.limits.disk_mb)
-    # The shares of the writable memory; together with /dev/shm they are the disk limit.
-    return {
-        "network_mode": "none",
-        "read_only": True,
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true"],
-        "privileged": False,
-        "ipc_mode": "private",
-        "pids_limit": spec.limits.pids,
-        "mem_limit": spec.limits.memory_mb * 1_048_576,
-        "memswap_limit": spec.limits.memory_mb * 1_048_576,
-        "nano_cpus": int(min(spec.limits.cpus, os.cpu_count() or 1) * 1_000_000_000),
-        "shm_size": disk * 1_048_576 // 8,
-        "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=4096, hard=4096)],
-        "tmpfs": {
-            "/tmp": f"rw,nosuid,nodev,size={disk // 8}m,mode=1777",  # noqa: S108 - the container's own
-            "/run": f"rw,nosuid,nodev,noexec,size={disk // 64}m,mode=0755",
-            HOME_IN: f"rw,nosuid,nodev,exec,size={disk // 4 - disk // 64}m,{owned}",
-            DATA_IN: f"rw,nosuid,nodev,noexec,size={disk // 2}m,{owned}",
-        },
-        "mounts": [
-            Mount(RUN_IN, str(folder), type="bind"),
-            Mount(WORKSPACE_IN, str(spec.workspace.resolve()), type="bind"),
-        ],
-        "log_config": LogConfig(type=LogConfig.types.JSON, config={"max-size": "256k", "max-file": "1"}),
-        "restart_policy": {"Name": "no"},
-    }
-
-
-def orders(spec: SandboxSpec, record: Record) -> AgentSpec:
-    """The agent's orders, with the container's paths."""
-    return AgentSpec(
-        sandbox_id=spec.sandbox_id,
-        run_dir=RUN_IN,
-        workspace=WORKSPACE_IN,
-        home=HOME_IN,
-        data_dir=DATA_IN,
-        cache_dir=CACHE_IN,
-        web_path=record.web_path,
-        services=record.services,
-        environment=dict(spec.environment),
-        jupyter=spec.jupyter,
-        memory_mb=spec.limits.memory_mb,
-        disk_mb=spec.limits.disk_mb,
-        contained=True,
-        preload=spec.preload,
-        service_seconds=spec.start_seconds,
-    )
-
-
-def container_name(sandbox_id: str) -> str:
-    return f"sandbox-{sandbox_id}"
-
-
-def container_user() -> tuple[int, int]:
-    """Whom a container runs as: never root; and the operator, when that is not root, so that the files stay theirs."""
-    if os.geteuid() == 0:
-        return LEARNER, LEARNER
-    return os.geteuid(), os.getegid()
-
-
-def give_to_container_user(folder: Path) -> None:
-    """Make a tree the container user's own, when that is somebody else than us. Raises OSError for too many files."""
-    uid, gid = container_user()
-    if (uid, gid) != (os.geteuid(), os.getegid()):
-        _hand_over(folder, uid, gid)
-
-
 def _own_labels(labels: Mapping[str, str]) -> dict[str, str]:
     return {key[len(LABEL_OWN) :]: value for key, value in labels.items() if key.startswith(LABEL_OWN)}
-
-
-def unavailable(error: Exception) -> DriverUnavailable:
-    """The error for an engine that does not answer."""
-    return DriverUnavailable(
-        "No Docker engine answers: install or start Docker, or let the portal use the local driver.",
-        detail=str(error)[:2000],
-    )
-
-
-def _hand_over(folder: Path, uid: int, gid: int) -> None:
-    """Give a tree to the container's user. Raises OSError for too many files.
-
-    By descriptors, and links themselves instead of what they point to: another sandbox on the same workspace may be changing it
-    right now, and must not lead us out of it.
-    """
-    count = 0
-    for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
-        os.fchown(descriptor, uid, gid)
-        for name in (*folders, *files):
-            count += 1
-            if count > MAX_FILES:
-                raise OSError(f"the workspace holds more than {MAX_FILES} files")
-            with contextlib.suppress(FileNotFoundError):
-                os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)

@@ -208,7 +208,7 @@ class LocalDriver(Driver):
             disk_mb=spec.limits.disk_mb,
             contained=False,
             preload=spec.preload,
-        service_seconds=spec.start_seconds,
+            service_seconds=spec.start_seconds,
         )
         file = folder / SPEC_FILE
         orders.write(file)

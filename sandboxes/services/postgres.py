@@ -14,20 +14,29 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sandboxes.interface import Endpoint
-from sandboxes.services.base import Account, Command, NotReady, Service, ServiceFailed
+from sandboxes.services.base import Account, Command, NotReady, Place, Service, ServiceFailed
+
+if TYPE_CHECKING:
+    import psycopg
 
 FOLDER = "postgres"
 ROLE = "learner"
 SUPERUSER = "postgres"
 DEFAULT_DATABASE = "learner"
 INSTALL_SECONDS = 60.0
+ACCESS_FILE = "pg_hba.conf"
+OPEN_ACCESS = "local all all trust\n"
+"""While it is set up, before there is any code of the learner's."""
+CLOSED_ACCESS = f"local all {ROLE} trust\n"
+"""From then on: the superuser, who can read files and run programs, is nobody any more."""
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
-    "unix_socket_permissions": "0700",
+    # Who may come is decided by the folders above the socket, and then by `CLOSED_ACCESS`.
+    "unix_socket_permissions": "0777",
     "max_connections": "100",
     "shared_buffers": "32MB",
     "max_wal_size": "64MB",
@@ -91,11 +100,15 @@ def _may_pass(status: os.stat_result, account: Account) -> bool:
 
 
 class Postgres(Service):
-    """One cluster with one database, owned by the role `learner`, open without a password to whoever reaches the socket."""
+    """One cluster with one database, owned by the role `learner`: whoever reaches the socket is that role, without a password."""
 
     name = "postgres"
     option_names: ClassVar[frozenset[str] | None] = frozenset({"database"})
     sockets = (f"{FOLDER}/.s.PGSQL.5432",)
+
+    def __init__(self, options: Mapping[str, str], place: Place) -> None:
+        super().__init__(options, place)
+        self._closing = False
 
     @classmethod
     def check_options(cls, options: Mapping[str, str]) -> None:
@@ -127,13 +140,14 @@ class Postgres(Service):
         template = ensure_template(binaries, self.place.cache_dir, account)
         cluster = self.place.data_dir / "cluster"
         self.place.data_dir.mkdir(parents=True, exist_ok=True)
-        self._socket_dir.mkdir(exist_ok=True, mode=0o700)
+        self._socket_dir.mkdir(exist_ok=True)
         if account:
             os.chown(self._socket_dir, account.uid, account.gid)
             for folder in (self.place.data_dir, self.place.data_dir.parent):
                 folder.chmod(0o711)
         subprocess.run(["cp", "-R", "-p", str(template), str(cluster)], check=True, timeout=INSTALL_SECONDS)
         cluster.chmod(0o700)
+        (cluster / ACCESS_FILE).write_text(OPEN_ACCESS, encoding="ascii")
         arguments = [str(binaries / "postgres"), "-D", str(cluster), "-k", str(self._socket_dir)]
         for key, value in SETTINGS.items():
             arguments += ["-c", f"{key}={value}"]
@@ -149,22 +163,41 @@ class Postgres(Service):
         import psycopg  # not at the top: drivers import this module only to learn endpoints
 
         try:
-            with psycopg.connect(
-                host=str(self._socket_dir),
-                user=SUPERUSER,
-                dbname="postgres",
-                autocommit=True,
-                connect_timeout=2,
-            ) as connection:
-                known = connection.execute(
-                    "SELECT 1 FROM pg_database WHERE datname = %s", [self._database]
-                ).fetchone()
-                if not known:
-                    statement = psycopg.sql.SQL("CREATE DATABASE {} OWNER {}")
-                    names = psycopg.sql.Identifier(self._database), psycopg.sql.Identifier(ROLE)
-                    connection.execute(statement.format(*names))
+            self._set_up()
+            with self._connect(ROLE, self._database):
+                pass
         except psycopg.Error as error:
             raise NotReady(str(error).strip()) from error
+
+    def _set_up(self) -> None:
+        """Make the learner's database and close the superuser's access, once. Raises NotReady, psycopg.Error."""
+        import psycopg
+
+        try:
+            connection = self._connect(SUPERUSER, "postgres")
+        except psycopg.OperationalError as error:
+            if self._closing and "pg_hba.conf" in str(error):
+                return
+            raise
+        with connection:
+            known = connection.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", [self._database]
+            ).fetchone()
+            if not known:
+                statement = psycopg.sql.SQL("CREATE DATABASE {} OWNER {}")
+                names = psycopg.sql.Identifier(self._database), psycopg.sql.Identifier(ROLE)
+                connection.execute(statement.format(*names))
+            (self.place.data_dir / "cluster" / ACCESS_FILE).write_text(CLOSED_ACCESS, encoding="ascii")
+            connection.execute("SELECT pg_reload_conf()")
+            self._closing = True
+        raise NotReady("the superuser's access is being closed")
+
+    def _connect(self, role: str, database: str) -> psycopg.Connection:
+        import psycopg
+
+        return psycopg.connect(
+            host=str(self._socket_dir), user=role, dbname=database, autocommit=True, connect_timeout=2
+        )
 
     @classmethod
     def endpoint(cls, options: Mapping[str, str], folder: Path) -> Endpoint:

@@ -11,7 +11,8 @@ import docker
 import pytest
 
 from sandboxes.drivers import docker as docker_module
-from sandboxes.drivers import open_driver
+from sandboxes.drivers import docker_profile, open_driver
+from sandboxes.drivers.docker_engine import container_name
 from sandboxes.interface import Driver, Limits, NotebookOutcome, Sandbox, SandboxSpec, SandboxState
 from tests.contract.sandboxes.conftest import quiet
 from tests.contract.sandboxes.notebooks import execute, printed
@@ -155,7 +156,7 @@ def test_memory_that_runs_out_costs_the_kernel_and_nothing_else(closed: Sandbox)
 
 def test_the_engine_knows_the_limits_and_the_labels(closed: Sandbox) -> None:
     client = docker.APIClient()
-    container = client.inspect_container(docker_module.container_name(closed.id))
+    container = client.inspect_container(container_name(closed.id))
     settings = container["HostConfig"]
     assert settings["Memory"] == settings["MemorySwap"] == 512 * 1_048_576
     assert settings["PidsLimit"] == 100
@@ -173,15 +174,15 @@ def test_a_container_that_was_killed_is_failed_and_can_be_cleared_away(
 ) -> None:
     sandbox = docker_driver.start(SandboxSpec(workspace=tmp_path, jupyter=False), quiet)
     client = docker.APIClient()
-    client.kill(docker_module.container_name(sandbox.id))
-    client.wait(docker_module.container_name(sandbox.id), timeout=20)
+    client.kill(container_name(sandbox.id))
+    client.wait(container_name(sandbox.id), timeout=20)
     assert sandbox.status().state is SandboxState.FAILED
     assert sandbox.status().detail
     assert docker_driver.find(sandbox.id) is None
     sandbox.stop()
     assert sandbox.status().state is SandboxState.STOPPED
     with pytest.raises(docker.errors.NotFound):
-        client.inspect_container(docker_module.container_name(sandbox.id))
+        client.inspect_container(container_name(sandbox.id))
 
 
 def test_a_container_without_a_record_is_found_and_stopped(
@@ -201,7 +202,9 @@ def test_another_user_than_the_images_own_can_run_it(
     docker_driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As for an operator who is not root: the files in the workspace stay theirs."""
-    monkeypatch.setattr(docker_module, "container_user", lambda: (4711, 4712))
+    for module in (docker_module, docker_profile):
+        monkeypatch.setattr(module, "separates_users", lambda: False)
+        monkeypatch.setattr(module, "container_user", lambda: (4711, 4712))
     sandbox = docker_driver.start(SandboxSpec(workspace=tmp_path, services={"postgres": {}}), quiet)
     try:
         executed = execute(

@@ -1,0 +1,83 @@
+"""The few things we ask of a container engine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import docker
+import requests
+from docker.utils import kwargs_from_env
+
+from sandboxes.interface import DriverUnavailable
+
+ENGINE_SECONDS = 60
+REMOVE_SECONDS = 10.0
+ENGINE_ERRORS = (docker.errors.DockerException, requests.RequestException)
+
+
+class Engine:
+    """One client per thread, as the library wants it."""
+
+    def __init__(self) -> None:
+        self._threads = threading.local()
+
+    @property
+    def client(self) -> docker.APIClient:
+        if not hasattr(self._threads, "client"):
+            self._threads.client = docker.APIClient(timeout=ENGINE_SECONDS, **kwargs_from_env())
+        client: docker.APIClient = self._threads.client
+        return client
+
+    def state(self, sandbox_id: str) -> Mapping[str, Any]:
+        """The engine's words on a container; empty when there is none, or no engine."""
+        try:
+            state: Mapping[str, Any] = self.client.inspect_container(container_name(sandbox_id))["State"]
+            return state
+        except ENGINE_ERRORS:
+            return {}
+
+    def remove(self, sandbox_id: str) -> None:
+        """Kill and remove a container, and return when it is gone. Raises DriverUnavailable when the engine does not do it."""
+        deadline = time.monotonic() + REMOVE_SECONDS
+        while True:
+            try:
+                self.client.remove_container(container_name(sandbox_id), force=True, v=True)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as error:
+                if error.status_code != requests.codes.conflict:  # a conflict: somebody else removes it now
+                    raise unavailable(error) from error
+            except ENGINE_ERRORS as error:
+                raise unavailable(error) from error
+            else:
+                return
+            if time.monotonic() > deadline:
+                raise DriverUnavailable(f"The container engine did not remove {container_name(sandbox_id)}.")
+            time.sleep(0.05)
+
+    def run_inside(self, sandbox_id: str, command: Sequence[str], user: str, working_dir: str) -> None:
+        """Start a process in a running container and leave it to itself. Raises the engine's errors."""
+        made = self.client.exec_create(
+            container_name(sandbox_id),
+            list(command),
+            user=user,
+            workdir=working_dir,
+            stdout=False,
+            stderr=False,
+        )
+        self.client.exec_start(made["Id"], detach=True)
+
+
+def container_name(sandbox_id: str) -> str:
+    return f"sandbox-{sandbox_id}"
+
+
+def unavailable(error: Exception) -> DriverUnavailable:
+    """The error for an engine that does not answer."""
+    return DriverUnavailable(
+        "No Docker engine answers: install or start Docker, or let the portal use the local driver.",
+        detail=str(error)[:2000],
+    )
