@@ -36,7 +36,7 @@ from sandboxes.services.postgres import Postgres, find_binaries, unprivileged_ac
 CODE_DIR = Path(__file__).parents[2]
 STOP_SECONDS = 5.0
 KILL_SECONDS = 5.0
-PASSED_ON = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+PASSED_ON = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "KAFKA_HOME", "JAVA_HOME")
 """The only variables of ours that a sandbox gets: none of them is a secret."""
 NEEDED = ("aiohttp", "ipykernel", "nbclient", "notebook", "psycopg")
 
