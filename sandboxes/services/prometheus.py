@@ -2,7 +2,8 @@
 
 It scrapes itself, the lab's `targets`, and what the learner's code names in files of PROMETHEUS_TARGETS_DIR: lists of
 `{"targets": ["host:port"], "labels": {…}}` as JSON or YAML, read again within seconds. Rules of PROMETHEUS_RULES_DIR are
-read by a POST to /-/reload, which answers what is wrong with them.
+read by a POST to /-/reload: faulty ones are answered by 500 and the former stay; `promtool check rules` and the service's
+log say what is wrong with them.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ READ_SECONDS = 15.0
 READ_RECORDS = 10_000
 READ_BYTES = 16 * 1_048_576
 PARTITIONS_AT_ONCE = 2_000
+BY_KEY = -1
+"""The partition that the client chooses by the key's hash, or by turns."""
 ISOLATION = {
     "read_committed": IsolationLevel.READ_COMMITTED,
     "read_uncommitted": IsolationLevel.READ_UNCOMMITTED,
@@ -96,7 +98,10 @@ class Clients:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self._settings = {"bootstrap.servers": cluster.bootstrap, **QUIET}
+        self._settings: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": cluster.bootstrap,
+            **QUIET,
+        }
         self._admin = AdminClient(self._settings)
         self._producer = Producer(
             {**self._settings, "linger.ms": 0, "acks": "all", "delivery.timeout.ms": 10_000}
@@ -145,15 +150,14 @@ class Clients:
             if record.partition is not None and record.partition >= count:
                 raise NoSuchTopic(f"The topic {topic} has no partition {record.partition}: it has {count}.")
         for number, record in enumerate(records):
-            where = {} if record.partition is None else {"partition": record.partition}
             try:
                 self._producer.produce(
                     topic,
                     value=record.value,
                     key=record.key,
                     headers=list(record.headers),
+                    partition=BY_KEY if record.partition is None else record.partition,
                     on_delivery=delivered(number),
-                    **where,
                 )
             except (KafkaException, BufferError) as error:
                 self._producer.flush(ASK_SECONDS)
