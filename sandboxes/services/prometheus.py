@@ -12,6 +12,7 @@ import http.client
 import json
 import re
 import shutil
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +37,7 @@ LIMITS: Mapping[str, Any] = {
 }
 """Of each scrape and each list of targets."""
 PROBE_SECONDS = 2.0
+PASS = 0o011
 
 
 class Prometheus(Service):
@@ -87,9 +89,12 @@ class Prometheus(Service):
         if program is None:
             raise ServiceFailed("Prometheus is not installed: install the package prometheus.")
         self.place.data_dir.mkdir(parents=True, exist_ok=True)
-        for folder in (self.place.data_dir, self.place.data_dir.parent):
-            # The learner's code may run as another user: it passes through here, and lists nothing.
-            folder.chmod(folder.stat().st_mode | 0o011)
+        # The learner's code may run as another user: it passes through these two, to the folders it may write to.
+        self.place.data_dir.chmod(0o711)
+        above = self.place.data_dir.parent
+        mode = stat.S_IMODE(above.stat().st_mode)
+        if mode & PASS != PASS:
+            above.chmod(mode | PASS)
         for folder in (self._targets_dir, self._rules_dir):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o777)
