@@ -12,6 +12,7 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,7 +113,12 @@ class Redis(Service):
         self._socket.parent.mkdir(exist_ok=True)
         file = self.place.data_dir / "redis.conf"
         file.write_text(self.configuration(), encoding="utf-8")
-        return Command(arguments=(str(server), str(file)), working_dir=self.place.data_dir)
+        return Command(
+            arguments=(str(server), str(file)),
+            working_dir=self.place.data_dir,
+            # Its data is thrown away, and a script that does not end would keep it from hearing anything else.
+            stop_signal=signal.SIGKILL,
+        )
 
     def configuration(self) -> str:
         """The text of redis.conf."""
@@ -120,6 +126,8 @@ class Redis(Service):
         return "\n".join(
             [
                 "daemonize no",
+                # A title of its own would overwrite the variables by which a sandbox's stray processes are found.
+                "set-proc-title no",
                 'logfile ""',
                 "loglevel notice",
                 "bind 127.0.0.1",

@@ -5,7 +5,8 @@ confluent-kafka): several brokers in one small process. `kafka` is one real brok
 operator brings. `auto` takes the real one where KAFKA_HOME is set.
 
 What was measured of the mock, and what a lab on it must not teach otherwise: topics, partitions, keys, headers, offsets, consumer
-groups that rebalance and committed offsets work as in Kafka. Transactions are accepted, and that is all: a consumer with
+groups that rebalance and committed offsets work as in Kafka, but that a rebalance takes the session timeout less one second: labs
+set `session.timeout.ms` to 2000 or so. Transactions are accepted, and that is all: a consumer with
 `read_committed` sees open and aborted records too, offsets sent to a transaction are not stored, an older producer with the same
 transactional id is not fenced. An idempotent producer's retry is stored twice. Partitions keep their last 5 MB. Topics can't
 be made or deleted by the learner's admin client (a topic that is written to or asked for is made, with 4 partitions), and

@@ -31,6 +31,7 @@ FACTS: Mapping[str, str] = {
     "fencing": "by epoch",
     "idempotence": "a retry is stored once",
     "retention": "64 MB of each partition",
+    "rebalance": "takes until all members have joined again",
     "groups": "rebalance and commit, can be listed and described",
     "topics": "made and deleted by any admin client, or by use with 4 partitions",
 }

@@ -21,6 +21,7 @@ FACTS: Mapping[str, str] = {
     "fencing": "none",
     "idempotence": "accepted, a retry is stored twice",
     "retention": "the last 5 MB of each partition",
+    "rebalance": "takes the session timeout less one second",
     "groups": "rebalance and commit, can't be listed or described",
     "topics": "made by the door, or by use with 4 partitions; can't be deleted",
 }

@@ -28,7 +28,7 @@ def produce(topic, pairs, **settings):
     return producer.flush(15)
 
 def consumer(group, **settings):
-    return Consumer({**SERVERS, "group.id": group, "auto.offset.reset": "earliest", "session.timeout.ms": 6000,
+    return Consumer({**SERVERS, "group.id": group, "auto.offset.reset": "earliest", "session.timeout.ms": 2000, "heartbeat.interval.ms": 300,
                      "enable.auto.commit": False, **settings})
 
 def until(condition, *consumers, seconds=25):
@@ -56,8 +56,8 @@ def consume(topic, group, count):
 def owned(each):
     return sorted(place.partition for place in each.assignment())
 
-def rebalance(topic, group):
-    first, second = consumer(group), consumer(group)
+def rebalance(topic, group, strategy):
+    first, second = (consumer(group, **{"partition.assignment.strategy": strategy}) for _ in range(2))
     told = []
     first.subscribe([topic])
     until(lambda: len(owned(first)) == 6, first)
@@ -159,8 +159,9 @@ def test_what_the_learner_produced_is_read_outside_and_the_other_way_round(
     assert late["5"]["lag"] == 1
 
 
-def test_a_group_shares_the_partitions_among_its_members(shared: Sandbox) -> None:
-    alone, both, alone_again = shared.call("rebalance", "groups", "team", timeout=90.0)
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+def test_a_group_shares_the_partitions_among_its_members(shared: Sandbox, strategy: str) -> None:
+    alone, both, alone_again = shared.call("rebalance", "groups", f"team-{strategy}", strategy, timeout=90.0)
     assert alone == alone_again == [[0, 1, 2, 3, 4, 5], []]
     first, second = both
     assert len(first) == len(second) == 3

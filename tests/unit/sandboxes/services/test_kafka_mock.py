@@ -170,7 +170,7 @@ def test_topics_can_not_be_deleted(
     cluster.create_topic("lasting", 1, 1)
     asked = AdminClient(settings).delete_topics(["lasting"], operation_timeout=1, request_timeout=1)
     with pytest.raises((KafkaException, TimeoutError)):
-        asked["lasting"].result(5)
+        asked["lasting"].result(2)
     assert "lasting" in clients.topics()
 
 
