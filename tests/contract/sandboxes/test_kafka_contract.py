@@ -28,8 +28,9 @@ def produce(topic, pairs, **settings):
     return producer.flush(15)
 
 def consumer(group, **settings):
-    return Consumer({**SERVERS, "group.id": group, "auto.offset.reset": "earliest", "session.timeout.ms": 2000, "heartbeat.interval.ms": 300,
-                     "enable.auto.commit": False, **settings})
+    # The mock rebalances for as long as the session timeout: keep it short.
+    usual = {"session.timeout.ms": 2000, "heartbeat.interval.ms": 300, "enable.auto.commit": False}
+    return Consumer({**SERVERS, "group.id": group, "auto.offset.reset": "earliest", **usual, **settings})
 
 def until(condition, *consumers, seconds=25):
     deadline = time.monotonic() + seconds
