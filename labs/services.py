@@ -24,6 +24,9 @@ def _variables(endpoint: Endpoint) -> dict[str, str]:
             "PGUSER": user,
             "PGDATABASE": database,
         }
+    if endpoint.service == "redis":
+        address, db = str(endpoint.socket), endpoint.facts["db"]
+        return {"REDIS_URL": f"unix://{address}?db={db}", "REDIS_SOCKET": address}
     prefix = endpoint.service.upper().replace("-", "_")
     return {
         f"{prefix}_SOCKET": str(endpoint.socket),

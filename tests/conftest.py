@@ -35,6 +35,10 @@ def missing(need: str) -> str | None:
     if need == "postgres":
         found = shutil.which("postgres") or next(Path("/usr/lib/postgresql").glob("*/bin/postgres"), None)
         return None if found else "no PostgreSQL server: apt-get install postgresql"
+    if need == "redis":
+        return None if shutil.which("redis-server") else "no Redis server: apt-get install redis-server"
+    if need == "prometheus":
+        return None if shutil.which("prometheus") else "no Prometheus: apt-get install prometheus"
     raise AssertionError(f"unknown need {need}")
 
 
@@ -44,7 +48,7 @@ def chromium() -> str | None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for need in ("docker", "browser", "postgres"):
+    for need in ("docker", "browser", "postgres", "redis", "prometheus"):
         if item.get_closest_marker(need) is not None:
             reason = missing(need)
             if reason is not None:

@@ -39,7 +39,7 @@ WORKSPACE_LINK = "work"
 """In a sandbox's folder: leads a blank one to its workspace, whose name changes when it is adopted."""
 STOP_SECONDS = 5.0
 KILL_SECONDS = 5.0
-PASSED_ON = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+PASSED_ON = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "KAFKA_HOME", "JAVA_HOME")
 """The only variables of ours that a sandbox gets: none of them is a secret."""
 NEEDED = ("aiohttp", "ipykernel", "nbclient", "notebook", "psycopg")
 

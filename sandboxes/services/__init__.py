@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sandboxes.services.base import Service
+from sandboxes.services.kafka import Kafka
 from sandboxes.services.meridian import Meridian
 from sandboxes.services.postgres import Postgres
+from sandboxes.services.prometheus import Prometheus
+from sandboxes.services.redis import Redis
 
-SERVICES: Mapping[str, type[Service]] = {service.name: service for service in (Postgres, Meridian)}
+SERVICES: Mapping[str, type[Service]] = {
+    service.name: service
+    for service in (
+        Postgres,
+        Redis,
+        Kafka,
+        Prometheus,
+        Meridian,
+    )
+}
 
 
 def check_services(wanted: Mapping[str, Mapping[str, str]]) -> None:
