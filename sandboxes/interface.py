@@ -93,6 +93,10 @@ class Limits:
     pids: int = 256
     disk_mb: int = 512
     """Size of the writable tmpfs mounts together, in MiB; it counts towards memory."""
+    workspace_mb: int = 256
+    """What the learner's files may take, in MiB. Who writes beyond is stopped; at one and a half times the sandbox is ended."""
+    workspace_files: int = 20_000
+    """How many files and folders the workspace may hold; enforced in the same way."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +229,20 @@ class Activity:
     """How many browser tabs are connected to kernels."""
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a workspace takes."""
+
+    bytes: int
+    """On the disk; what is said of a sparse file is more."""
+    files: int
+    """Files and folders."""
+    complete: bool = True
+    """Whether everything was counted; else it is at least so much."""
+    evaded: bool = False
+    """Deeply nested folders were moved about so that they could not be counted."""
+
+
 class SandboxError(Exception):
     """Something about a sandbox went wrong."""
 
@@ -320,6 +338,10 @@ class Sandbox(ABC):
     @abstractmethod
     def activity(self) -> Activity | None:
         """How its Jupyter is used; None when it has none or does not answer. Never raises."""
+
+    def usage(self) -> Usage | None:
+        """What its workspace takes now, measured from outside; None when that can't be told. Never raises."""
+        return None
 
     @abstractmethod
     def status(self) -> SandboxStatus:

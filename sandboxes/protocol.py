@@ -98,6 +98,8 @@ class AgentSpec:
     """True in a container: the engine holds the memory limit. Otherwise the kernel gets a resource limit of its own."""
     preload: tuple[str, ...] = ()
     """Modules that the kernel which waits for the first notebook imports."""
+    workspace_mb: int = 256
+    workspace_files: int = 20_000
     learner_uid: int | None = None
     """The user of the learner's agent; None when one agent does everything as one user."""
     service_seconds: float = 60.0

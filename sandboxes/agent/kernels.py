@@ -89,6 +89,8 @@ class KernelHost:
         self._spare: asyncio.Task[Kernel] | None = None
         self._started = 0
         self._end_detail = ""
+        self.notice = ""
+        """Why a kernel may be interrupted or ended by somebody else now."""
 
     def warm_up(self, preload: Sequence[str] = ()) -> None:
         """Start the kernel of the first notebook now, with modules imported, so that it is there when the notebook comes."""
@@ -127,6 +129,8 @@ class KernelHost:
         memory = next((error["index"] for error in errors if error["name"] == "MemoryError"), None)
         if memory is not None and not detail:
             detail = f"Cell {memory + 1} ran out of memory."
+        elif self.notice and self.notice not in detail:
+            detail = f"{detail} {self.notice}"
         return {
             "outcome": outcome.value,
             "detail": detail.strip(),
@@ -286,6 +290,8 @@ class KernelHost:
         """One sentence about why a kernel ended."""
         if _memory_kills() > memory_kills_before:
             return "It ran out of memory."
+        if self.notice:
+            return self.notice
         code = await kernel.manager.provisioner.poll() if kernel.manager.provisioner else None
         if code is None:
             return ""

@@ -13,9 +13,10 @@ from sandboxes.agent import environment, jupyter
 from sandboxes.agent.kernels import KernelHost, write_kernelspec
 from sandboxes.agent.logs import LineLog
 from sandboxes.agent.processes import Child, Processes
+from sandboxes.agent.quota import WorkspaceWatch
 from sandboxes.agent.status import StatusBoard
 from sandboxes.agent.waiting import until_ready
-from sandboxes.interface import SandboxState
+from sandboxes.interface import Limits, SandboxState
 from sandboxes.protocol import AGENT_SOCKET, JUPYTER_SOCKET, AgentSpec
 
 KERNEL_STOP_SECONDS = 1.0
@@ -46,6 +47,12 @@ class LearnerSide:
         self._run_dir = Path(spec.run_dir)
         self._jupyter: Child | None = None
         self._jupyter_missed = False
+        self._watch = WorkspaceWatch(
+            self.workspace,
+            Limits(workspace_mb=spec.workspace_mb, workspace_files=spec.workspace_files),
+            processes.of_learner,
+            self._workspace_told,
+        )
 
     def begin(self, services: Mapping[str, str]) -> None:
         """Start Jupyter, or a grader's first kernel; `services` are the variables of the services. Raises OSError."""
@@ -75,6 +82,7 @@ class LearnerSide:
             environment=self.learner_environment | variables,
             log=self._open_log("jupyter"),
             pass_fds=() if descriptor is None else (descriptor,),
+            of_learner=True,
         )
         if bound:
             bound.close()  # so that nobody waits for an answer when Jupyter has ended
@@ -95,7 +103,18 @@ class LearnerSide:
         from sandboxes.agent.server import serve  # aiohttp takes its time; the services start meanwhile
 
         async with serve(self, self._sockets.get(AGENT_SOCKET) or self._run_dir / AGENT_SOCKET):
-            yield
+            watching = asyncio.create_task(self._watch.look_forever())
+            try:
+                yield
+            finally:
+                watching.cancel()
+
+    def _workspace_told(self, complaint: str) -> None:
+        if complaint:
+            log.warning("%s", complaint)
+        self.kernels.notice = complaint
+        if self.status.state is SandboxState.READY:
+            self.status.become(SandboxState.READY, complaint)
 
     def look_after(self) -> None:
         """Report a Jupyter that ended."""

@@ -51,8 +51,17 @@ def die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
 class Child:
     """A running program with its output going to a bounded log."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: LineLog, stop_signal: signal.Signals) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        log: LineLog,
+        stop_signal: signal.Signals,
+        *,
+        of_learner: bool = False,
+    ) -> None:
+        """`of_learner`: what it starts is the learner's."""
         self.process = process
+        self.of_learner = of_learner
         self.log = log
         self.stop_signal = stop_signal
         self._loop = asyncio.get_running_loop()
@@ -120,6 +129,7 @@ class Processes:
         stop_signal: signal.Signals = signal.SIGTERM,
         death_signal: signal.Signals = signal.SIGKILL,
         pass_fds: Sequence[int] = (),
+        of_learner: bool = False,
     ) -> Child:
         """Start a program in a process group of its own; from the main thread only. Raises OSError."""
         process = subprocess.Popen(
@@ -136,7 +146,7 @@ class Processes:
             extra_groups=[] if account else None,
             pass_fds=pass_fds,
         )
-        child = Child(process, log, stop_signal)
+        child = Child(process, log, stop_signal, of_learner=of_learner)
         self.children.append(child)
         return child
 
@@ -150,6 +160,15 @@ class Processes:
 
     def _managed(self) -> set[int]:
         return {child.process.pid for child in self.children} | self._foreign
+
+    def of_learner(self) -> set[int]:
+        """The processes that run the learner's code: all below us but for Jupyter itself, and the services with all theirs."""
+        found = descendants(os.getpid())
+        for child in self.children:
+            found.discard(child.process.pid)
+            if not child.of_learner:
+                found -= descendants(child.process.pid)
+        return found
 
     def reap(self, *, kill: bool = False) -> None:
         """Collect the orphans that ended, and with `kill` end those that still run."""

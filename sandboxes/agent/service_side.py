@@ -40,6 +40,7 @@ class ServiceSide:
         """Make the folders and look at the options. Raises StartAborted."""
         data = Path(self._spec.data_dir)
         (data / environment.SERVICES_TMP).mkdir(parents=True, exist_ok=True)
+        data.chmod(0o700)  # an engine gives a mount the mode of the image's folder
         for name, options in self._spec.services.items():
             place = Place(
                 run_dir=self._run_dir,

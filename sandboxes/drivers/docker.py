@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from sandboxes.drivers.docker_profile import (
 )
 from sandboxes.drivers.handle import AgentSandbox
 from sandboxes.drivers.images import REPOSITORY, ImageContext, build
+from sandboxes.drivers.quota import QuotaWatch
 from sandboxes.drivers.run_dir import Record, RunDirectory
 from sandboxes.drivers.starting import LOG_LINES, Reporter, check_spec, wait_until_ready
 from sandboxes.interface import (
@@ -48,8 +50,10 @@ from sandboxes.interface import (
     SandboxState,
     SandboxStatus,
     StartFailed,
+    Usage,
 )
 from sandboxes.protocol import SPEC_FILE
+from sandboxes.usage import workspace_usage
 
 LABEL_ID = f"{REPOSITORY}.sandbox"
 LABEL_RUN_DIR = f"{REPOSITORY}.run-dir"
@@ -72,6 +76,14 @@ class DockerSandbox(AgentSandbox):
         if status.state is SandboxState.FAILED and self._engine.state(self.id).get("OOMKilled"):
             return SandboxStatus(status.state, status.phase, status.services, "The sandbox ran out of memory.")
         return status
+
+    def usage(self) -> Usage | None:
+        usage = super().usage()
+        if usage is None or separates_users():
+            return usage
+        # The shared folder is the learner's to write in as well.
+        shared = workspace_usage(self._run_dir.inside(self.id))
+        return replace(usage, bytes=usage.bytes + shared.bytes, files=usage.files + shared.files)
 
     def _end(self) -> None:
         self._engine.remove(self.id)
@@ -99,6 +111,9 @@ class DockerDriver(Driver):
         self._started: dict[str, Sandbox] = {}
         self._starting: set[str] = set()
         self.scratch = self._run_dir.scratch
+        self._quota = QuotaWatch(
+            self._run_dir, self.name, self._measure, lambda record: self._engine.remove(record.id)
+        )
 
     def check(self) -> None:
         try:
@@ -126,6 +141,7 @@ class DockerDriver(Driver):
         tag = self._prepare(spec.image, reporter)
         reporter.tell(Phase.CREATING, "creating its container")
         self._starting.add(spec.sandbox_id)
+        self._quota.begin()
         try:
             return self._start(spec, tag, reporter)
         finally:
@@ -206,7 +222,11 @@ class DockerDriver(Driver):
             raise unavailable(error) from error
         return containers
 
+    def _measure(self, record: Record) -> Usage:
+        return DockerSandbox(record, self._run_dir, self._engine).usage() or Usage(0, 0)
+
     def close(self) -> None:
+        self._quota.close()
         started, self._started = self._started, {}
         for sandbox in started.values():
             sandbox.stop()

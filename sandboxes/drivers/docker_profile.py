@@ -79,6 +79,8 @@ def orders(spec: SandboxSpec, record: Record) -> AgentSpec:
         jupyter=spec.jupyter,
         memory_mb=spec.limits.memory_mb,
         disk_mb=spec.limits.disk_mb,
+        workspace_mb=spec.limits.workspace_mb,
+        workspace_files=spec.limits.workspace_files,
         contained=True,
         preload=spec.preload,
         learner_uid=container_user()[0] if separates_users() else None,

@@ -31,6 +31,7 @@ from sandboxes.interface import (
     ServiceState,
     ServiceStatus,
     TooLarge,
+    Usage,
 )
 from sandboxes.protocol import (
     AGENT_SOCKET,
@@ -42,6 +43,7 @@ from sandboxes.protocol import (
     VALUE_BYTES,
 )
 from sandboxes.services import SERVICES
+from sandboxes.usage import MEBIBYTE, workspace_usage
 
 SLACK_SECONDS = 15.0
 """On top of a deadline that the agent keeps, before we stop believing that it will."""
@@ -79,7 +81,8 @@ class AgentSandbox(Sandbox):
             raise ValueError(f"the sandbox {self.id} has its learner already")
         self._connection()
         self._let_in(Path(self.record.workspace), workspace)
-        self.record = replace(self.record, workspace=str(workspace), labels=dict(labels), blank=False)
+        adopted = replace(self.record, workspace=str(workspace), labels=dict(labels), blank=False)
+        self.record = adopted.begun()
         self._run_dir.save(self.record)
         if self.record.jupyter:
             self._run_dir.open_route(self.id, self.access_token)
@@ -91,10 +94,17 @@ class AgentSandbox(Sandbox):
             self._run_dir.doors(self.id) / JUPYTER_SOCKET, self.web_path, Path(self.record.workspace)
         )
 
+    def usage(self) -> Usage | None:
+        record = None if self._stopped else self._run_dir.record(self.id)
+        return measure(record) if record is not None and record.workspace else None
+
     def status(self) -> SandboxStatus:
-        if self._stopped or self._run_dir.record(self.id) is None:
+        record = None if self._stopped else self._run_dir.record(self.id)
+        if record is None:
             return SandboxStatus(SandboxState.STOPPED, Phase.READY)
         told = parse_status(self._run_dir.status(self.id))
+        if record.ended:
+            return SandboxStatus(SandboxState.FAILED, told.phase, told.services, record.ended)
         if told.state is SandboxState.FAILED or self.alive():
             return told
         return SandboxStatus(
@@ -178,6 +188,15 @@ class AgentSandbox(Sandbox):
         if len(json.dumps(body)) > limit:
             raise TooLarge(f"What is sent to the sandbox is larger than {limit // 1024} KB.")
         return self._connection().ask_json(path, seconds, body)
+
+
+def measure(record: Record) -> Usage:
+    """What a sandbox's workspace takes, without looking much farther than it may reach."""
+    return workspace_usage(
+        Path(record.workspace),
+        max_bytes=2 * (record.began_mb + record.workspace_mb) * MEBIBYTE,
+        max_files=2 * (record.began_files + record.workspace_files),
+    )
 
 
 def parse_status(document: Mapping[str, Any] | None) -> SandboxStatus:

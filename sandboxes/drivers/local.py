@@ -19,7 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sandboxes.drivers.adoption import finish_all, swap_in
-from sandboxes.drivers.handle import AgentSandbox
+from sandboxes.drivers.handle import AgentSandbox, measure
+from sandboxes.drivers.quota import QuotaWatch
 from sandboxes.drivers.run_dir import Record, RunDirectory
 from sandboxes.drivers.starting import LOG_LINES, Reporter, check_spec, wait_until_ready
 from sandboxes.interface import (
@@ -94,6 +95,9 @@ class LocalDriver(Driver):
         self._started: dict[str, Sandbox] = {}
         self._starting: set[str] = set()
         self.scratch = self._run_dir.scratch
+        self._quota = QuotaWatch(
+            self._run_dir, self.name, measure, lambda record: LocalSandbox(record, self._run_dir)._end()
+        )
 
     def check(self) -> None:
         if sys.platform == "win32":
@@ -118,6 +122,7 @@ class LocalDriver(Driver):
         self._run_dir.prepare()
         reporter.tell(Phase.CREATING, "starting its processes")
         self._starting.add(spec.sandbox_id)
+        self._quota.begin()
         try:
             return self._start(spec, reporter)
         finally:
@@ -179,6 +184,7 @@ class LocalDriver(Driver):
         return ids
 
     def close(self) -> None:
+        self._quota.close()
         started, self._started = self._started, {}
         for sandbox in started.values():
             sandbox.stop()
@@ -206,6 +212,8 @@ class LocalDriver(Driver):
             jupyter=spec.jupyter,
             memory_mb=spec.limits.memory_mb,
             disk_mb=spec.limits.disk_mb,
+            workspace_mb=spec.limits.workspace_mb,
+            workspace_files=spec.limits.workspace_files,
             contained=False,
             preload=spec.preload,
             service_seconds=spec.start_seconds,

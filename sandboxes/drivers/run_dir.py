@@ -22,12 +22,13 @@ import shutil
 import stat
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sandboxes.interface import DriverUnavailable, SandboxSpec
+from sandboxes.interface import DriverUnavailable, Limits, SandboxSpec
 from sandboxes.protocol import JUPYTER_SOCKET, LOG_FOLDER, STATUS_BYTES, STATUS_FILE
+from sandboxes.usage import MEBIBYTE, workspace_usage
 
 MAX_PATH = 60
 """Of the run directory: the system's limit for a socket's path is about 100 characters."""
@@ -49,6 +50,13 @@ class Record:
     jupyter: bool = True
     blank: bool = False
     """It has no learner yet."""
+    workspace_mb: int = Limits.workspace_mb
+    workspace_files: int = Limits.workspace_files
+    began_mb: int = 0
+    """What the workspace held when the sandbox got its learner."""
+    began_files: int = 0
+    ended: str = ""
+    """Why we ended it, for the learner; empty as long as we did not."""
     pid: int = 0
     """Of the local driver's agent."""
     pid_started: str = ""
@@ -66,7 +74,14 @@ class Record:
             labels=dict(spec.labels),
             jupyter=spec.jupyter,
             blank=spec.blank,
-        )
+            workspace_mb=spec.limits.workspace_mb,
+            workspace_files=spec.limits.workspace_files,
+        ).begun()
+
+    def begun(self) -> Record:
+        """The same, with what its workspace holds now."""
+        usage = workspace_usage(Path(self.workspace))
+        return replace(self, began_mb=usage.bytes // MEBIBYTE, began_files=usage.files)
 
 
 class RunDirectory:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +67,116 @@ def test_there_is_no_network_but_the_container_itself(closed: Sandbox) -> None:
     assert len(closed.value("refused")) == 4
 
 
+def test_there_is_no_route_and_no_name_leads_anywhere(closed: Sandbox) -> None:
+    assert len(_see(closed, "pathlib.Path('/proc/net/route').read_text().splitlines()")) == 1
+    devices = _see(
+        closed, "[line.split()[-1] for line in pathlib.Path('/proc/net/ipv6_route').read_text().splitlines()]"
+    )
+    assert set(devices) <= {"lo"}
+    execute(
+        closed,
+        """
+        import socket
+        refused = []
+        for name in ("example.org", "metadata.google.internal", "host.docker.internal", "gateway.docker.internal"):
+            try:
+                socket.getaddrinfo(name, 80)
+            except socket.gaierror:
+                refused.append(name)
+        """,
+    )
+    assert len(closed.value("refused")) == 4
+
+
+def test_what_listens_on_the_host_or_in_a_neighbour_can_not_be_reached(
+    closed: Sandbox, docker_driver: Driver, run_dir: Path, tmp_path: Path
+) -> None:
+    neighbour = docker_driver.start(SandboxSpec(workspace=tmp_path, jupyter=False), quiet)
+    hidden = f"\0pgt-{os.getpid()}"
+    with (
+        socket.create_server(("0.0.0.0", 0)) as port,
+        socket.socket(socket.AF_UNIX) as abstract,
+        contextlib.closing(Listening(neighbour)) as listening,
+    ):
+        abstract.bind(hidden)
+        abstract.listen()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(hidden)  # here it can
+        execute(
+            closed,
+            f"""
+            import socket
+            reached = []
+            def tries(family, *places):
+                for place in places:
+                    with socket.socket(family) as client:
+                        client.settimeout(2)
+                        try:
+                            client.connect(place)
+                            reached.append(repr(place))
+                        except OSError:
+                            pass
+            for number in {[port.getsockname()[1], *listening.ports]}:
+                tries(socket.AF_INET, ("127.0.0.1", number), ("172.17.0.1", number), ("172.17.0.2", number))
+            tries(socket.AF_UNIX, {hidden!r}, "\\0pgt-neighbour", "/var/run/docker.sock", "/run/docker.sock",
+                  "/run/containerd/containerd.sock", {str(run_dir / "s" / neighbour.id / "agent.sock")!r},
+                  {str(run_dir / "doors" / neighbour.id / "agent.sock")!r})
+            """,
+        )
+        assert closed.value("reached") == []
+    neighbour.stop()
+
+
+class Listening:
+    """A neighbour whose code listens on a port and on an abstract socket, as one that wants to be reached would."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        execute(
+            sandbox,
+            """
+            import socket
+            port = socket.create_server(("0.0.0.0", 0))
+            number = port.getsockname()[1]
+            abstract = socket.socket(socket.AF_UNIX)
+            abstract.bind("\\0pgt-neighbour")
+            abstract.listen()
+            """,
+        )
+        number = sandbox.value("number")
+        assert isinstance(number, int)
+        self.ports = [number]
+
+    def close(self) -> None:
+        """It ends with its sandbox."""
+
+
+def test_the_token_is_in_no_log_no_command_line_no_label_and_no_file_that_others_may_read(
+    closed: Sandbox, run_dir: Path
+) -> None:
+    token = closed.access_token
+    assert len(token) > 30
+    client = docker.APIClient()
+    container = client.inspect_container(container_name(closed.id))
+    executions = [client.exec_inspect(each) for each in container["ExecIDs"]]
+    assert len(executions) == 1  # the learner's agent
+    assert token not in json.dumps([container, executions])
+    # Jupyter is asked by its secret path, and says something about it in its log.
+    execute(closed, "import os; os.system('ls /no/such')")
+    assert token not in closed.log(10_000)
+    assert token not in client.logs(container_name(closed.id)).decode()
+    processes = client.top(container_name(closed.id), ps_args="-eo pid,args")
+    assert len(processes["Processes"]) > 5
+    assert token not in json.dumps(processes)
+    holding = [path for path in run_dir.rglob("*") if path.is_file() and token.encode() in path.read_bytes()]
+    assert {path.name for path in holding} == {"spec.json", f"{closed.id}.json"}
+    assert {path.stat().st_mode & 0o077 for path in holding} == {0}
+    # Jupyter notes its address for its own user.
+    command = f"grep -rlsIZ -- {token} /tmp /home /run /dev/shm /var /etc | xargs -0r stat -c '%a %n'"
+    inside = closed.run(["sh", "-c", command]).output.splitlines()
+    assert inside
+    assert {line.split()[0] for line in inside} == {"600"}
+
+
 def test_the_learner_is_nobody_special(closed: Sandbox) -> None:
     fields = _status_fields(closed)
     assert fields["Uid"].split() == ["1000"] * 4
@@ -84,11 +197,21 @@ def test_the_root_is_read_only_and_what_is_not_is_bounded(closed: Sandbox) -> No
                 pathlib.Path(folder, "planted").write_text("x")
             except OSError:
                 refused.append(folder)
+        writable = sorted(place for place in (line.split()[1] for line in open("/proc/self/mounts")) if os.access(place, os.W_OK)
+                          and os.path.isdir(place))
         sizes = {folder: os.statvfs(folder).f_blocks * os.statvfs(folder).f_frsize
                  for folder in ["/tmp", "/run", "/home/learner", "/var/lib/sandbox", "/dev/shm"]}
         """,
     )
     assert len(closed.value("refused")) == 9
+    # Messages in queues are bounded by a limit of the kernel's own, and the workspace by a watch.
+    assert closed.value("writable") == [
+        "/dev/mqueue",
+        "/dev/shm",
+        "/home/learner",
+        "/home/learner/work",
+        "/tmp",
+    ]
     sizes = closed.value("sizes")
     assert isinstance(sizes, dict)
     assert all(size > 0 for size in sizes.values())
@@ -115,7 +238,7 @@ def test_no_socket_of_the_engine_and_no_other_sandbox_is_in_sight(closed: Sandbo
         closed,
         "sorted(str(p) for top in ('/run', '/var/run', '/tmp', '/home') for p in pathlib.Path(top).rglob('*.sock'))",
     )
-    assert {Path(path).name for path in sockets} == {"agent.sock", "jupyter.sock"}
+    assert sockets == []  # not even its own: their folder can be passed through, not listed
     programs = _see(
         closed,
         "[p.read_bytes().split(b'\\0')[0].decode() for p in pathlib.Path('/proc').glob('[0-9]*/cmdline') if p.exists()]",
@@ -146,6 +269,12 @@ def test_processes_are_limited_and_the_sandbox_survives_a_fork_bomb(closed: Sand
     assert closed.status().state is SandboxState.READY
 
 
+def test_no_process_of_the_learners_writes_a_file_beyond_the_limit_of_one(closed: Sandbox) -> None:
+    """Not only kernels: what is started in a terminal inherits it from the container."""
+    limit = closed.run(["sh", "-c", "ulimit -H -f; ulimit -H -n; ulimit -H -c"]).output.split()
+    assert limit == [str(256 * 1024 * 2), "4096", "0"]
+
+
 def test_memory_that_runs_out_costs_the_kernel_and_nothing_else(closed: Sandbox) -> None:
     executed = execute(closed, "hoard = []\nwhile True: hoard.append(bytearray(10_000_000))")
     assert executed.outcome is NotebookOutcome.KERNEL_DIED
@@ -160,6 +289,9 @@ def test_the_engine_knows_the_limits_and_the_labels(closed: Sandbox) -> None:
     settings = container["HostConfig"]
     assert settings["Memory"] == settings["MemorySwap"] == 512 * 1_048_576
     assert settings["PidsLimit"] == 100
+    assert {limit["Name"]: limit["Hard"] for limit in settings["Ulimits"]} == {
+        "core": 0, "nofile": 4096, "fsize": 256 * 1_048_576,
+    }  # fmt: skip
     assert settings["NanoCpus"] == 1_000_000_000
     assert settings["NetworkMode"] == "none"
     assert settings["CapDrop"] == ["ALL"]
