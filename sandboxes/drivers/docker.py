@@ -21,7 +21,8 @@ from docker.types import LogConfig, Mount, Ulimit
 from docker.utils import kwargs_from_env
 
 from sandboxes.drivers.handle import AgentSandbox
-from sandboxes.drivers.images import REPOSITORY, ImageContext, build
+from sandboxes.drivers.image_context import REPOSITORY, ImageContext
+from sandboxes.drivers.images import build
 from sandboxes.drivers.run_dir import Record, RunDirectory
 from sandboxes.drivers.starting import LOG_LINES, Reporter, check_spec, wait_until_ready
 from sandboxes.interface import (
