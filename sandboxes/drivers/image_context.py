@@ -68,7 +68,7 @@ class ImageContext:
         digest = hashlib.sha256()
         for name, path in sorted(self._files.items()):
             content = path.read_bytes()
-            digest.update(f"{name}\0{len(content)}\0".encode() + content)
+            digest.update(f"{name}\0{_mode(path):o}\0{len(content)}\0".encode() + content)
         if self.below:
             digest.update(f"{BELOW_ARGUMENT}\0{self.below.tag}\0".encode())
         for argument, value in sorted(self._pins.items()):
@@ -93,7 +93,7 @@ class ImageContext:
                 entry.type, entry.mode = tarfile.DIRTYPE, 0o755
                 archive.addfile(entry)
             for name, path in sorted(self._files.items()):
-                _add(archive, name, path.read_bytes(), 0o644)
+                _add(archive, name, path.read_bytes(), _mode(path))
             for tool in self.tools:
                 content = tool.content()
                 if content is not None:
@@ -157,6 +157,11 @@ class ImageContext:
 
 def _shown(path: Path) -> str:
     return (path.relative_to(ROOT) if path.is_relative_to(ROOT) else path).as_posix()
+
+
+def _mode(path: Path) -> int:
+    """What a file may be used for in the image: of the checkout's modes only whether it is a program counts."""
+    return 0o755 if path.stat().st_mode & 0o100 else 0o644
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
