@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from sandboxes.services.base import find_program
+from sandboxes.services.envoy import find_envoy
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
@@ -35,6 +39,14 @@ def missing(need: str) -> str | None:
     if need == "postgres":
         found = shutil.which("postgres") or next(Path("/usr/lib/postgresql").glob("*/bin/postgres"), None)
         return None if found else "no PostgreSQL server: apt-get install postgresql"
+    if need == "cloud":
+        if importlib.util.find_spec("moto") is None or importlib.util.find_spec("boto3") is None:
+            return "no moto: run make services"
+        return None if find_program("terraform") else "no terraform on PATH"
+    if need == "go":
+        return None if find_program("go") else "no Go: run make services"
+    if need == "mesh":
+        return None if find_envoy() else "no Envoy: run make services"
     raise AssertionError(f"unknown need {need}")
 
 
@@ -44,7 +56,7 @@ def chromium() -> str | None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for need in ("docker", "browser", "postgres"):
+    for need in ("docker", "browser", "postgres", "cloud", "go", "mesh"):
         if item.get_closest_marker(need) is not None:
             reason = missing(need)
             if reason is not None:

@@ -19,7 +19,7 @@ from sandboxes.agent.status import StatusBoard
 from sandboxes.interface import Phase, SandboxState, ServiceState
 from sandboxes.protocol import AGENT_SOCKET, LOG_FOLDER, STATUS_FILE, AgentSpec
 from sandboxes.services import SERVICES, Service
-from sandboxes.services.base import NotReady, Place, ServiceFailed
+from sandboxes.services.base import Command, NotReady, Place, ServiceFailed
 
 PROBE_SECONDS = 0.03
 WATCH_SECONDS = 0.5
@@ -133,6 +133,7 @@ class Agent:
                 data_dir=Path(self.spec.data_dir) / name,
                 cache_dir=Path(self.spec.cache_dir),
                 code_dir=environment.CODE_DIR,
+                services=self.spec.services,
             )
             try:
                 self.services[name] = SERVICES[name](options, place)
@@ -167,22 +168,28 @@ class Agent:
         started = time.monotonic()
         try:
             command = await asyncio.to_thread(service.prepare)
-            child = self.processes.start(
-                command.arguments,
-                working_dir=command.working_dir,
-                environment=environment.base_environment(self.spec) | dict(command.environment),
-                log=self._service_log(name),
-                account=command.account,
-                stop_signal=command.stop_signal,
-                death_signal=command.stop_signal,
-            )
-            self.watched[name] = child
-            await self._until_ready(name, child, service.probe)
-        except (ServiceFailed, OSError, StartAborted) as error:
+            if command is None:
+                await asyncio.to_thread(service.probe)
+            else:
+                child = self._start_child(name, command)
+                await self._until_ready(name, child, service.probe)
+        except (ServiceFailed, NotReady, OSError, StartAborted) as error:
             self.status.service(name, ServiceState.FAILED, str(error))
             raise StartAborted(f"The service {name} did not start: {error}") from error
         self.log.info("%s is ready after %.2f s", name, time.monotonic() - started)
         self.status.service(name, ServiceState.READY)
+
+    def _start_child(self, name: str, command: Command) -> Child:
+        self.watched[name] = child = self.processes.start(
+            command.arguments,
+            working_dir=command.working_dir,
+            environment=environment.base_environment(self.spec) | dict(command.environment),
+            log=self._service_log(name),
+            account=command.account,
+            stop_signal=command.stop_signal,
+            death_signal=command.stop_signal,
+        )
+        return child
 
     async def _until_ready(self, name: str, child: Child, probe: Callable[[], None]) -> None:
         deadline = time.monotonic() + self.spec.service_seconds
