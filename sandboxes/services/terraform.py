@@ -11,8 +11,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandboxes.services.aws import KEY, Aws, region_of
 from sandboxes.services.aws import SOCKET as AWS_SOCKET
+from sandboxes.services.aws import Aws, authorization, region_of
 from sandboxes.services.base import NotReady, ServiceFailed, Tool, find_program, open_to_the_learner, run_tool
 from sandboxes.unix_http import UnixConnection
 
@@ -111,21 +111,15 @@ def make_backend(socket: Path, region: str) -> None:
         "BillingMode": "PAY_PER_REQUEST",
     }
     create = {"X-Amz-Target": "DynamoDB_20120810.CreateTable", "Content-Type": "application/x-amz-json-1.0"}
-    _ask(socket, "PUT", f"/{BUCKET}", bucket, {"Authorization": scope("s3", region)}, "BucketAlready")
+    _ask(socket, "PUT", f"/{BUCKET}", bucket, {"Authorization": authorization("s3", region)}, "BucketAlready")
     _ask(
         socket,
         "POST",
         "/",
         json.dumps(table),
-        create | {"Authorization": scope("dynamodb", region)},
+        create | {"Authorization": authorization("dynamodb", region)},
         "ResourceInUse",
     )
-
-
-def scope(service: str, region: str) -> str:
-    """The header that tells moto which service is meant. It checks no signature, so there is none."""
-    credential = f"{KEY}/20000101/{region}/{service}/aws4_request"
-    return f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
 
 
 def _ask(socket: Path, method: str, path: str, body: str, headers: Mapping[str, str], fine: str) -> None:

@@ -40,6 +40,12 @@ def region_of(options: Mapping[str, str]) -> str:
     return options.get("region", DEFAULT_REGION)
 
 
+def authorization(service: str, region: str) -> str:
+    """The header that tells moto which service of AWS is meant, e.g. `s3`. It checks no signature, so there is none."""
+    credential = f"{KEY}/20000101/{region}/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
+
+
 class Aws(Service):
     """One account in one process; `region` is where its clients are."""
 
@@ -104,5 +110,11 @@ class Aws(Service):
 
     @classmethod
     def endpoint(cls, options: Mapping[str, str], folder: Path) -> Endpoint:
-        facts = {"base_url": BASE_URL, "region": region_of(options), "access_key": KEY}
+        region = region_of(options)
+        facts = {
+            "base_url": BASE_URL,
+            "region": region,
+            # With {service} filled in, what an HTTP client sends so that moto knows which service it speaks to.
+            "authorization": authorization("{service}", region),
+        }
         return Endpoint(cls.name, folder / SOCKET, facts)

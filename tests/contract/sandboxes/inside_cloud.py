@@ -36,22 +36,27 @@ def identity() -> list[str]:
     return [boto3.client("sts").get_caller_identity()["Account"], boto3.session.Session().region_name]
 
 
-def objects(bucket: str, count: int) -> list[Any]:
+def bucket(name: str) -> None:
+    where = {"LocationConstraint": os.environ["AWS_REGION"]}
+    boto3.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=where)
+
+
+def objects(name: str, count: int) -> list[Any]:
     """Files in S3, with versions and a page at a time."""
+    bucket(name)
     s3 = boto3.client("s3")
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": os.environ["AWS_REGION"]})
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     for number in range(count):
-        s3.put_object(Bucket=bucket, Key=f"part/{number}", Body=str(number).encode())
-    s3.put_object(Bucket=bucket, Key="part/0", Body=b"again")
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, PaginationConfig={"PageSize": 3})
+        s3.put_object(Bucket=name, Key=f"part/{number}", Body=str(number).encode())
+    s3.put_object(Bucket=name, Key="part/0", Body=b"again")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name, PaginationConfig={"PageSize": 3})
     keys = [entry["Key"] for page in pages for entry in page["Contents"]]
-    versions = s3.list_object_versions(Bucket=bucket, Prefix="part/0")["Versions"]
-    s3.upload_fileobj(io.BytesIO(b"x" * 9_000_000), bucket, "large")
-    signed = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "part/0"})
+    versions = s3.list_object_versions(Bucket=name, Prefix="part/0")["Versions"]
+    s3.upload_fileobj(io.BytesIO(b"x" * 9_000_000), name, "large")
+    signed = s3.generate_presigned_url("get_object", Params={"Bucket": name, "Key": "part/0"})
     with urllib.request.urlopen(signed, timeout=10) as answer:
         body = answer.read().decode()
-    return [len(keys), len(versions), s3.head_object(Bucket=bucket, Key="large")["ContentLength"], body]
+    return [len(keys), len(versions), s3.head_object(Bucket=name, Key="large")["ContentLength"], body]
 
 
 def table() -> list[Any]:
@@ -316,7 +321,5 @@ def watch() -> Any:
     ]
 
 
-def body_of(url: str) -> str:
-    """What a URL of the sandbox answers."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return answer.read().decode()
+def text_of(bucket: str, key: str) -> str:
+    return boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()

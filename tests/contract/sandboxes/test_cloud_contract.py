@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,8 @@ import httpx
 import pytest
 
 from sandboxes.interface import CommandResult, Driver, Limits, Sandbox, SandboxSpec, ServiceState
-from sandboxes.services.terraform import BUCKET, TABLE, scope
+from sandboxes.services.terraform import BUCKET, TABLE
+from sandboxes.unix_http import UnixConnection
 from tests.contract.sandboxes.conftest import quiet
 from tests.contract.sandboxes.notebooks import execute
 
@@ -70,23 +70,20 @@ def cloud(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def outside(cloud: Sandbox) -> Iterator[httpx.Client]:
-    """The grader's client."""
-    endpoint = cloud.endpoint("aws")
-    transport = httpx.HTTPTransport(uds=str(endpoint.socket))
-    with httpx.Client(transport=transport, base_url=endpoint.facts["base_url"], timeout=20) as client:
+    """The grader's client of S3."""
+    with grader(cloud, "s3") as client:
         yield client
 
 
-def ask(outside: httpx.Client, service: str, target: str, document: object) -> dict[str, object]:
-    """A request of one of AWS's JSON protocols."""
-    headers = {
-        "Authorization": scope(service, REGION),
-        "X-Amz-Target": target,
-        "Content-Type": "application/x-amz-json-1.0",
-    }
-    answer = outside.post("/", headers=headers, content=json.dumps(document))
-    answer.raise_for_status()
-    return dict(answer.json())
+def grader(cloud: Sandbox, service: str) -> httpx.Client:
+    """A client of one service of AWS from outside."""
+    endpoint = cloud.endpoint("aws")
+    return httpx.Client(
+        transport=httpx.HTTPTransport(uds=str(endpoint.socket)),
+        base_url=endpoint.facts["base_url"],
+        headers={"Authorization": endpoint.facts["authorization"].format(service=service)},
+        timeout=20,
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,24 +116,25 @@ def test_the_grader_sees_the_learners_bucket_and_the_learner_what_the_grader_put
     assert cloud.call("objects", "shop-files", 7, timeout=60) == [7, 2, 9_000_000, "again"]
     assert outside.get("/shop-files/part/0").text == "again"
     assert outside.put("/shop-files/hidden", content=b"by the grader").status_code == 200
-    url = cloud.value("os.environ['AWS_ENDPOINT_URL']")
-    assert url.startswith("http://127.0.0.1:")
-    assert cloud.call("body_of", f"{url}/shop-files/hidden") == "by the grader"
+    assert cloud.call("text_of", "shop-files", "hidden") == "by the grader"
 
 
-def test_a_request_with_a_body_without_end_is_refused(outside: httpx.Client) -> None:
-    answer = outside.post("/shop-files/large", headers={"Content-Length": "9999999999"}, content=iter([b"x"]))
-    assert answer.status_code == 413
+def test_a_request_with_too_large_a_body_is_refused_before_it_is_read(cloud: Sandbox) -> None:
+    connection = UnixConnection(str(cloud.endpoint("aws").socket), timeout=20)
+    try:
+        connection.request("PUT", "/shop-large/all", headers={"Content-Length": "9999999999"})
+        assert connection.getresponse().status == 413
+    finally:
+        connection.close()
 
 
 def test_many_clients_are_served_at_once(cloud: Sandbox, outside: httpx.Client) -> None:
-    outside.put("/crowd").raise_for_status()
-    with ThreadPoolExecutor(32) as crowd:
-        answers = list(
-            crowd.map(lambda number: outside.put(f"/crowd/{number}", content=b"x").status_code, range(200))
-        )
-    assert answers == [200] * 200
-    assert outside.get("/crowd", params={"list-type": "2", "max-keys": "1000"}).text.count("<Key>") == 200
+    cloud.call("bucket", "shop-crowd")
+    with ThreadPoolExecutor(60) as crowd:
+        answers = crowd.map(lambda key: outside.put(f"/shop-crowd/{key}", content=b"x").status_code, range(200))
+        assert set(answers) == {200}
+    listed = outside.get("/shop-crowd", params={"list-type": "2", "max-keys": "1000"})
+    assert listed.text.count("<Key>") == 200
 
 
 def terraform(cloud: Sandbox, *arguments: str) -> CommandResult:
@@ -170,24 +168,26 @@ def test_terraform_keeps_its_state_in_the_sandboxs_s3(
 
 
 def test_a_second_apply_is_refused_while_the_first_holds_the_lock(
-    cloud: Sandbox, outside: httpx.Client, initialised: CommandResult
+    cloud: Sandbox, initialised: CommandResult
 ) -> None:
     assert initialised.exit_code == 0, initialised.output
     cloud.run(["rm", "-f", "applying"])
-    long = ["bash", "-c", "terraform apply -no-color -auto-approve -var=seconds=6 > long.log 2>&1 & disown"]
-    cloud.run(long)
     deadline = time.monotonic() + 60
-    while cloud.run(["test", "-e", "applying"]).exit_code != 0:
-        assert time.monotonic() < deadline, cloud.run(["cat", "long.log"]).output
-        time.sleep(0.1)
-    locks = ask(outside, "dynamodb", "DynamoDB_20120810.Scan", {"TableName": TABLE})["Items"]
-    assert any("Info" in lock for lock in locks)  # type: ignore[attr-defined]
-    second = terraform(cloud, "apply", "-auto-approve", "-lock-timeout=0s")
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(terraform, cloud, "apply", "-auto-approve", "-var=seconds=6")
+        while cloud.run(["test", "-e", "applying"]).exit_code != 0:
+            assert time.monotonic() < deadline
+            assert not first.done()
+            time.sleep(0.1)
+        with grader(cloud, "dynamodb") as dynamodb:
+            scan = {"X-Amz-Target": "DynamoDB_20120810.Scan", "Content-Type": "application/x-amz-json-1.0"}
+            locks = dynamodb.post("/", headers=scan, json={"TableName": TABLE}).json()["Items"]
+        second = terraform(cloud, "apply", "-auto-approve", "-lock-timeout=0s")
+        assert not first.done()
+    assert any("Info" in lock for lock in locks)
     assert second.exit_code == 1
     assert "Error acquiring the state lock" in second.output
-    while "Apply complete" not in cloud.run(["cat", "long.log"]).output:
-        assert time.monotonic() < deadline, cloud.run(["cat", "long.log"]).output
-        time.sleep(0.1)
+    assert first.result().exit_code == 0, first.result().output
     third = terraform(cloud, "apply", "-auto-approve")
     assert third.exit_code == 0, third.output
 
