@@ -68,7 +68,7 @@ format-check: $(STAMP)/dev
 lint: $(STAMP)/dev  ## Lint Python, templates, shell scripts, Dockerfiles and content
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/djlint --quiet --lint portal/templates
-	@$(BIN)/shellcheck .ci/run ci/provision ci/base-image
+	@$(BIN)/shellcheck .ci/run ci/provision ci/base-image sandboxes/images/go/bin/*
 	@$(BIN)/hadolint --config .hadolint.yaml $$(find sandboxes/images -name Dockerfile)
 	@$(BIN)/python -m roadmap lint
 	@$(BIN)/python -m question_bank lint

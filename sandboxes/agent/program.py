@@ -168,12 +168,9 @@ class Agent:
         started = time.monotonic()
         try:
             command = await asyncio.to_thread(service.prepare)
-            if command is None:
-                await asyncio.to_thread(service.probe)
-            else:
-                child = self._start_child(name, command)
-                await self._until_ready(name, child, service.probe)
-        except (ServiceFailed, NotReady, OSError, StartAborted) as error:
+            child = self._start_child(name, command) if command else None
+            await self._until_ready(name, child, service.probe)
+        except (ServiceFailed, OSError, StartAborted) as error:
             self.status.service(name, ServiceState.FAILED, str(error))
             raise StartAborted(f"The service {name} did not start: {error}") from error
         self.log.info("%s is ready after %.2f s", name, time.monotonic() - started)
@@ -191,13 +188,13 @@ class Agent:
         )
         return child
 
-    async def _until_ready(self, name: str, child: Child, probe: Callable[[], None]) -> None:
+    async def _until_ready(self, name: str, child: Child | None, probe: Callable[[], None]) -> None:
         deadline = time.monotonic() + self.spec.service_seconds
         while True:
             try:
                 return await asyncio.to_thread(probe)
             except NotReady as error:
-                if not child.running:
+                if child is not None and not child.running:
                     raise StartAborted(f"{name} ended with exit code {child.process.returncode}.") from error
                 if time.monotonic() > deadline:
                     raise StartAborted(
