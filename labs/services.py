@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from sandboxes.interface import Endpoint, Sandbox
 
@@ -11,7 +12,8 @@ def environment_of(sandbox: Sandbox, services: Iterable[str]) -> dict[str, str]:
     """The same variables that kernels inside the sandbox get, for a kernel outside."""
     environment: dict[str, str] = {}
     for name in services:
-        environment |= _variables(sandbox.endpoint(name))
+        with suppress(KeyError):  # a tool has no endpoint, and needs none
+            environment |= _variables(sandbox.endpoint(name))
     return environment
 
 

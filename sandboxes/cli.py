@@ -61,18 +61,31 @@ def _build(options: argparse.Namespace) -> dict[str, Any]:
     """Build images, telling each step and at the end the sizes."""
     driver = open_driver("docker", options.run_dir)
     # Only now: without an engine the reason is told, and its client's library is not needed for that.
-    from sandboxes.drivers.images import image_names, image_size
+    from sandboxes.drivers.image_context import build_order
+    from sandboxes.drivers.images import built_image
 
     built = []
-    for name in options.images or image_names():
+    for name in options.images or build_order():
         started = time.monotonic()
         with err.status(f"{name}: looking") as status:
             driver.prepare(name, _teller(name, status))
-        tag, size = image_size(name)
-        seconds = time.monotonic() - started
-        built.append({"image": name, "tag": tag, "bytes": size, "seconds": round(seconds, 1)})
+        image = built_image(name)
+        seconds = round(time.monotonic() - started, 1)
+        built.append(
+            {
+                "image": name,
+                "tag": image.tag,
+                "bytes": image.size,
+                "below": image.below,
+                "added_bytes": image.added,
+                "seconds": seconds,
+            }
+        )
         if not options.json:
-            print(f"{name}: {tag}, {size / 1_000_000:.0f} MB, {seconds:.1f} s")
+            size = f"{image.size / 1_000_000:.0f} MB"
+            if image.added is not None:
+                size += f" ({image.added / 1_000_000:.0f} MB more than {image.below})"
+            print(f"{name}: {image.tag}, {size}, {seconds:.1f} s")
     return {"images": built}
 
 

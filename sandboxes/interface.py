@@ -382,7 +382,7 @@ class Sandbox(ABC):
 
     @abstractmethod
     def endpoint(self, service: str) -> Endpoint:
-        """How to reach a service from outside. Raises KeyError for one that the spec did not name."""
+        """How to reach a service from outside. Raises KeyError for one that the spec did not name, or that has no socket."""
 
     @abstractmethod
     def log(self, lines: int = 200) -> str:

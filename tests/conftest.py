@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from sandboxes.services.base import find_program
+from sandboxes.services.envoy import find_envoy
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
@@ -39,6 +43,14 @@ def missing(need: str) -> str | None:
         return None if shutil.which("redis-server") else "no Redis server: apt-get install redis-server"
     if need == "prometheus":
         return None if shutil.which("prometheus") else "no Prometheus: apt-get install prometheus"
+    if need == "cloud":
+        if importlib.util.find_spec("moto") is None or importlib.util.find_spec("boto3") is None:
+            return "no moto: run make services"
+        return None if find_program("terraform") else "no terraform on PATH"
+    if need == "go":
+        return None if find_program("go") else "no Go: run make services"
+    if need == "mesh":
+        return None if find_envoy() else "no Envoy: run make services"
     raise AssertionError(f"unknown need {need}")
 
 
@@ -48,7 +60,7 @@ def chromium() -> str | None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for need in ("docker", "browser", "postgres", "redis", "prometheus"):
+    for need in ("docker", "browser", "postgres", "redis", "prometheus", "cloud", "go", "mesh"):
         if item.get_closest_marker(need) is not None:
             reason = missing(need)
             if reason is not None:

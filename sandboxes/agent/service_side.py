@@ -17,7 +17,7 @@ from sandboxes.agent.waiting import StartAborted, until_ready
 from sandboxes.interface import Phase, ServiceState
 from sandboxes.protocol import AgentSpec
 from sandboxes.services import SERVICES, Service
-from sandboxes.services.base import Place, ServiceFailed
+from sandboxes.services.base import Command, Place, ServiceFailed
 
 log = logging.getLogger("sandboxes.agent")
 
@@ -47,6 +47,7 @@ class ServiceSide:
                 data_dir=data / name,
                 cache_dir=Path(self._spec.cache_dir),
                 code_dir=environment.CODE_DIR,
+                services=self._spec.services,
             )
             try:
                 service = self._services[name] = SERVICES[name](options, place)
@@ -76,16 +77,7 @@ class ServiceSide:
         started = time.monotonic()
         try:
             command = await asyncio.to_thread(service.prepare)
-            child = self._processes.start(
-                command.arguments,
-                working_dir=command.working_dir,
-                environment=environment.service_environment(self._spec) | dict(command.environment),
-                log=self._open_log(name),
-                account=command.account,
-                stop_signal=command.stop_signal,
-                death_signal=command.stop_signal,
-            )
-            self._watched[name] = child
+            child = self._start_child(name, command) if command else None
             await until_ready(name, child, service.probe, self._spec.service_seconds)
             self._open_sockets(service)
         except (ServiceFailed, OSError, StartAborted) as error:
@@ -93,6 +85,18 @@ class ServiceSide:
             raise StartAborted(f"The service {name} did not start: {error}") from error
         log.info("%s is ready after %.2f s", name, time.monotonic() - started)
         self._status.service(name, ServiceState.READY)
+
+    def _start_child(self, name: str, command: Command) -> Child:
+        self._watched[name] = child = self._processes.start(
+            command.arguments,
+            working_dir=command.working_dir,
+            environment=environment.service_environment(self._spec) | dict(command.environment),
+            log=self._open_log(name),
+            account=command.account,
+            stop_signal=command.stop_signal,
+            death_signal=command.stop_signal,
+        )
+        return child
 
     def _open_sockets(self, service: Service) -> None:
         """The learner may be another user, who needs to write to a socket to connect; the folders above keep all others out."""

@@ -36,7 +36,8 @@ from sandboxes.drivers.docker_profile import (
     separates_users,
 )
 from sandboxes.drivers.handle import AgentSandbox
-from sandboxes.drivers.images import REPOSITORY, ImageContext, build
+from sandboxes.drivers.image_context import REPOSITORY, ImageContext
+from sandboxes.drivers.images import build
 from sandboxes.drivers.quota import QuotaWatch
 from sandboxes.drivers.run_dir import Record, RunDirectory
 from sandboxes.drivers.starting import LOG_LINES, Reporter, check_spec, wait_until_ready

@@ -1,21 +1,18 @@
-"""Building the images that the docker driver runs: on demand, tagged by what goes in, each step told.
+"""Building the images that the docker driver runs: on demand, each after the one it builds on, each step told.
 
-An image is a folder below `sandboxes/images` with a Dockerfile. The build context holds only what the Dockerfiles copy,
-and the tag is a hash of all of it: the same code never builds twice, and changed code is never missed.
+What an image is made of, and its tag, is the business of `sandboxes/drivers/image_context.py`.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import io
 import os
 import re
-import tarfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +20,10 @@ import docker
 import requests
 from docker.utils import kwargs_from_env
 
+from sandboxes.drivers.image_context import REPOSITORY, ImageContext, step_descriptions
 from sandboxes.drivers.starting import Reporter
 from sandboxes.interface import ImageBuildFailed, Phase
 
-ROOT = Path(__file__).parents[2]
-IMAGES = Path(__file__).parents[1] / "images"
-REPOSITORY = "proving-ground"
-CONTEXT = ("requirements/sandbox.txt", "reference_impl", "notebooks/labkit", "sandboxes")
-LEFT_OUT = frozenset({"__pycache__", "images", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
 PASSED_ON = (
     "PIP_CERT",
     "SSL_CERT_FILE",
@@ -46,103 +39,63 @@ BUILD_SECONDS = 1_800
 KEEP_SECONDS = 3_600
 LOG_LINES = 80
 TELL_SECONDS = 1.0
+FETCHING = "fetching Debian"
+"""How our Dockerfiles describe the step that needs a registry."""
 
 
-def image_names() -> list[str]:
-    """The images that there are."""
-    return sorted(path.parent.name for path in IMAGES.glob("*/Dockerfile"))
+@dataclass(frozen=True)
+class BuiltImage:
+    """An image that is there."""
+
+    tag: str
+    size: int
+    """In bytes, with everything below it."""
+    below: str | None = None
+    """The image that it builds on."""
+    added: int | None = None
+    """What it adds to that one, in bytes; None when it builds on none, or that one is not there to compare with."""
 
 
-class ImageContext:
-    """What goes into the build of one image."""
-
-    def __init__(self, image: str) -> None:
-        """Raises ImageBuildFailed when there is no such image."""
-        dockerfile = IMAGES / image / "Dockerfile"
-        if image not in image_names():
-            raise ImageBuildFailed(f"There is no image {image!r}; there are {', '.join(image_names())}.")
-        self.image = image
-        self.dockerfile = dockerfile.read_text(encoding="utf-8")
-        self._files = {"Dockerfile": dockerfile} | dict(_files())
-
-    @property
-    def tag(self) -> str:
-        """`proving-ground/<image>:<hash>`."""
-        digest = hashlib.sha256()
-        for name, path in sorted(self._files.items()):
-            content = path.read_bytes()
-            digest.update(f"{name}\0{len(content)}\0".encode() + content)
-        return f"{REPOSITORY}/{self.image}:{digest.hexdigest()[:16]}"
-
-    def archive(self) -> io.BytesIO:
-        """The context as a tar file, the same for the same files."""
-        data = io.BytesIO()
-        with tarfile.open(fileobj=data, mode="w") as archive:
-            for folder in CONTEXT:
-                if not (ROOT / folder).is_file():
-                    entry = tarfile.TarInfo(folder)
-                    entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-                    archive.addfile(entry)
-            for name, path in sorted(self._files.items()):
-                content = path.read_bytes()
-                entry = tarfile.TarInfo(name)
-                entry.size, entry.mode = len(content), 0o644
-                archive.addfile(entry, io.BytesIO(content))
-        data.seek(0)
-        return data
-
-
-def _files() -> Iterator[tuple[str, Path]]:
-    for part in CONTEXT:
-        start = ROOT / part
-        for path in [start] if start.is_file() else start.rglob("*"):
-            inside = path.relative_to(ROOT)
-            if path.is_file() and not LEFT_OUT.intersection(inside.parts) and not path.is_symlink():
-                yield inside.as_posix(), path
-
-
-def step_descriptions(dockerfile: str) -> list[str]:
-    """What each instruction does: the last comment above it, else the instruction itself."""
-    found: list[str] = []
-    comment = ""
-    continued = False
-    for line in dockerfile.splitlines():
-        text = line.strip()
-        if continued:
-            continued = text.endswith("\\") or text.startswith("#")
-        elif text.startswith("#"):
-            if not text.startswith("# hadolint"):
-                comment = text.lstrip("# ")
-        elif text:
-            found.append(comment or text)
-            comment = ""
-            continued = text.endswith("\\")
-    return found
-
-
-def image_size(image: str) -> tuple[str, int]:
-    """The tag and the size in bytes of an image that was built. Raises ImageBuildFailed when it was not."""
-    tag = ImageContext(image).tag
+def built_image(image: str) -> BuiltImage:
+    """An image that was built. Raises ImageBuildFailed when it was not."""
+    context = ImageContext(image)
     client = docker.APIClient(**kwargs_from_env())
     try:
-        return tag, int(client.inspect_image(tag)["Size"])
-    except docker.errors.ImageNotFound as error:
-        raise ImageBuildFailed(f"The image {image} was not built.") from error
+        size = _size(client, context.tag)
+        if size is None:
+            raise ImageBuildFailed(f"The image {image} was not built.")
+        if context.below is None:
+            return BuiltImage(context.tag, size)
+        below = _size(client, context.below.tag)
+        added = None if below is None else size - below
+        return BuiltImage(context.tag, size, context.below.image, added)
     finally:
         client.close()
 
 
+def _size(client: docker.APIClient, tag: str) -> int | None:
+    try:
+        return int(client.inspect_image(tag)["Size"])
+    except docker.errors.ImageNotFound:
+        return None
+
+
 def build(client: docker.APIClient, context: ImageContext, reporter: Reporter, lock_dir: Path) -> str:
-    """Make sure the image is there and return its tag. Raises ImageBuildFailed."""
-    tag = context.tag
-    if _exists(client, tag):
-        return tag
+    """Make sure that the image is there, and those it is made of, and return its tag. Raises ImageBuildFailed."""
+    if _exists(client, context.tag):
+        return context.tag
     reporter.tell(Phase.BUILDING_IMAGE, "preparing the build")
     with _one_at_a_time(lock_dir):
-        if not _exists(client, tag):
-            _build(context, tag, reporter)
-            _forget_older(client, context.image, tag)
-    return tag
+        missing: list[ImageContext] = []
+        for each in reversed(context.lineage):
+            if _exists(client, each.tag):
+                break
+            missing.insert(0, each)
+        for number, each in enumerate(missing, start=1):
+            prefix = f"image {number} of {len(missing)}, " if len(missing) > 1 else ""
+            _build(each, reporter, prefix)
+            _forget_older(client, each.image, each.tag)
+    return context.tag
 
 
 def _exists(client: docker.APIClient, tag: str) -> bool:
@@ -162,20 +115,22 @@ def _forget_older(client: docker.APIClient, image: str, tag: str) -> None:
                     client.remove_image(old)
 
 
-def _build(context: ImageContext, tag: str, reporter: Reporter) -> None:
+def _build(context: ImageContext, reporter: Reporter, prefix: str) -> None:
     descriptions = step_descriptions(context.dockerfile)
     log: deque[str] = deque(maxlen=LOG_LINES)
     detail, told = "preparing the build", time.monotonic()
     client = docker.APIClient(timeout=BUILD_SECONDS, **kwargs_from_env())
+    archive = context.archive()
     try:
         for message in client.build(
-            fileobj=context.archive(),
+            fileobj=archive,
             custom_context=True,
-            tag=tag,
+            tag=context.tag,
             rm=True,
             forcerm=True,
             decode=True,
-            buildargs={name: os.environ[name] for name in PASSED_ON if os.environ.get(name)},
+            buildargs=context.arguments
+            | {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)},
         ):
             for line in _lines(message):
                 log.append(line)
@@ -183,7 +138,7 @@ def _build(context: ImageContext, tag: str, reporter: Reporter) -> None:
                 if step:
                     number, count = int(step[1]), int(step[2])
                     words = descriptions[number - 1] if number <= len(descriptions) else step[3]
-                    detail = f"step {number} of {count}: {words}"
+                    detail = f"{prefix}step {number} of {count}: {words}"
                 # Also between the steps, so that whoever waits sees that it goes on.
                 if step or time.monotonic() - told > TELL_SECONDS:
                     told = time.monotonic()
@@ -195,11 +150,12 @@ def _build(context: ImageContext, tag: str, reporter: Reporter) -> None:
         log.append(str(error)[:2000])
         raise _failed(context.image, detail, log) from error
     finally:
+        archive.close()
         client.close()
 
 
 def _failed(image: str, detail: str, log: deque[str]) -> ImageBuildFailed:
-    if detail.startswith("step 1 "):
+    if detail.endswith(FETCHING):
         log.append(
             "Where no registry can be reached, ci/base-image makes the base image from Debian's packages."
         )

@@ -6,8 +6,12 @@ it; outside, the driver asks it for the endpoint. Adding one is one module and o
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +33,8 @@ class Place:
     """Things made once and shared by sandboxes; may be read-only."""
     code_dir: Path
     """The folder that holds our packages."""
+    services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """All services of the sandbox with their options, in the order of their start."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ class Service(ABC):
     """The options it knows; None when any name is taken."""
     sockets: ClassVar[tuple[str, ...]]
     """Paths of its sockets, relative to the run directory."""
+    uses: ClassVar[tuple[str, ...]] = ()
+    """Services that it makes use of when the lab asks for them too: they have to be named before it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -100,14 +108,61 @@ class Service(ABC):
         """Variables that tell the learner's code how to reach it."""
 
     @abstractmethod
-    def prepare(self) -> Command:
-        """Lay out its data and say what to start. Raises ServiceFailed."""
+    def prepare(self) -> Command | None:
+        """Lay out its data and say what to start; None when there is nothing to start. Raises ServiceFailed."""
 
     @abstractmethod
     def probe(self) -> None:
-        """Return when it answers and is set up for the learner. Raises NotReady; called again and again until then."""
+        """Return when it answers and is set up for the learner.
+
+        Raises NotReady, and is called again and again until then; ServiceFailed when waiting is of no use.
+        """
 
     @classmethod
     @abstractmethod
     def endpoint(cls, options: Mapping[str, str], folder: Path) -> Endpoint:
         """How to reach it from outside, its sockets being in `folder`."""
+
+
+class Tool(Service):
+    """A service without a process: a program that the learner runs. It has no socket, so it can't be reached from outside."""
+
+    name = ""
+    option_names: ClassVar[frozenset[str] | None] = frozenset()
+    sockets = ()
+
+    def prepare(self) -> None:
+        """Lay out what the program needs; nothing is started."""
+
+    @classmethod
+    def endpoint(cls, options: Mapping[str, str], folder: Path) -> Endpoint:
+        """Raises KeyError."""
+        raise KeyError(f"{cls.name} is a tool: it has no socket")
+
+
+def find_program(name: str) -> str | None:
+    """The program that the learner would run by this name: beside our Python, else on PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return shutil.which(name, path=path)
+
+
+def run_tool(arguments: Sequence[str], environment: Mapping[str, str], seconds: float) -> str:
+    """What a program prints. Raises ServiceFailed with its words when it fails or takes longer."""
+    try:
+        done = subprocess.run(
+            list(arguments), env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=seconds, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ServiceFailed(f"{Path(arguments[0]).name} could not run: {error}") from error
+    said = done.stdout.decode("utf-8", "replace").strip()
+    if done.returncode != 0:
+        raise ServiceFailed(f"{Path(arguments[0]).name} failed: {said[-1000:]}")
+    return said
+
+
+def open_to_the_learner(*folders: Path) -> None:
+    """Make folders that the learner's code, which may run as another user, can pass through, but not list."""
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(folder.stat().st_mode | 0o011)

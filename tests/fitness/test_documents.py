@@ -43,8 +43,10 @@ def test_locks_hold_hashes_and_no_addresses() -> None:
     lock = (ROOT / "package-lock.json").read_text()
     assert '"integrity"' in lock
     assert '"resolved"' not in lock
-    for name in ("base", "dev", "sandbox"):
-        pins = (ROOT / "requirements" / f"{name}.txt").read_text()
+    files = sorted((ROOT / "requirements").glob("*.txt"))
+    assert {"base", "dev", "labs", "sandbox"} <= {file.stem for file in files}
+    for file in files:
+        pins = file.read_text()
         assert "--hash=sha256:" in pins
         assert "://" not in pins
         assert "--index-url" not in pins
@@ -57,9 +59,19 @@ def test_sandbox_pins_equal_the_portal_s() -> None:
         text = (ROOT / "requirements" / f"{name}.txt").read_text()
         return dict(re.findall(r"^([a-z0-9-]+(?:\[[a-z]+\])?)==(\S+)", text, re.M))
 
-    base = pins("base")
-    for package, version in pins("sandbox").items():
-        assert base.get(package, version) == version
+    here = pins("dev") | pins("labs") | pins("base")
+    for file in (ROOT / "requirements").glob("sandbox*.txt"):
+        for package, version in pins(file.stem).items():
+            assert here.get(package, version) == version, f"{file.name} has another {package}"
+
+
+def test_an_image_s_pins_leave_out_what_the_image_below_has() -> None:
+    def packages(file: Path) -> set[str]:
+        return set(re.findall(r"^([a-z0-9-]+)(?:\[[a-z]+\])?==", file.read_text(), re.M))
+
+    base = packages(ROOT / "requirements" / "sandbox.txt")
+    for file in (ROOT / "requirements").glob("sandbox-*.txt"):
+        assert not packages(file) & base, f"{file.name}: run make pins"
 
 
 def test_no_machine_paths_are_committed() -> None:

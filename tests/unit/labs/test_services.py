@@ -17,7 +17,7 @@ def test_each_service_has_the_variables_that_it_has_in_a_sandbox() -> None:
     }
     sandbox = create_autospec(Sandbox)
     sandbox.endpoint.side_effect = endpoints.__getitem__
-    assert environment_of(sandbox, endpoints) == {
+    assert environment_of(sandbox, [*endpoints, "terraform"]) == {
         "DATABASE_URL": "postgresql://learner@/shop?host=/run/pg",
         "PGHOST": "/run/pg",
         "PGUSER": "learner",

@@ -59,11 +59,24 @@ def test_endpoints_lie_in_the_folder_they_are_asked_for() -> None:
         {"postgres": {"database": "a b"}},
         {"meridian": {"PATH": "x"}},
         {"meridian": {"a=b": "x"}},
+        {"aws": {"services": "s3"}},
+        {"aws": {"region": "moon-1"}},
+        {"aws": {"region": ""}},
+        {"terraform": {"version": "1"}},
+        {"envoy": {"port": "1"}},
+        {"go": {"cgo": "1"}},
     ],
 )
 def test_what_no_service_can_do_is_refused(wanted: dict[str, dict[str, str]]) -> None:
-    with pytest.raises(ValueError, match=r"service|database"):
+    with pytest.raises(ValueError, match=r"service|database|region"):
         check_services(wanted)
+
+
+def test_what_a_service_makes_use_of_is_named_before_it() -> None:
+    check_services({"aws": {}, "terraform": {}})
+    check_services({"terraform": {}})
+    with pytest.raises(ValueError, match="terraform makes use of aws: name aws before it"):
+        check_services({"terraform": {}, "aws": {}})
 
 
 def test_an_incomplete_service_fails_when_it_is_defined() -> None:

@@ -1,0 +1,13 @@
+package main
+
+import (
+	"testing"
+	"testing/iotest"
+)
+
+func TestNothing(t *testing.T) { _ = iotest.ErrTimeout }
+
+func BenchmarkNothing(b *testing.B) {
+	for b.Loop() {
+	}
+}
