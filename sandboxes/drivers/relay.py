@@ -74,7 +74,9 @@ class Relay:
             for name in self._names:
                 path = self._folder / name
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                server = await asyncio.start_unix_server(partial(self._accept, name), path, limit=CHUNK)
+                server = await asyncio.start_unix_server(
+                    partial(self._accept, name), path, limit=CHUNK, backlog=2 * MAX_STREAMS
+                )
                 self._servers.append(server)
         except BaseException:
             self._close_doors()
