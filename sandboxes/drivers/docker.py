@@ -178,6 +178,7 @@ class DockerDriver(Driver):
             give_to_container_user(spec.workspace)
             self._run_container(spec, tag, closed_profile(spec, folder, record))
             self._start_learner(sandbox)
+            sandbox.keep_doors()  # a tunnel takes its time; the services start meanwhile
             wait_until_ready(
                 sandbox, spec, self._run_dir, reporter, lambda: self._log(sandbox), sandbox.open_doors
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -257,12 +258,12 @@ def test_one_that_sends_and_never_reads_is_kept_bounded() -> None:
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         transport.set_write_buffer_limits(high=100)
         taken = 0
-        with pytest.raises(TimeoutError):
-            for _ in range(200 * WINDOW // CHUNK):
+        with contextlib.suppress(TimeoutError):
+            while taken < 200 * WINDOW:
                 async with asyncio.timeout(0.5):
                     await bench.say(Frame(Kind.DATA, stream.number, bytes(CHUNK)))
                     taken += len(await reader.readexactly(CHUNK))
-        assert taken > WINDOW
+        assert WINDOW < taken < 200 * WINDOW
         assert transport.get_write_buffer_size() < 1000
 
     play(story)
