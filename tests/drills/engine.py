@@ -26,9 +26,10 @@ class PrivateEngine:
 
     def start(self) -> None:
         """Start it and return when it answers."""
-        # What a killed one leaves would keep the next one from starting.
-        (self.folder / "pid").unlink(missing_ok=True)
         folder = self.folder
+        # As after a power cut: the numbers in these files may be anybody's by now.
+        for note in (folder / "pid", folder / "exec" / "containerd" / "containerd.pid"):
+            note.unlink(missing_ok=True)
         self.process = subprocess.Popen(
             [
                 "unshare", "--net", "dockerd",

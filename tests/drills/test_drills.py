@@ -22,6 +22,15 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("drills")]
 
 WORK = "hours of work\n"
 KEPT = "files are kept"
+FILL = """
+for name in {}:
+    try:
+        with open(name, "wb", buffering=0) as file:
+            while file.write(bytes(1_000_000)):
+                pass
+    except OSError as error:
+        print(error.strerror)
+"""
 
 
 def at_work(site: Site) -> tuple[Learner, Session]:
@@ -97,20 +106,11 @@ def test_a_full_disk(docker_site: Site, small_disk: list[Path]) -> None:
     assert learner.save("mine.txt", WORK).status_code == 201
 
     # The container's own writable memory: an error of the cell that does it, and the notebook can still be saved.
-    fill = """
-for folder in ("/tmp", "/home/learner"):
-    try:
-        with open(folder + "/full", "wb") as file:
-            while True:
-                file.write(bytes(1_000_000))
-    except OSError as error:
-        print(error.strerror)
-"""
-    assert learner.run(fill) == "No space left on device\n" * 2
+    assert learner.run(FILL.format(["/tmp/full", "/home/learner/full"])) == "No space left on device\n" * 2
     assert learner.save("after.txt", "saved all the same").status_code == 201
 
     # The workspace itself: saving says why it can't be done, and what was saved before stays whole.
-    print(learner.run("open('filler', 'wb').write(bytes(23_000_000))"))
+    assert learner.run(FILL.format(["filler"])).endswith("No space left on device\n")
     refused = learner.save("mine.txt", "new work " * 200_000)
     assert refused.status_code >= 500
     assert "No space left on device" in refused.json()["message"]
