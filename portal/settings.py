@@ -66,6 +66,10 @@ class Settings:
     rate_limits: bool = _knob(
         True, "Whether sign-in, checks and launches are throttled; off in some tests only."
     )
+    sandbox_transport: str = _knob(
+        "auto",
+        "How containers are reached: sockets (in a shared folder), tunnel (through the engine), or auto (what the engine needs).",
+    )
 
     @property
     def gateway_port_effective(self) -> int:
@@ -127,6 +131,8 @@ class Settings:
         faults: list[str] = []
         if self.sandbox_driver not in {"auto", "docker", "local"}:
             faults.append("SANDBOX_DRIVER must be auto, docker or local.")
+        if self.sandbox_transport not in {"auto", "sockets", "tunnel"}:
+            faults.append("SANDBOX_TRANSPORT must be auto, sockets or tunnel.")
         for name in ("port", "gateway_port_effective"):
             if not 0 < getattr(self, name) < 65536:
                 faults.append(f"{name.upper()} must be between 1 and 65535.")

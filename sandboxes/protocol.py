@@ -79,7 +79,7 @@ class AgentSpec:
 
     sandbox_id: str
     run_dir: str
-    """Sockets, status and logs; seen by the driver too."""
+    """Status and logs, and the sockets unless `socket_dir` says otherwise; seen by the driver too."""
     workspace: str
     home: str
     data_dir: str
@@ -104,6 +104,13 @@ class AgentSpec:
     """The user of the learner's agent; None when one agent does everything as one user."""
     service_seconds: float = 60.0
     """How long one service, or Jupyter, may take to get ready."""
+    socket_dir: str = ""
+    """Where the sockets are, when that is a place that only the sandbox sees."""
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of the sockets."""
+        return Path(self.socket_dir or self.run_dir)
 
     def write(self, path: Path) -> None:
         """Write it as JSON that only the owner may read."""

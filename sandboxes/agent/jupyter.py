@@ -22,7 +22,7 @@ def command() -> list[str]:
 
 
 def variables(
-    run_dir: Path, workspace: Path, web_path: str, home: Path, descriptor: int | None = None
+    socket_dir: Path, workspace: Path, web_path: str, home: Path, descriptor: int | None = None
 ) -> dict[str, str]:
     """What the settings are made from. Variables, because everybody on the machine may read command lines.
 
@@ -30,16 +30,16 @@ def variables(
     """
     bound = {} if descriptor is None else {"SANDBOX_JUPYTER_FD": str(descriptor)}
     return bound | {
-        "SANDBOX_JUPYTER_SOCKET": str(run_dir / JUPYTER_SOCKET),
+        "SANDBOX_JUPYTER_SOCKET": str(socket_dir / JUPYTER_SOCKET),
         "SANDBOX_JUPYTER_HOME": str(home),
         "SANDBOX_WEB_PATH": web_path,
         "SANDBOX_WORKSPACE": str(workspace),
     }
 
 
-def probe(run_dir: Path, web_path: str) -> None:
+def probe(socket_dir: Path, web_path: str) -> None:
     """Return when Jupyter answers. Raises NotReady."""
-    connection = UnixConnection(str(run_dir / JUPYTER_SOCKET), timeout=5.0)
+    connection = UnixConnection(str(socket_dir / JUPYTER_SOCKET), timeout=5.0)
     try:
         connection.request("GET", f"{web_path}api")
         answer = connection.getresponse()

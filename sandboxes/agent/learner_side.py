@@ -44,7 +44,7 @@ class LearnerSide:
         self.kernels: KernelHost
         self._open_log = open_log
         self._sockets = dict(sockets or {})
-        self._run_dir = Path(spec.run_dir)
+        self._socket_dir = spec.sockets
         self._jupyter: Child | None = None
         self._jupyter_missed = False
         self._watch = WorkspaceWatch(
@@ -75,7 +75,7 @@ class LearnerSide:
     def _start_jupyter(self, home: Path) -> None:
         bound = self._sockets.pop(JUPYTER_SOCKET, None)
         descriptor = bound.fileno() if bound else None
-        variables = jupyter.variables(self._run_dir, self.workspace, self.spec.web_path, home, descriptor)
+        variables = jupyter.variables(self._socket_dir, self.workspace, self.spec.web_path, home, descriptor)
         self._jupyter = self.processes.start(
             jupyter.command(),
             working_dir=self.workspace,
@@ -93,7 +93,7 @@ class LearnerSide:
             await until_ready(
                 "Jupyter",
                 self._jupyter,
-                lambda: jupyter.probe(self._run_dir, self.spec.web_path),
+                lambda: jupyter.probe(self._socket_dir, self.spec.web_path),
                 self.spec.service_seconds,
             )
 
@@ -102,7 +102,7 @@ class LearnerSide:
         """Answer the driver for as long as the context lasts."""
         from sandboxes.agent.server import serve  # aiohttp takes its time; the services start meanwhile
 
-        async with serve(self, self._sockets.get(AGENT_SOCKET) or self._run_dir / AGENT_SOCKET):
+        async with serve(self, self._sockets.get(AGENT_SOCKET) or self._socket_dir / AGENT_SOCKET):
             watching = asyncio.create_task(self._watch.look_forever())
             try:
                 yield

@@ -177,7 +177,7 @@ class KeeperAgent(_Speaker):
         self._logs: dict[str, LineLog] = {}
 
     async def _live(self) -> None:
-        entrance = Entrance(self.run_dir / JOIN_SOCKET, self._learner_uid)
+        entrance = Entrance(self.spec.sockets / JOIN_SOCKET, self._learner_uid)
         self.services.lay_out()
         tasks = {asyncio.create_task(self._attend(entrance)), asyncio.create_task(self._work())}
         try:
@@ -206,9 +206,9 @@ class KeeperAgent(_Speaker):
 
     async def _attend(self, entrance: Entrance) -> None:
         """Let the learner's agent in and take its news until it has ended."""
-        sockets: dict[str, socket] = {AGENT_SOCKET: listen(self.run_dir / AGENT_SOCKET)}
+        sockets: dict[str, socket] = {AGENT_SOCKET: listen(self.spec.sockets / AGENT_SOCKET)}
         if self.spec.jupyter:
-            sockets[JUPYTER_SOCKET] = listen(self.run_dir / JUPYTER_SOCKET)
+            sockets[JUPYTER_SOCKET] = listen(self.spec.sockets / JUPYTER_SOCKET)
         try:
             news = await asyncio.wait_for(
                 entrance.admit(Orders(self.spec, self.services.environment()), sockets), JOIN_SECONDS

@@ -32,7 +32,7 @@ class ServiceSide:
         self._processes = processes
         self._status = status
         self._open_log = open_log
-        self._run_dir = Path(spec.run_dir)
+        self._socket_dir = spec.sockets
         self._services: dict[str, Service] = {}
         self._watched: dict[str, Child] = {}
 
@@ -43,7 +43,7 @@ class ServiceSide:
         data.chmod(0o700)  # an engine gives a mount the mode of the image's folder
         for name, options in self._spec.services.items():
             place = Place(
-                run_dir=self._run_dir,
+                run_dir=self._socket_dir,
                 data_dir=data / name,
                 cache_dir=Path(self._spec.cache_dir),
                 code_dir=environment.CODE_DIR,
@@ -54,8 +54,8 @@ class ServiceSide:
             except (KeyError, ValueError) as error:
                 raise StartAborted(str(error)) from error
             for socket in service.sockets:
-                folder = (self._run_dir / socket).parent
-                if folder != self._run_dir:
+                folder = (self._socket_dir / socket).parent
+                if folder != self._socket_dir:
                     # The learner passes through to the socket, and can neither list nor change what is here.
                     folder.mkdir(parents=True, exist_ok=True)
                     folder.chmod(0o711)
@@ -102,7 +102,7 @@ class ServiceSide:
         """The learner may be another user, who needs to write to a socket to connect; the folders above keep all others out."""
         for socket in service.sockets:
             with contextlib.suppress(PermissionError):  # not ours, so the service has seen to it
-                (self._run_dir / socket).chmod(0o777)
+                (self._socket_dir / socket).chmod(0o777)
 
     def look_after(self) -> None:
         """A service that ended is reported; it may be the very thing a lab is about, so the sandbox goes on."""

@@ -33,9 +33,13 @@ def driver_class(name: str) -> type[Driver]:
     return found
 
 
-def open_driver(name: str, run_dir: Path) -> Driver:
-    """A driver over a run directory, checked. Raises DriverUnavailable."""
-    driver = driver_class(name)(run_dir)  # type: ignore[call-arg]
+def open_driver(name: str, run_dir: Path, transport: str = "auto") -> Driver:
+    """A driver over a run directory, checked. Raises DriverUnavailable.
+
+    `transport` says how containers are reached: sockets, tunnel, or auto for what the engine needs.
+    """
+    options = {"transport": transport} if name == "docker" else {}
+    driver = driver_class(name)(run_dir, **options)  # type: ignore[call-arg]
     driver.check()
     return driver
 

@@ -2,7 +2,8 @@
 
 The profile is closed by default: unprivileged users without capabilities, no new privileges, the engine's seccomp
 filter, a read-only root with bounded tmpfs, limits on memory, CPU and processes, and no network at all. What leaves the
-container are Unix sockets in one mounted folder. Containers are found again by their labels, also those that a crash left.
+container are Unix sockets: in one mounted folder, or, where an engine's folders carry no sockets, behind a tunnel through
+the engine (`sandboxes.drivers.relay`). Containers are found again by their labels, also those that a crash left.
 
 There are two users in a container. The *keeper* is its first process: it owns the services, their data, and all that the
 shared folder holds. The *learner's agent* is a second process, started by the engine as another user, with everything that runs
@@ -22,25 +23,28 @@ import docker
 from docker.utils import kwargs_from_env
 
 from sandboxes.drivers.adoption import finish_all, swap_in
+from sandboxes.drivers.attach import Transport, engine_output, needed_transport, parse_transport
 from sandboxes.drivers.docker_engine import ENGINE_ERRORS, Engine, container_name, unavailable
 from sandboxes.drivers.docker_profile import (
-    JOIN_COMMAND,
     WORKSPACE_IN,
     as_user,
     closed_profile,
     container_user,
     give_to_container_user,
     give_to_keeper,
+    join_command,
     keeper_user,
     orders,
     separates_users,
+    tunnel_command,
 )
 from sandboxes.drivers.handle import AgentSandbox
 from sandboxes.drivers.image_context import REPOSITORY, ImageContext
 from sandboxes.drivers.images import build
 from sandboxes.drivers.quota import QuotaWatch
+from sandboxes.drivers.relay import Relays, Tunnel
 from sandboxes.drivers.run_dir import Record, RunDirectory
-from sandboxes.drivers.starting import LOG_LINES, Reporter, check_spec, wait_until_ready
+from sandboxes.drivers.starting import LOG_LINES, Reporter, check_spec, socket_names, wait_until_ready
 from sandboxes.interface import (
     Driver,
     DriverUnavailable,
@@ -65,9 +69,10 @@ CHECK_SECONDS = 3
 class DockerSandbox(AgentSandbox):
     """A sandbox that is one container."""
 
-    def __init__(self, record: Record, run_dir: RunDirectory, engine: Engine) -> None:
+    def __init__(self, record: Record, run_dir: RunDirectory, engine: Engine, relays: Relays) -> None:
         super().__init__(record, run_dir)
         self._engine = engine
+        self._relays = relays
 
     def alive(self) -> bool:
         return bool(self._engine.state(self.id).get("Running"))
@@ -86,7 +91,32 @@ class DockerSandbox(AgentSandbox):
         shared = workspace_usage(self._run_dir.inside(self.id))
         return replace(usage, bytes=usage.bytes + shared.bytes, files=usage.files + shared.files)
 
+    def open_doors(self) -> None:
+        """Make its sockets those to connect to. Raises OSError."""
+        doors, names = self._run_dir.doors(self.id), self._sockets()
+        if self.record.transport == Transport.TUNNEL:
+            self._relays.open(self.id, doors, names, self._tunnel())
+        else:
+            self._run_dir.open_doors(self.id, names)
+
+    def keep_doors(self) -> None:
+        """See to it that somebody keeps the doors of a tunnel open: they close when the process ends that did. Never raises."""
+        if self.record.transport == Transport.TUNNEL:
+            self._relays.ensure(self.id, self._run_dir.doors(self.id), self._sockets(), self._tunnel())
+
+    def _sockets(self) -> list[str]:
+        return socket_names(self.record.services, jupyter=self.record.jupyter)
+
+    def _tunnel(self) -> Tunnel:
+        command = tunnel_command(self.record, self._sockets())
+        return Tunnel(
+            attach=lambda: self._engine.attach(self.id, command, as_user(keeper_user())),
+            alive=self.alive,
+            decode=engine_output,
+        )
+
     def _end(self) -> None:
+        self._relays.close(self.id)
         self._engine.remove(self.id)
 
     def _let_in(self, blank: Path, workspace: Path) -> None:
@@ -106,9 +136,12 @@ class DockerDriver(Driver):
         """Whether the learner's code runs as another user than the services; only root can arrange that."""
         return separates_users()
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, transport: str = "auto") -> None:
+        """`transport`: sockets, tunnel, or auto for what the engine needs. Raises DriverUnavailable for another word."""
         self._run_dir = RunDirectory(run_dir)
         self._engine = Engine()
+        self._relays = Relays()
+        self._transport = parse_transport(transport)
         self._started: dict[str, Sandbox] = {}
         self._starting: set[str] = set()
         self.scratch = self._run_dir.scratch
@@ -149,18 +182,22 @@ class DockerDriver(Driver):
             self._starting.discard(spec.sandbox_id)
 
     def _start(self, spec: SandboxSpec, tag: str, reporter: Reporter) -> Sandbox:
+        transport = self._known_transport()
         folder = self._run_dir.create(spec.sandbox_id)
-        record = Record.of(spec, self.name)
-        sandbox = DockerSandbox(record, self._run_dir, self._engine)
+        record = replace(Record.of(spec, self.name), transport=str(transport))
+        sandbox = self._handle(record)
         try:
             self._run_dir.save(record)
             spec.workspace.mkdir(parents=True, exist_ok=True)
             orders(spec, record).write(folder / SPEC_FILE)
             give_to_keeper(folder)
             give_to_container_user(spec.workspace)
-            self._run_container(spec, tag, folder)
+            self._run_container(spec, tag, closed_profile(spec, folder, record))
             self._start_learner(sandbox)
-            wait_until_ready(sandbox, spec, self._run_dir, reporter, lambda: self._log(sandbox))
+            sandbox.keep_doors()  # a tunnel takes its time; the services start meanwhile
+            wait_until_ready(
+                sandbox, spec, self._run_dir, reporter, lambda: self._log(sandbox), sandbox.open_doors
+            )
         except (*ENGINE_ERRORS, OSError) as error:
             log = self._log(sandbox)
             self._forget(sandbox)
@@ -183,8 +220,11 @@ class DockerDriver(Driver):
             record = Record(id=sandbox_id, driver=self.name, web_path="", workspace="")
         if record.driver != self.name:
             return None
-        sandbox = self._started.get(sandbox_id) or DockerSandbox(record, self._run_dir, self._engine)
-        return sandbox if isinstance(sandbox, DockerSandbox) and sandbox.alive() else None
+        sandbox = self._started.get(sandbox_id) or self._handle(record)
+        if not isinstance(sandbox, DockerSandbox) or not sandbox.alive():
+            return None
+        sandbox.keep_doors()
+        return sandbox
 
     def running(self) -> list[tuple[str, Mapping[str, str]]]:
         found: list[tuple[str, Mapping[str, str]]] = []
@@ -211,9 +251,21 @@ class DockerDriver(Driver):
             record = self._run_dir.record(sandbox_id) or Record(
                 sandbox_id, self.name, web_path="", workspace=""
             )
-            DockerSandbox(record, self._run_dir, self._engine).stop()
+            self._handle(record).stop()
             self._started.pop(sandbox_id, None)
         return sorted(ids)
+
+    def _handle(self, record: Record) -> DockerSandbox:
+        return DockerSandbox(record, self._run_dir, self._engine, self._relays)
+
+    def _known_transport(self) -> Transport:
+        """The transport to use, asking the engine once. Raises DriverUnavailable."""
+        if self._transport is None:
+            try:
+                self._transport = needed_transport(self._engine.client)
+            except ENGINE_ERRORS as error:
+                raise unavailable(error) from error
+        return self._transport
 
     def _containers(self, *, ended_too: bool) -> list[dict[str, Any]]:
         mine = {"label": [f"{LABEL_RUN_DIR}={self._run_dir.root}"]}
@@ -224,15 +276,16 @@ class DockerDriver(Driver):
         return containers
 
     def _measure(self, record: Record) -> Usage:
-        return DockerSandbox(record, self._run_dir, self._engine).usage() or Usage(0, 0)
+        return self._handle(record).usage() or Usage(0, 0)
 
     def close(self) -> None:
         self._quota.close()
         started, self._started = self._started, {}
         for sandbox in started.values():
             sandbox.stop()
+        self._relays.close_all()
 
-    def _run_container(self, spec: SandboxSpec, tag: str, folder: Path) -> None:
+    def _run_container(self, spec: SandboxSpec, tag: str, profile: dict[str, Any]) -> None:
         client = self._engine.client
         container = client.create_container(
             tag,
@@ -245,7 +298,7 @@ class DockerDriver(Driver):
                 LABEL_RUN_DIR: str(self._run_dir.root),
                 **{f"{LABEL_OWN}{key}": value for key, value in spec.labels.items()},
             },
-            host_config=client.create_host_config(**closed_profile(spec, folder)),
+            host_config=client.create_host_config(**profile),
             stop_timeout=5,
         )
         client.start(container["Id"])
@@ -255,7 +308,9 @@ class DockerDriver(Driver):
         if not separates_users():
             return
         try:
-            self._engine.run_inside(sandbox.id, JOIN_COMMAND, as_user(container_user()), WORKSPACE_IN)
+            self._engine.run_inside(
+                sandbox.id, join_command(sandbox.record), as_user(container_user()), WORKSPACE_IN
+            )
         except docker.errors.APIError:
             if sandbox.alive():
                 raise

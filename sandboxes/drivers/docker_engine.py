@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ import docker
 import requests
 from docker.utils import kwargs_from_env
 
+from sandboxes.drivers.attach import plain_socket
 from sandboxes.interface import DriverUnavailable
 
 ENGINE_SECONDS = 60
@@ -69,6 +71,22 @@ class Engine:
             stderr=False,
         )
         self.client.exec_start(made["Id"], detach=True)
+
+    def attach(self, sandbox_id: str, command: Sequence[str], user: str) -> socket.socket:
+        """Start a process in a running container; a socket to its input and output, in the engine's framing. Raises OSError."""
+        try:
+            made = self.client.exec_create(
+                container_name(sandbox_id),
+                list(command),
+                user=user,
+                workdir="/",
+                stdin=True,
+                stdout=True,
+                stderr=False,
+            )
+            return plain_socket(self.client.exec_start(made["Id"], socket=True))
+        except ENGINE_ERRORS as error:
+            raise OSError(f"the engine did not start it: {str(error)[:500]}") from error
 
 
 def container_name(sandbox_id: str) -> str:

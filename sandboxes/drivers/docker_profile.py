@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from docker.types import LogConfig, Mount, Ulimit
 
+from sandboxes.drivers.attach import Transport
 from sandboxes.drivers.run_dir import Record
 from sandboxes.interface import SandboxSpec
 from sandboxes.protocol import JOIN_SOCKET, AgentSpec
@@ -16,19 +18,39 @@ from sandboxes.protocol import JOIN_SOCKET, AgentSpec
 LEARNER = 1000
 KEEPER = 1001
 RUN_IN = "/run/sandbox"
+SOCKETS_IN = "/run/sandbox-sockets"
+SOCKETS_KB = 64
 HOME_IN = "/home/learner"
 WORKSPACE_IN = "/home/learner/work"
 DATA_IN = "/var/lib/sandbox"
 CACHE_IN = "/opt/cache"
-JOIN_COMMAND = ("python", "-m", "sandboxes.agent", "--join", f"{RUN_IN}/{JOIN_SOCKET}")
 MAX_FILES = 100_000
 """Of a workspace that is handed to the learner's user."""
 
 
-def closed_profile(spec: SandboxSpec, folder: Path) -> dict[str, Any]:
+def socket_dir(record: Record) -> str:
+    """Where a sandbox's sockets are, as the container sees them."""
+    return SOCKETS_IN if record.transport == Transport.TUNNEL else RUN_IN
+
+
+def join_command(record: Record) -> list[str]:
+    """What starts the learner's agent."""
+    return ["python", "-m", "sandboxes.agent", "--join", f"{socket_dir(record)}/{JOIN_SOCKET}"]
+
+
+def tunnel_command(record: Record, names: Sequence[str]) -> list[str]:
+    """What starts the tunnel's end inside, for sockets of these names."""
+    return ["python", "-m", "sandboxes.agent.tunnel", socket_dir(record), *names]
+
+
+def closed_profile(spec: SandboxSpec, folder: Path, record: Record) -> dict[str, Any]:
     """The engine's settings for a sandbox: everything closed that a lab does not need."""
     learners, keepers = ("uid={},gid={},mode=0700".format(*user) for user in (container_user(), keeper_user()))
     disk = max(64, spec.limits.disk_mb)
+    tunnelled = record.transport == Transport.TUNNEL
+    # As in the shared folder: the learner passes through to sockets, and can neither list nor change what is here.
+    passed = keepers.replace("0700", "0711" if separates_users() else "0700")
+    sockets = {SOCKETS_IN: f"rw,nosuid,nodev,noexec,size={SOCKETS_KB}k,nr_inodes=64,{passed}"}
     # The shares of the writable memory; together with /dev/shm they are the disk limit.
     return {
         "network_mode": "none",
@@ -51,9 +73,10 @@ def closed_profile(spec: SandboxSpec, folder: Path) -> dict[str, Any]:
         ],
         "tmpfs": {
             "/tmp": f"rw,nosuid,nodev,size={disk // 8}m,mode=1777",  # noqa: S108 - the container's own
-            "/run": f"rw,nosuid,nodev,noexec,size={disk // 64}m,mode=0755",
+            "/run": f"rw,nosuid,nodev,noexec,size={disk // 64 * 1024 - SOCKETS_KB}k,mode=0755",
             HOME_IN: f"rw,nosuid,nodev,exec,size={disk // 4 - disk // 64}m,{learners}",
             DATA_IN: f"rw,nosuid,nodev,noexec,size={disk // 2}m,{keepers}",
+            **(sockets if tunnelled else {}),
         },
         "mounts": [
             Mount(RUN_IN, str(folder), type="bind"),
@@ -85,6 +108,7 @@ def orders(spec: SandboxSpec, record: Record) -> AgentSpec:
         preload=spec.preload,
         learner_uid=container_user()[0] if separates_users() else None,
         service_seconds=spec.start_seconds,
+        socket_dir=SOCKETS_IN if record.transport == Transport.TUNNEL else "",
     )
 
 

@@ -4,6 +4,7 @@ s/<id>/            what the sandbox sees: its sockets, status.json, log/. The le
                    it is trusted.
 doors/<id>/        hard links to the sockets of s/<id>/, made when it got ready. Only these are connected to: a learner
                    who replaces a socket by a link to the engine's, or to a neighbour's, changes nothing for us.
+                   With the transport "tunnel", sockets of a relay instead (`sandboxes.drivers.relay`).
 records/<id>.json  what it takes to find the sandbox again from another process
 routes/<id>.json   what the gateway needs: {"id", "token_sha256", "jupyter_socket"}
 cache/             made once, copied by sandboxes
@@ -57,6 +58,8 @@ class Record:
     began_files: int = 0
     ended: str = ""
     """Why we ended it, for the learner; empty as long as we did not."""
+    transport: str = "sockets"
+    """How its sockets are reached: in the shared folder, or by a tunnel through the engine."""
     pid: int = 0
     """Of the local driver's agent."""
     pid_started: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sandboxes.drivers.handle import AgentSandbox, parse_status
@@ -48,10 +48,24 @@ def check_spec(spec: SandboxSpec) -> None:
         raise StartFailed(f"The lab can't start: {error}.", phase=Phase.CREATING, detail=str(error)) from error
 
 
+def socket_names(services: Iterable[str], *, jupyter: bool) -> list[str]:
+    """The sockets of a sandbox that those outside use, relative to the folder they are in."""
+    names = [AGENT_SOCKET, *(socket for name in services for socket in SERVICES[name].sockets)]
+    return [*names, JUPYTER_SOCKET] if jupyter else names
+
+
 def wait_until_ready(
-    sandbox: AgentSandbox, spec: SandboxSpec, run_dir: RunDirectory, reporter: Reporter, log: Callable[[], str]
+    sandbox: AgentSandbox,
+    spec: SandboxSpec,
+    run_dir: RunDirectory,
+    reporter: Reporter,
+    log: Callable[[], str],
+    open_doors: Callable[[], None] | None = None,
 ) -> None:
-    """Return when the sandbox is READY, its doors and its route open. Raises StartFailed; cleaning up is the caller's."""
+    """Return when the sandbox is READY, its doors and its route open. Raises StartFailed; cleaning up is the caller's.
+
+    `open_doors` raises OSError; without it the doors are links to the sockets.
+    """
     deadline = time.monotonic() + spec.start_seconds
     while True:
         # Alive first: a status read afterwards is the last word of an agent that ended.
@@ -68,11 +82,11 @@ def wait_until_ready(
             reason = f"The sandbox was not ready after {spec.start_seconds:g} s; it was {status.phase.value}."
             raise StartFailed(reason, phase=status.phase, detail=reason, log=log())
         time.sleep(LOOK_SECONDS)
-    sockets = [AGENT_SOCKET, *(socket for name in spec.services for socket in SERVICES[name].sockets)]
-    if spec.jupyter:
-        sockets.append(JUPYTER_SOCKET)
     try:
-        run_dir.open_doors(spec.sandbox_id, sockets)
+        if open_doors is not None:
+            open_doors()
+        else:
+            run_dir.open_doors(spec.sandbox_id, socket_names(spec.services, jupyter=spec.jupyter))
     except OSError as error:
         raise StartFailed(
             "The sandbox started without all of its sockets.", phase=Phase.READY, detail=str(error), log=log()

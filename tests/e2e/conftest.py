@@ -82,8 +82,8 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in settings}
 
 
-def start_product(driver: str, instance: Path, run_dir: Path, **extra: str) -> Product:
-    """Start `python -m portal serve` and wait for its greeting."""
+def start_product(driver: str, instance: Path, run_dir: Path, *, root: Path = ROOT, **extra: str) -> Product:
+    """Start `python -m portal serve` of the product at `root` and wait for its greeting."""
     port = free_port_pair()
     environment = {
         **clean_environment(),
@@ -95,7 +95,7 @@ def start_product(driver: str, instance: Path, run_dir: Path, **extra: str) -> P
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "portal", "serve"],
-        cwd=ROOT,
+        cwd=root,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,0 +1,197 @@
+"""Failure drills: something dies while a learner works. Each time no work is lost, the learner is told what happened and what to
+do, launching again goes on, and after the reaper ran nothing is left of what died.
+
+A worker killed while it grades is in `tests/e2e/test_journey.py`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandboxes.drivers.docker_engine import container_name
+from tests.drills.conftest import Site, sandbox_processes
+from tests.drills.learner import Learner, Session
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("drills")]
+
+WORK = "hours of work\n"
+KEPT = "files are kept"
+FILL = """
+for name in {}:
+    try:
+        with open(name, "wb", buffering=0) as file:
+            while file.write(bytes(1_000_000)):
+                pass
+    except OSError as error:
+        print(error.strerror)
+"""
+
+
+def at_work(site: Site) -> tuple[Learner, Session]:
+    """A learner who has saved something."""
+    learner = Learner(site.product)
+    learner.launch()
+    session = learner.ready()
+    assert learner.save("mine.txt", WORK).status_code == 201
+    return learner, session
+
+
+def assert_goes_on(site: Site, learner: Learner, ended: Session) -> None:
+    """Launched again, the lab has the learner's files; of the sandbox that died nothing is left."""
+    learner.launch()
+    again = learner.ready()
+    assert learner.load("mine.txt") == WORK
+    site.assert_no_orphans()
+    if again.sandbox_id != ended.sandbox_id:
+        assert not sandbox_processes(ended.sandbox_id)
+    assert learner.load("mine.txt") == WORK
+
+
+def soon(true: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("moment", ["its folder is made", "its agent runs"])
+def test_a_worker_killed_during_a_launch(site: Site, moment: str) -> None:
+    learner = Learner(site.product)
+    learner.workspace.mkdir(parents=True)
+    (learner.workspace / "mine.txt").write_text(WORK)
+    learner.launch()
+    began = learner.session()
+    inside = site.product.run_dir / "s" / began.sandbox_id
+    awaited = inside if moment == "its folder is made" else inside / "status.json"
+    soon(awaited.exists, "the launch did not begin")
+    site.kill_worker()
+    assert learner.session().state == "starting"
+    ended = learner.until("ready", "failed")
+    if ended.state == "failed":
+        assert ended.detail in learner.page()
+        assert "again" in ended.detail
+        learner.launch()
+        learner.ready()
+    assert learner.load("mine.txt") == WORK
+    site.assert_no_orphans()
+    assert learner.load("mine.txt") == WORK
+
+
+def test_a_sandbox_killed_while_its_learner_works(site: Site) -> None:
+    learner, session = at_work(site)
+    site.kill_sandbox(session.sandbox_id)
+    began = time.monotonic()
+    ended = learner.until("failed")
+    assert time.monotonic() - began < 60
+    assert KEPT in ended.detail
+    assert ended.detail in learner.page()
+    assert_goes_on(site, learner, ended)
+
+
+@pytest.mark.docker
+def test_a_full_disk(docker_site: Site, small_disk: list[Path]) -> None:
+    learner = Learner(docker_site.product)
+    disk = learner.workspace.parent
+    disk.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=True)
+    small_disk.append(disk)
+    learner.launch()
+    session = learner.ready()
+    assert learner.save("mine.txt", WORK).status_code == 201
+
+    # The container's own writable memory: an error of the cell that does it, and the notebook can still be saved.
+    assert learner.run(FILL.format(["/tmp/full", "/home/learner/full"])) == "No space left on device\n" * 2
+    assert learner.save("after.txt", "saved all the same").status_code == 201
+
+    # The workspace itself: saving says why it can't be done, and what was saved before stays whole.
+    assert learner.run(FILL.format(["filler"])).endswith("No space left on device\n")
+    refused = learner.save("mine.txt", "new work " * 200_000)
+    assert refused.status_code >= 500
+    assert "No space left on device" in refused.json()["message"]
+    assert learner.load("mine.txt") == WORK
+    assert (learner.workspace / "mine.txt").read_text() == WORK
+    assert learner.jupyter("DELETE", "api/contents/filler").status_code == 204
+    assert learner.save("mine.txt", "new work " * 200_000).status_code == 200
+    assert learner.session() == session
+    learner.stop()
+    learner.until("stopped")
+    docker_site.assert_no_orphans()
+
+
+@pytest.mark.docker
+def test_the_image_was_removed(docker_site: Site, own_tree: Path) -> None:
+    learner, ended = at_work(docker_site)
+    learner.stop()
+    learner.until("stopped")
+    made = [
+        sys.executable,
+        "-c",
+        "from sandboxes.drivers.images import ImageContext as I; print(I('base').tag)",
+    ]
+    tag = subprocess.run(made, cwd=own_tree, capture_output=True, text=True, check=True).stdout.strip()
+    assert docker_site.engine is not None
+    docker_site.engine.client().remove_image(tag, force=True)
+    learner.launch()
+    seen = set()
+    soon(
+        lambda: seen.add(learner.session().phase) or learner.session().state == "ready",
+        "it was not built again",
+    )
+    assert "building the image" in seen
+    assert docker_site.engine.client().inspect_image(tag)
+    assert learner.load("mine.txt") == WORK
+    docker_site.assert_no_orphans()
+    assert not sandbox_processes(ended.sandbox_id)
+
+
+@pytest.mark.docker
+def test_the_engine_is_restarted(docker_site: Site) -> None:
+    engine = docker_site.engine
+    assert engine is not None
+    learner, session = at_work(docker_site)
+    engine.stop()
+    ended = learner.until("failed")
+    assert KEPT in ended.detail
+    assert ended.detail in learner.page()
+    learner.launch()
+    refused = learner.until("failed")
+    assert "No Docker engine answers" in refused.detail
+    assert refused.detail in learner.page()
+    engine.start()
+    assert_goes_on(docker_site, learner, session)
+    assert not engine.client().containers(all=True, filters={"name": container_name(session.sandbox_id)})
+
+
+@pytest.mark.docker
+def test_everything_is_killed_and_started_again(docker_site: Site) -> None:
+    engine = docker_site.engine
+    assert engine is not None
+    learner, session = at_work(docker_site)
+    docker_site.kill()
+    engine.kill()
+    engine.start()
+    docker_site.start()
+    learner.again(docker_site.product)
+    ended = learner.until("failed", "stopped", "ready")
+    if ended.state == "ready":  # not looked at yet, or the engine kept it
+        soon(lambda: learner.session().state == "failed" or _answers(learner), "nobody looked at it")
+        ended = learner.session()
+    if ended.state == "failed":
+        assert KEPT in ended.detail
+        assert ended.detail in learner.page()
+        assert_goes_on(docker_site, learner, session)
+    assert learner.load("mine.txt") == WORK
+    docker_site.assert_no_orphans()
+
+
+def _answers(learner: Learner) -> bool:
+    try:
+        return learner.load("mine.txt") == WORK
+    except AssertionError:
+        return False
