@@ -31,6 +31,7 @@ text or bytes, never a pickle.
 from __future__ import annotations
 
 import secrets
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -321,6 +322,10 @@ class Sandbox(ABC):
     def activity(self) -> Activity | None:
         """How its Jupyter is used; None when it has none or does not answer. Never raises."""
 
+    def open_notebook(self, path: str) -> None:
+        """Have its Jupyter start the kernel of a notebook in the background, to be there before the page. Never raises."""
+        return None
+
     @abstractmethod
     def status(self) -> SandboxStatus:
         """The state now. Never raises: a sandbox that is gone is STOPPED, one that crashed is FAILED."""
@@ -377,8 +382,8 @@ class Driver(ABC):
     name: ClassVar[str]
     isolated: ClassVar[bool]
     """Whether code of strangers may run in it."""
-    scratch: Path
-    """Where workspaces go that nobody keeps; there after `prepare`."""
+    scratch: Path | None = None
+    """Where workspaces go that nobody keeps; there after `prepare`. None means anywhere."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -413,9 +418,22 @@ class Driver(ABC):
     def running(self) -> list[tuple[str, Mapping[str, str]]]:
         """Ids and labels of all that run, whoever started them."""
 
-    def retire(self, sandbox: Sandbox) -> None:
-        """End a sandbox that nobody needs any more; it may happen later. Never raises for one that is gone."""
+    def retire(self, sandbox: Sandbox, discard: Path | None = None) -> None:
+        """End a sandbox that nobody needs any more, then remove the folder `discard`; it may happen later.
+
+        Never raises for a sandbox that is gone.
+        """
         sandbox.stop()
+        if discard is not None:
+            shutil.rmtree(discard, ignore_errors=True)
+
+    def make_room(self, most: int) -> None:
+        """Keep at most so many sandboxes that nobody uses yet: somebody needs their memory. A plain driver has none."""
+        return None
+
+    def revision(self, image: str) -> str:
+        """What sandboxes of an image are made from now, in a word: another word means that they would come out different."""
+        return ""
 
     @abstractmethod
     def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:

@@ -147,6 +147,9 @@ class DockerDriver(Driver):
     def prepare(self, image: str, progress: ProgressListener) -> None:
         self._prepare(image, Reporter(progress))
 
+    def revision(self, image: str) -> str:
+        return ImageContext(image).tag
+
     def _prepare(self, image: str, reporter: Reporter) -> str:
         self._run_dir.prepare()
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandboxes.drivers.activity import jupyter_activity
+from sandboxes.drivers.ahead import open_in_background
 from sandboxes.drivers.connection import AgentConnection, decode, nonsense
 from sandboxes.drivers.run_dir import Record, RunDirectory
 from sandboxes.interface import (
@@ -90,6 +91,10 @@ class AgentSandbox(Sandbox):
         return jupyter_activity(
             self._run_dir.doors(self.id) / JUPYTER_SOCKET, self.web_path, Path(self.record.workspace)
         )
+
+    def open_notebook(self, path: str) -> None:
+        if self.record.jupyter and not self._stopped:
+            open_in_background(self._run_dir.doors(self.id) / JUPYTER_SOCKET, self.web_path, path)
 
     def status(self) -> SandboxStatus:
         if self._stopped or self._run_dir.record(self.id) is None:
