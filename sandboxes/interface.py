@@ -30,6 +30,7 @@ text or bytes, never a pickle.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 from abc import ABC, abstractmethod
@@ -423,9 +424,12 @@ class Driver(ABC):
 
         Never raises for a sandbox that is gone.
         """
-        sandbox.stop()
-        if discard is not None:
-            shutil.rmtree(discard, ignore_errors=True)
+        try:
+            with contextlib.suppress(SandboxGone):
+                sandbox.stop()
+        finally:
+            if discard is not None:
+                shutil.rmtree(discard, ignore_errors=True)
 
     def make_room(self, most: int) -> None:
         """Keep at most so many sandboxes that nobody uses yet: somebody needs their memory. A plain driver has none."""

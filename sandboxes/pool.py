@@ -125,7 +125,8 @@ class Pool(Driver):
         self.driver.check()
 
     def prepare(self, image: str, progress: ProgressListener) -> None:
-        self.driver.prepare(image, progress)
+        if not self._shelves.holds(image):  # one that waits was started from it
+            self.driver.prepare(image, progress)
 
     def revision(self, image: str) -> str:
         return self.driver.revision(image)

@@ -128,6 +128,11 @@ class Shelves:
         with self._lock:
             return flavour in self._shelves
 
+    def holds(self, image: str) -> bool:
+        """Whether one waits that was made from an image."""
+        with self._lock:
+            return any(shelf.warm and shelf.template.image == image for shelf in self._shelves.values())
+
     def take(self, flavour: Flavour) -> Sandbox | None:
         """The oldest one of a flavour, off its shelf for good; None (and a miss) when none waits."""
         with self._lock:

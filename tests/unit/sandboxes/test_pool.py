@@ -247,6 +247,16 @@ class TestHandingOut:
         assert len(driver.sandboxes) == 2
         assert len(warm(driver)) >= 1
 
+    def test_an_image_from_which_one_waits_is_not_prepared_again(
+        self, pool: Pool, driver: BlankDriver, spec: SandboxSpec, clock: Clock
+    ) -> None:
+        pool.prepare("base", quiet)
+        pool.want(spec, 1)
+        fill(pool, clock)
+        pool.prepare("base", quiet)
+        pool.prepare("cloud", quiet)
+        assert driver.prepared == ["base", "cloud"]
+
     def test_a_blank_one_is_never_taken_from_the_pool(
         self, pool: Pool, driver: BlankDriver, spec: SandboxSpec, clock: Clock
     ) -> None:
