@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from portal.content import load_content
+from portal.content import Content, load_content
 from portal.database import Database
 from portal.jobs import QueuedJobs, make_huey
 from portal.settings import TRUST_PHRASE, Settings
@@ -53,8 +53,8 @@ class Work:
             self.context.warming.looked_at(lab_id)
 
 
-def run_worker(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; then stop this instance's sandboxes."""
+def run_worker(settings: Settings, content: Content | None = None) -> None:
+    """Run until SIGTERM or SIGINT; then stop this instance's sandboxes. Benchmarks give content of their own."""
     logging.getLogger("huey").setLevel(logging.WARNING)
     huey = make_huey(settings.instance_dir)
     driver, reason = pick_driver(settings)
@@ -62,7 +62,7 @@ def run_worker(settings: Settings) -> None:
         WorkContext(
             settings=settings,
             database=Database(settings.database_url_effective),
-            content=load_content(),
+            content=content or load_content(),
             driver=driver,
             driver_reason=reason,
             workspaces=Workspaces(settings.workspaces_dir, settings.portal_origin_effective),
