@@ -178,7 +178,7 @@ class Product:
     def until_warm(self, count: int) -> None:
         """Return when so many wait, and none is being started."""
         wait_for(
-            lambda: self.pool()["warm"] >= count and not self.pool()["starting"] or None,
+            lambda: (self.pool()["warm"] >= count and not self.pool()["starting"]) or None,
             f"{count} sandboxes that wait",
             START_SECONDS,
         )

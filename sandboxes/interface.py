@@ -131,7 +131,7 @@ class SandboxSpec:
     blank: bool = False
     """Started before it is known for whom: not reachable until `Sandbox.adopt`. `workspace` is empty then, or not there yet."""
     preload: tuple[str, ...] = ()
-    """Modules that a grader's first kernel imports before a notebook comes; those that are missing are passed over."""
+    """Modules that a grader's first kernel imports before it is READY; those that are missing are passed over."""
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,11 @@ class KernelHost:
         self._spare = asyncio.create_task(self._start_with(preload))
         self._imports = asyncio.create_task(asyncio.to_thread(import_module, "sandboxes.agent.notebook_run"))
 
+    async def until_warm(self) -> None:
+        """Return when the kernel of `warm_up` is there with its modules, or did not start: then the first run will say so."""
+        if self._spare is not None:
+            await asyncio.wait({self._spare, self._imports}, timeout=READY_SECONDS + PRELOAD_SECONDS)
+
     async def execute(self, notebook: Mapping[str, Any], limits: ExecutionLimits) -> dict[str, Any]:
         """Run a notebook in a fresh kernel and keep that kernel. Raises AgentError for what is not a notebook."""
         import nbformat

@@ -106,6 +106,9 @@ class Agent:
             await self._until_ready(
                 "Jupyter", self.jupyter, lambda: jupyter.probe(self.run_dir, self.spec.web_path)
             )
+        if self.spec.preload:
+            # A grader that is ready has its libraries imported: nobody's submission waits for that.
+            await self.kernels.until_warm()
         async with serve(self, self.run_dir / AGENT_SOCKET):
             self.status.step(Phase.READY, "ready")
             self.status.become(SandboxState.READY)
