@@ -47,6 +47,10 @@ sure: format-check lint types layers test  ## Everything a change must pass: for
 labs: $(STAMP)/base  ## Prove the labs: solution 100 %, starter 0 %, each wrong answer loses its tasks; NAME=slug for one
 	@$(BIN)/python -m labs verify $(NAME) $(ARGS)
 
+.PHONY: bench
+bench: $(STAMP)/base $(STAMP)/assets $(STAMP)/bench  ## Measure beside what we are held against (needs Docker); NAME=launch or grade for one
+	@$(BIN)/python -m bench $(NAME) $(ARGS)
+
 ##@ Work on it
 
 .PHONY: assets
@@ -80,13 +84,13 @@ layers: $(STAMP)/dev  ## Check who imports whom
 
 .PHONY: pins
 pins: $(STAMP)/dev  ## Renew the pinned requirements from the *.in files
-	@for name in base dev sandbox; do \
+	@for name in base dev sandbox bench; do \
 	  $(BIN)/uv pip compile --no-config --python-version 3.11 --generate-hashes --no-header --quiet \
 	    --no-emit-package rfc3987-syntax --no-emit-package lark requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean
 clean:  ## Remove what the targets made, but not your data in instance/
-	@rm -rf $(VENV) $(STAMP) node_modules portal/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf $(VENV) .venv-bench $(STAMP) node_modules portal/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # --- set-up, each step once -------------------------------------------------------------------------------------------
 
@@ -105,6 +109,12 @@ $(STAMP)/base: requirements/base.txt | $(BIN)/python
 $(STAMP)/dev: requirements/dev.txt $(STAMP)/base
 	@echo 'Installing the test and lint tools …'
 	@$(BIN)/pip install --quiet --no-input --no-deps --require-hashes -r requirements/dev.txt
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/bench: requirements/bench.txt | $(BIN)/python
+	@echo 'Installing what the benchmarks are held against, in .venv-bench …' >&2
+	@"$(PYTHON)" -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet --no-input --no-deps --require-hashes -r requirements/bench.txt
 	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/node: package-lock.json $(STAMP)/base

@@ -14,10 +14,6 @@ BENCHES: dict[str, Callable[[int], None]] = {"launch": launch.run, "grade": grad
 ROUNDS = {"launch": 20, "grade": 15}
 
 
-class CannotMeasure(Exception):
-    """Something that the benchmark needs is missing; the text says what to do."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run benchmarks. Exit code 0: measured (whatever came out); 1: it could not be measured; 2: wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)

@@ -66,8 +66,12 @@ def _launched(product: Product, learner: Learner) -> tuple[float, float]:
     wait_for(lambda: product.gateway.get(path).status_code == 200, "an answer through the gateway")
     answering = time.perf_counter() - clicked
     learner.click("stop")
-    wait_for(lambda: product.session(learner, SessionState.STOPPED), "the end of a session")
+    _stopped(product, learner)
     return ready, answering
+
+
+def _stopped(product: Product, learner: Learner) -> None:
+    wait_for(lambda: product.session(learner, SessionState.STOPPED), "the end of a session")
 
 
 def _crowds(warm: Product, cold: Product, floor: float, rounds: int) -> None:
@@ -118,7 +122,7 @@ def _crowd(product: Product, learners: list[Learner]) -> list[float]:
     for learner in learners:
         learner.click("stop")
     for learner in learners:
-        wait_for(lambda each=learner: product.session(each, SessionState.STOPPED), "the end of a session")
+        _stopped(product, learner)
     if failures:
         raise RuntimeError(f"{len(failures)} of {len(learners)} launches failed: {failures[0]}")
     return seconds
