@@ -218,6 +218,7 @@ class DockerDriver(Driver):
     def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
         self._run_dir.prepare()
         finish_all(self._run_dir.adopting)
+        self._run_dir.sweep_scratch()
         kept = {*keep, *self._starting}
         now = time.time()
         ids = {
