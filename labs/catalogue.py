@@ -59,6 +59,8 @@ class Lab:
     wrong_answers: tuple[WrongAnswer, ...]
     content_hash: str
     """sha256 of the folder: names and contents of its files."""
+    preload: tuple[str, ...] = ()
+    """Modules that its cells import, which a grader's kernel can import before a notebook comes."""
 
     @property
     def id(self) -> str:
@@ -184,7 +186,7 @@ def load_lab(folder: Path) -> tuple[Lab | None, list[Fault]]:
     if source is None or faults:
         return None, faults
     wrong_answers, faults = _wrong_answers(folder, tasks)
-    return Lab(folder, found, source, wrong_answers, content_hash(folder)), faults
+    return Lab(folder, found, source, wrong_answers, content_hash(folder), source.imports()), faults
 
 
 def content_hash(folder: Path) -> str:

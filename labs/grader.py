@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,9 @@ from labs.report import NotebookResult, NotebookStatus, Report, SandboxUsed, Tas
 from labs.run import NotebookRun
 from labs.submission import Submission, read
 from labs.under_test import LabUnderTest
-from sandboxes.interface import AgentTimeout, CellError, Driver, Sandbox, SandboxGone, SandboxSpec
+from sandboxes.interface import AgentTimeout, CellError, Driver, Progress, Sandbox, SandboxGone, SandboxSpec
 
+WORKSPACE_PREFIX = "grade-"
 MAX_FRESH_KERNELS = 3
 """How often a kernel that a check used up is replaced, by running the notebook again."""
 
@@ -47,6 +47,20 @@ def new_seed() -> int:
     return secrets.randbelow(2**31)
 
 
+def grading_spec(lab: Lab, workspace: Path, labels: Mapping[str, str] | None = None) -> SandboxSpec:
+    """The sandbox that a notebook of the lab is graded in: also what a pool keeps ready for it."""
+    return SandboxSpec(
+        workspace=workspace,
+        services=lab.manifest.services,
+        image=lab.manifest.image,
+        limits=lab.manifest.limits.sandbox(),
+        jupyter=False,
+        environment={"LAB_SLUG": lab.id},
+        labels={"purpose": "grading", "lab": lab.id, **(labels or {})},
+        preload=lab.preload,
+    )
+
+
 def grade(
     lab: Lab,
     notebook: bytes,
@@ -56,7 +70,7 @@ def grade(
     progress: ProgressNote = lambda _: None,
     labels: Mapping[str, str] | None = None,
 ) -> Report:
-    """Grade a notebook in one fresh sandbox of `driver`, which is stopped before this returns.
+    """Grade a notebook in one fresh sandbox of `driver`, which is retired before this returns.
 
     The hidden inputs are drawn from `seed`. `labels` go to the sandbox, so that it is found after a crash.
     Raises SandboxError (the sandbox did not start) and BrokenLab (checks.py does not load); never for what the learner did.
@@ -146,23 +160,17 @@ def _in_sandbox(
     progress: ProgressNote,
     labels: Mapping[str, str],
 ) -> _Outcome:
-    workspace = Path(tempfile.mkdtemp(prefix="grade-"))
+    def tell(step: Progress) -> None:
+        progress(f"{step.phase.value}: {step.detail}")
+
+    driver.prepare(lab.manifest.image, tell)
+    workspace = Path(tempfile.mkdtemp(prefix=WORKSPACE_PREFIX, dir=driver.scratch))
     sandbox: Sandbox | None = None
     try:
         for name, data in lab.starter_files().items():
             (workspace / name).parent.mkdir(parents=True, exist_ok=True)
             (workspace / name).write_bytes(data)
-        driver.prepare(lab.manifest.image, lambda step: progress(f"{step.phase.value}: {step.detail}"))
-        spec = SandboxSpec(
-            workspace=workspace,
-            services=lab.manifest.services,
-            image=lab.manifest.image,
-            limits=lab.manifest.limits.sandbox(),
-            jupyter=False,
-            environment={"LAB_SLUG": lab.id},
-            labels={"purpose": "grading", "lab": lab.id, **labels},
-        )
-        sandbox = driver.start(spec, lambda step: progress(f"{step.phase.value}: {step.detail}"))
+        sandbox = driver.start(grading_spec(lab, workspace, labels), tell)
         progress("running the notebook")
         run = NotebookRun(sandbox, submission, lab.manifest.limits)
         run.run()
@@ -170,9 +178,9 @@ def _in_sandbox(
         return _Outcome(_notebook_result(run), verdicts, run.executed)
     finally:
         if sandbox is not None:
-            with suppress(SandboxGone):
-                sandbox.stop()
-        shutil.rmtree(workspace, ignore_errors=True)
+            driver.retire(sandbox, discard=workspace)
+        else:
+            shutil.rmtree(workspace, ignore_errors=True)
 
 
 def _check_all(

@@ -86,6 +86,19 @@ class Source:
                 return fill(cell.source, solution_of(cell.source))
         raise KeyError(task)
 
+    def imports(self) -> tuple[str, ...]:
+        """The modules that the cells import, sorted; a name that is imported from a module may be one too, and is listed then."""
+        found: set[str] = set()
+        for cell in self.cells:
+            for node in ast.walk(ast.parse(cell.source)) if cell.kind == "code" else ():
+                if isinstance(node, ast.Import):
+                    found |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    # Modules are written in small letters, so that classes are not tried as modules.
+                    submodules = {alias.name for alias in node.names if alias.name.islower()}
+                    found |= {node.module, *(f"{node.module}.{name}" for name in submodules)}
+        return tuple(sorted(found))
+
     def _notebook(self, regions: Mapping[str, str]) -> dict[str, Any]:
         cells = []
         for cell in self.cells:

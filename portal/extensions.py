@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Flask, Response, current_app, g, request
 from flask_limiter import Limiter
@@ -30,6 +30,8 @@ class Portal:
     database: Database
     content: Content
     jobs: Jobs
+    looks_told_at: dict[str, float] = field(default_factory=dict)
+    """Lab → when the worker was last told that somebody looks at its page (monotonic seconds)."""
 
 
 def portal() -> Portal:

@@ -29,11 +29,15 @@ class Jobs(ABC):
     def grade(self, submission_id: int) -> None:
         """Grade a submission."""
 
+    @abstractmethod
+    def warm(self, lab_id: str) -> None:
+        """Somebody looks at a lab and may launch it next. Of no consequence when it is lost."""
+
 
 def make_huey(instance_dir: Path) -> SqliteHuey:
-    """The queue of one instance, kept in SQLite beside its database."""
+    """The queue of one instance, kept in SQLite beside its database; not synced to disk, because the rows are the truth."""
     instance_dir.mkdir(parents=True, exist_ok=True)
-    return SqliteHuey("proving-ground", filename=str(instance_dir / "queue.db"), results=False)
+    return SqliteHuey("proving-ground", filename=str(instance_dir / "queue.db"), results=False, fsync=False)
 
 
 class QueuedJobs(Jobs):
@@ -50,3 +54,6 @@ class QueuedJobs(Jobs):
 
     def grade(self, submission_id: int) -> None:
         self._tasks.grade(submission_id)
+
+    def warm(self, lab_id: str) -> None:
+        self._tasks.warm(lab_id)

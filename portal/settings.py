@@ -70,6 +70,14 @@ class Settings:
         "auto",
         "How containers are reached: sockets (in a shared folder), tunnel (through the engine), or auto (what the engine needs).",
     )
+    pool_learners: int = _knob(
+        1, "How many started sandboxes wait for learners of a lab that is in use or was just looked at."
+    )
+    pool_graders: int = _knob(1, "How many started graders wait for a lab that somebody works in.")
+    pool_total: int = _knob(
+        4,
+        "How many started sandboxes wait in all; 0 turns waiting off. A quarter of the memory bounds them too.",
+    )
 
     @property
     def gateway_port_effective(self) -> int:
@@ -150,6 +158,8 @@ class Settings:
             )
         if min(self.session_hours, self.heartbeat_seconds, self.stale_seconds) <= 0:
             faults.append("SESSION_HOURS, HEARTBEAT_SECONDS and STALE_SECONDS must be positive.")
+        if min(self.pool_learners, self.pool_graders, self.pool_total) < 0:
+            faults.append("POOL_LEARNERS, POOL_GRADERS and POOL_TOTAL must not be negative.")
         if self.stale_seconds < 3 * self.heartbeat_seconds:
             faults.append("STALE_SECONDS must be at least three times HEARTBEAT_SECONDS.")
         if faults:

@@ -18,6 +18,8 @@ class Handler(Protocol):
 
     def grade(self, submission_id: int) -> None: ...
 
+    def warm(self, lab_id: str) -> None: ...
+
 
 @dataclass(frozen=True)
 class Tasks:
@@ -26,6 +28,7 @@ class Tasks:
     launch: Callable[[int], object]
     stop: Callable[[int], object]
     grade: Callable[[int], object]
+    warm: Callable[[str], object]
 
 
 def register(huey: Huey, handler: Handler | None = None) -> Tasks:
@@ -49,4 +52,8 @@ def register(huey: Huey, handler: Handler | None = None) -> Tasks:
     def grade(submission_id: int) -> None:
         _work().grade(submission_id)
 
-    return Tasks(launch=launch, stop=stop, grade=grade)
+    @huey.task(name="warm", priority=20)  # it only takes note
+    def warm(lab_id: str) -> None:
+        _work().warm(lab_id)
+
+    return Tasks(launch=launch, stop=stop, grade=grade, warm=warm)

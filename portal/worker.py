@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import signal
+from dataclasses import replace
 
 import structlog
 
-from portal.content import load_content
+from portal.content import Content, load_content
 from portal.database import Database
 from portal.jobs import QueuedJobs, make_huey
 from portal.settings import TRUST_PHRASE, Settings
@@ -16,11 +17,16 @@ from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.grading import grade
 from portal.work.launching import launch, stop
+from portal.work.warming import Warming
 from portal.work.workspaces import Workspaces
 from sandboxes.drivers import choose_driver, open_driver
 from sandboxes.interface import Driver, DriverUnavailable
+from sandboxes.pool import Pool
+from sandboxes.pool_status import StatusFile, physical_memory_mb
 
 log = structlog.get_logger("worker")
+POLL_SECONDS = 0.02
+"""How often an idle thread looks into the queue: what a learner waits for, at most, before the work begins."""
 
 
 class Work:
@@ -41,19 +47,26 @@ class Work:
         """Grade a submission."""
         grade(self.context, submission_id)
 
+    def warm(self, lab_id: str) -> None:
+        """Take note of who may launch next."""
+        if self.context.warming is not None:
+            self.context.warming.looked_at(lab_id)
 
-def run_worker(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; then stop this instance's sandboxes."""
+
+def run_worker(settings: Settings, content: Content | None = None) -> None:
+    """Run until SIGTERM or SIGINT; then stop this instance's sandboxes. Benchmarks give content of their own."""
     logging.getLogger("huey").setLevel(logging.WARNING)
     huey = make_huey(settings.instance_dir)
     driver, reason = pick_driver(settings)
-    context = WorkContext(
-        settings=settings,
-        database=Database(settings.database_url_effective),
-        content=load_content(),
-        driver=driver,
-        driver_reason=reason,
-        workspaces=Workspaces(settings.workspaces_dir, settings.portal_origin_effective),
+    context = with_pool(
+        WorkContext(
+            settings=settings,
+            database=Database(settings.database_url_effective),
+            content=content or load_content(),
+            driver=driver,
+            driver_reason=reason,
+            workspaces=Workspaces(settings.workspaces_dir, settings.portal_origin_effective),
+        )
     )
     caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context))))
     caretaker.clean_up_after_crash()
@@ -62,11 +75,14 @@ def run_worker(settings: Settings) -> None:
         workers=settings.worker_threads,
         worker_type="thread",
         periodic=False,
-        initial_delay=0.05,
-        max_delay=0.25,
+        initial_delay=POLL_SECONDS,
+        max_delay=POLL_SECONDS,
     )
     log.info("worker started", driver=driver.name if driver else None, reason=reason)
     caretaker.start()
+    if context.warming is not None:
+        context.warming.refresh()
+        context.warming.pool.start_filling()
     # Huey ends at once on SIGTERM and waits for its tasks on SIGINT. A task that is cut off here runs again from its row.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -74,10 +90,29 @@ def run_worker(settings: Settings) -> None:
     finally:
         caretaker.stop()
         caretaker.join(timeout=10)
+        if context.warming is not None:
+            context.warming.pool.stop_filling()
         caretaker.stop_everything()
-        if driver is not None:
-            driver.close()
+        if context.driver is not None:
+            context.driver.close()
         context.database.close()
+
+
+def with_pool(context: WorkContext) -> WorkContext:
+    """The context with a pool around its driver, when it has one; nothing is filled up yet."""
+    if context.driver is None:
+        return context
+    settings = context.settings
+    pool = Pool(
+        context.driver,
+        kept=settings.workspaces_dir / ".blank",  # no learner's folder: those are numbers
+        labels=context.labels,
+        total=settings.pool_total,
+        memory_mb=physical_memory_mb() // 4,
+        tell=StatusFile(settings.run_dir).write,
+    )
+    warming = Warming(pool, context.database, context.content, settings)
+    return replace(context, driver=pool, warming=warming)
 
 
 def pick_driver(settings: Settings) -> tuple[Driver | None, str]:

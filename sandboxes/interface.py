@@ -30,7 +30,9 @@ text or bytes, never a pickle.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,7 +135,7 @@ class SandboxSpec:
     blank: bool = False
     """Started before it is known for whom: not reachable until `Sandbox.adopt`. `workspace` is empty then, or not there yet."""
     preload: tuple[str, ...] = ()
-    """Modules that a grader's first kernel imports before a notebook comes; those that are missing are passed over."""
+    """Modules that a grader's first kernel imports before it is READY; those that are missing are passed over."""
 
 
 @dataclass(frozen=True)
@@ -343,6 +345,10 @@ class Sandbox(ABC):
         """What its workspace takes now, measured from outside; None when that can't be told. Never raises."""
         return None
 
+    def open_notebook(self, path: str) -> None:
+        """Have its Jupyter start the kernel of a notebook in the background, to be there before the page. Never raises."""
+        return None
+
     @abstractmethod
     def status(self) -> SandboxStatus:
         """The state now. Never raises: a sandbox that is gone is STOPPED, one that crashed is FAILED."""
@@ -399,8 +405,8 @@ class Driver(ABC):
     name: ClassVar[str]
     isolated: ClassVar[bool]
     """Whether code of strangers may run in it."""
-    scratch: Path
-    """Where workspaces go that nobody keeps; there after `prepare`."""
+    scratch: Path | None = None
+    """Where workspaces go that nobody keeps; there after `prepare`. None means anywhere."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -435,9 +441,25 @@ class Driver(ABC):
     def running(self) -> list[tuple[str, Mapping[str, str]]]:
         """Ids and labels of all that run, whoever started them."""
 
-    def retire(self, sandbox: Sandbox) -> None:
-        """End a sandbox that nobody needs any more; it may happen later. Never raises for one that is gone."""
-        sandbox.stop()
+    def retire(self, sandbox: Sandbox, discard: Path | None = None) -> None:
+        """End a sandbox that nobody needs any more, then remove the folder `discard`; it may happen later.
+
+        Never raises for a sandbox that is gone.
+        """
+        try:
+            with contextlib.suppress(SandboxGone):
+                sandbox.stop()
+        finally:
+            if discard is not None:
+                shutil.rmtree(discard, ignore_errors=True)
+
+    def make_room(self, most: int) -> None:
+        """Keep at most so many sandboxes that nobody uses yet: somebody needs their memory. A plain driver has none."""
+        return None
+
+    def revision(self, image: str) -> str:
+        """What sandboxes of an image are made from now, in a word: another word means that they would come out different."""
+        return ""
 
     @abstractmethod
     def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:

@@ -74,9 +74,9 @@ class Submission(Base):
     notebook_status: Mapped[str] = mapped_column(String(32), default="")
     notebook_message: Mapped[str] = mapped_column(Text, default="")
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON, deferred=True)
-    """The grader's report, schema 1."""
+    """The grader's report, schema 1; with the executed notebook as `executed` until that has been rendered."""
     executed_html: Mapped[str | None] = mapped_column(Text, deferred=True)
-    """The executed notebook, rendered and sanitised; at most 2 MB."""
+    """The executed notebook, rendered and sanitised; at most 2 MB. None until it has been rendered."""
     error: Mapped[str] = mapped_column(String(500), default="")
     """For the learner, when our side failed."""
 

@@ -71,6 +71,8 @@ class Caretaker(threading.Thread):
         if now >= self._next_status:
             self._next_status = now + STATUS_EVERY
             self.refresh_sessions()
+            if self.context.warming is not None:
+                self.context.warming.refresh()
 
     def tell(self) -> None:
         """Write what this worker is, for the pages."""

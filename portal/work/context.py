@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from portal.content import Content
 from portal.database import Database
 from portal.settings import Settings
 from portal.work.workspaces import Workspaces
 from sandboxes.interface import Driver, DriverUnavailable
+
+if TYPE_CHECKING:
+    from portal.work.warming import Warming
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class WorkContext:
     """None when no driver works here; `driver_reason` says why."""
     driver_reason: str
     workspaces: Workspaces
+    warming: Warming | None = None
+    """What keeps sandboxes ready; None where nothing does."""
 
     @property
     def labels(self) -> Mapping[str, str]:

@@ -64,7 +64,6 @@ def _grade(context: WorkContext, owned: Claim, row: Submission, lab: Lab) -> Non
             driver=context.require_driver(),
             labels={**context.labels, "purpose": "grading"},
         )
-        html = render_notebook(report.executed) if report.executed else ""
     except NotebookUnreadable as error:
         _give_up(owned, str(error))
     except SandboxError as error:
@@ -75,8 +74,11 @@ def _grade(context: WorkContext, owned: Claim, row: Submission, lab: Lab) -> Non
         _again_or_give_up(context, owned, row, OUR_FAULT)
     else:
         with context.database.transaction() as db:
-            if not _record(db, owned, report, html):
-                log.info("another run graded this submission", submission=row.id)
+            written = _record(db, owned, report)
+        if not written:
+            log.info("another run graded this submission", submission=row.id)
+        elif report.executed:
+            _keep_html(context, row.id, report)
 
 
 def _notebook(context: WorkContext, owned: Claim, row: Submission, lab: Lab) -> bytes:
@@ -88,8 +90,14 @@ def _notebook(context: WorkContext, owned: Claim, row: Submission, lab: Lab) -> 
     return data
 
 
-def _record(db: Session, owned: Claim, report: Report, html: str) -> bool:
-    """Write the result, if this run still owns the row; whether it did."""
+def _record(db: Session, owned: Claim, report: Report) -> bool:
+    """Write the result, if this run still owns the row; whether it did.
+
+    The executed notebook is kept as it came until it has been rendered: that takes longer than the grading itself.
+    """
+    document = report.document()
+    if report.executed:
+        document["executed"] = report.executed
     written = owned.write_in(
         db.execute,
         state=SubmissionState.GRADED,
@@ -100,8 +108,8 @@ def _record(db: Session, owned: Claim, report: Report, html: str) -> bool:
         notebook_status=str(report.notebook.status),
         notebook_message=report.notebook.message,
         content_hash=report.content_hash,
-        report=report.document(),
-        executed_html=html,
+        report=document,
+        executed_html=None if report.executed else "",
         error="",
     )
     if written:
@@ -119,6 +127,27 @@ def _record(db: Session, owned: Claim, report: Report, html: str) -> bool:
             for position, task in enumerate(report.tasks, 1)
         )
     return written
+
+
+def _keep_html(context: WorkContext, submission_id: int, report: Report) -> None:
+    """Render the executed notebook into the graded row. When we die before that, the page renders it each time it is opened."""
+    try:
+        html = render_notebook(report.executed or {})
+    except (
+        Exception
+    ) as error:  # the learner made it: it is shown when it can be, and the result stands either way
+        log.warning("the executed notebook can't be shown", submission=submission_id, error=repr(error)[:500])
+        html = ""
+    with context.database.transaction() as db:
+        db.execute(
+            update(Submission)
+            .where(
+                Submission.id == submission_id,
+                Submission.state == SubmissionState.GRADED,
+                Submission.executed_html.is_(None),
+            )
+            .values(executed_html=html, report=report.document())
+        )
 
 
 def _give_up(owned: Claim, message: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from sqlalchemy import select
@@ -69,6 +72,19 @@ def stop(context: WorkContext, session_id: int) -> None:
             row.ended_at = utcnow()
 
 
+def session_spec(lab: Lab, workspace: Path, labels: Mapping[str, str] | None = None) -> SandboxSpec:
+    """A learner's sandbox of the lab, without its own id and token: also what a pool keeps ready for it."""
+    return SandboxSpec(
+        workspace=workspace,
+        services=lab.manifest.services,
+        image=lab.manifest.image,
+        limits=lab.manifest.limits.sandbox(),
+        jupyter=True,
+        environment={"LAB_SLUG": lab.id},
+        labels={"purpose": "session", **(labels or {})},
+    )
+
+
 def services_of(status: SandboxStatus) -> list[dict[str, str]]:
     """The services of a status as the row keeps them."""
     return [{"name": s.name, "state": str(s.state), "detail": s.detail[:200]} for s in status.services]
@@ -81,14 +97,8 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
         leftover.stop()
     workspace = context.workspaces.prepare(row.user_id, lab)
     owned.write(driver=driver.name, phase=str(Phase.CREATING), detail="")
-    spec = SandboxSpec(
-        workspace=workspace,
-        services=lab.manifest.services,
-        image=lab.manifest.image,
-        limits=lab.manifest.limits.sandbox(),
-        jupyter=True,
-        environment={"LAB_SLUG": lab.id},
-        labels={**context.labels, "purpose": "session", "session": str(row.id)},
+    spec = replace(
+        session_spec(lab, workspace, {**context.labels, "session": str(row.id)}),
         sandbox_id=row.sandbox_id,
         access_token=row.access_token,
     )
@@ -103,10 +113,13 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
         owned.write(phase=str(progress.phase), detail=progress.detail[:500])
 
     sandbox = driver.start(spec, tell)
+    sandbox.open_notebook(f"{lab.id}.ipynb")
     now = utcnow()
     kept = owned.write(
         LabSession.state == SessionState.STARTING,
         state=SessionState.READY,
+        sandbox_id=sandbox.id,
+        access_token=sandbox.access_token,
         phase=str(Phase.READY),
         detail="",
         services=services_of(sandbox.status()),

@@ -88,7 +88,7 @@ class LearnerSide:
             bound.close()  # so that nobody waits for an answer when Jupyter has ended
 
     async def until_ready(self) -> None:
-        """Return when Jupyter answers. Raises StartAborted."""
+        """Return when Jupyter answers, or a grader's libraries are imported. Raises StartAborted."""
         if self._jupyter is not None:
             await until_ready(
                 "Jupyter",
@@ -96,6 +96,8 @@ class LearnerSide:
                 lambda: jupyter.probe(self._socket_dir, self.spec.web_path),
                 self.spec.service_seconds,
             )
+        elif self.spec.preload:
+            await self.kernels.until_warm()
 
     @contextlib.asynccontextmanager
     async def answering(self) -> AsyncIterator[None]:

@@ -162,6 +162,9 @@ class DockerDriver(Driver):
     def prepare(self, image: str, progress: ProgressListener) -> None:
         self._prepare(image, Reporter(progress))
 
+    def revision(self, image: str) -> str:
+        return ImageContext(image).tag
+
     def _prepare(self, image: str, reporter: Reporter) -> str:
         self._run_dir.prepare()
         try:
@@ -239,6 +242,7 @@ class DockerDriver(Driver):
     def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
         self._run_dir.prepare()
         finish_all(self._run_dir.adopting)
+        self._run_dir.sweep_scratch()
         kept = {*keep, *self._starting}
         now = time.time()
         ids = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandboxes.drivers.activity import jupyter_activity
+from sandboxes.drivers.ahead import open_in_background
 from sandboxes.drivers.connection import AgentConnection, decode, nonsense
 from sandboxes.drivers.run_dir import Record, RunDirectory
 from sandboxes.interface import (
@@ -98,6 +99,10 @@ class AgentSandbox(Sandbox):
         record = None if self._stopped else self._run_dir.record(self.id)
         return measure(record) if record is not None and record.workspace else None
 
+    def open_notebook(self, path: str) -> None:
+        if self.record.jupyter and not self._stopped:
+            open_in_background(self._run_dir.doors(self.id) / JUPYTER_SOCKET, self.web_path, path)
+
     def status(self) -> SandboxStatus:
         record = None if self._stopped else self._run_dir.record(self.id)
         if record is None:
@@ -153,7 +158,7 @@ class AgentSandbox(Sandbox):
 
     def read(self, path: str, max_bytes: int = 1_048_576) -> bytes:
         query = {"path": path, "max_bytes": str(max_bytes)}
-        data = self._connection().ask("GET", "/files", FILE_SECONDS, query=query)
+        data = self._agent_there().ask("GET", "/files", FILE_SECONDS, query=query)
         if len(data) > max_bytes:
             raise TooLarge(f"The file {path} is larger than {max_bytes} bytes.")
         return data
@@ -161,7 +166,7 @@ class AgentSandbox(Sandbox):
     def write(self, path: str, data: bytes) -> None:
         if len(data) > FILE_BYTES:
             raise TooLarge(f"The file {path} is larger than {FILE_BYTES} bytes.")
-        self._connection().ask("PUT", "/files", FILE_SECONDS, body=data, query={"path": path})
+        self._agent_there().ask("PUT", "/files", FILE_SECONDS, body=data, query={"path": path})
 
     def endpoint(self, service: str) -> Endpoint:
         options = self.record.services[service]
@@ -180,14 +185,20 @@ class AgentSandbox(Sandbox):
         self._run_dir.remove(self.id)
 
     def _connection(self) -> AgentConnection:
-        if self._stopped or self._run_dir.record(self.id) is None or not self.alive():
+        if not self.alive():
+            raise SandboxGone("The sandbox is not running any more.")
+        return self._agent_there()
+
+    def _agent_there(self) -> AgentConnection:
+        """The connection, when it is for the agent itself to be gone: nobody answers then, and asking an engine takes longer."""
+        if self._stopped or self._run_dir.record(self.id) is None:
             raise SandboxGone("The sandbox is not running any more.")
         return self._agent
 
     def _ask(self, path: str, seconds: float, body: Mapping[str, Any], limit: int) -> dict[str, Any]:
         if len(json.dumps(body)) > limit:
             raise TooLarge(f"What is sent to the sandbox is larger than {limit // 1024} KB.")
-        return self._connection().ask_json(path, seconds, body)
+        return self._agent_there().ask_json(path, seconds, body)
 
 
 def measure(record: Record) -> Usage:

@@ -173,6 +173,7 @@ class LocalDriver(Driver):
     def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
         self._run_dir.prepare()
         finish_all(self._run_dir.adopting)
+        self._run_dir.sweep_scratch()
         ids = self._run_dir.leftovers(self.name, {*keep, *self._starting}, grace_seconds)
         for sandbox_id in ids:
             # Without a record, what still runs is found by the variable that its processes carry.

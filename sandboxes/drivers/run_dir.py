@@ -35,6 +35,8 @@ MAX_PATH = 60
 """Of the run directory: the system's limit for a socket's path is about 100 characters."""
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 LOG_NAMES = 20
+SCRATCH_SECONDS = 900.0
+"""A workspace that no sandbox has yet is not older: its sandbox is about to start."""
 TAIL_BYTES = 65_536
 
 
@@ -222,6 +224,17 @@ class RunDirectory:
             and sandbox_id not in others
             and now - at >= grace_seconds
         )
+
+    def sweep_scratch(self) -> None:
+        """Remove workspaces that nobody keeps and no sandbox has: what was graded when the worker was killed."""
+        if not self.scratch.is_dir():
+            return
+        in_use = {record.workspace for record in self._all_records()}
+        before = time.time() - SCRATCH_SECONDS
+        for path in self.scratch.iterdir():
+            with contextlib.suppress(OSError):
+                if str(path) not in in_use and path.lstat().st_ctime < before:
+                    _remove_tree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
     def status(self, sandbox_id: str) -> dict[str, Any] | None:
         """What the agent wrote of itself: untrusted; None when there is nothing readable."""

@@ -91,6 +91,7 @@ def start_product(driver: str, instance: Path, run_dir: Path, *, root: Path = RO
         "INSTANCE_DIR": str(instance),
         "RUN_DIR": str(run_dir),
         "SANDBOX_DRIVER": driver,
+        "POOL_TOTAL": "0",
         **extra,
     }
     process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -15,6 +16,9 @@ from portal.features.lab_sessions import queries, views
 from portal.features.lab_sessions.service import LabSessionService
 from portal.models import SubmissionKind
 from portal.notebook_html import notebook_html
+
+WARM_SECONDS = 60.0
+"""How often the worker is told that a lab is looked at."""
 
 blueprint = Blueprint("lab_sessions", __name__, url_prefix="/labs")
 
@@ -46,6 +50,7 @@ def lab(slug: str) -> Any:
     found = _lab(slug)
     if found.id != slug:
         return redirect(url_for("lab_sessions.lab", slug=found.id), 301)
+    _expect_launch(found)
     return render_template("lab_sessions/lab.html", **_page(found))
 
 
@@ -113,7 +118,7 @@ def attempt(submission_id: int) -> str:
         lab=its_lab,
         attempt=views.attempt_view(found),
         results=views.result_rows(its_lab, found),
-        notebook_html=Markup(found.executed_html or ""),  # noqa: S704 - sanitised when it was stored
+        notebook_html=Markup(views.executed_html(found)),  # noqa: S704 - sanitised when it was rendered
     )
 
 
@@ -140,6 +145,15 @@ def _grade(slug: str, kind: SubmissionKind) -> Any:
     db().flush()
     after_commit(lambda: portal().jobs.grade(submission.id))
     return _changed(found)
+
+
+def _expect_launch(found: Lab) -> None:
+    """Who looks at a lab may launch it next: tell the worker, once in a while."""
+    now = time.monotonic()
+    told_at = portal().looks_told_at
+    if portal().settings.pool_total and now - told_at.get(found.id, -WARM_SECONDS) >= WARM_SECONDS:
+        told_at[found.id] = now
+        after_commit(lambda: portal().jobs.warm(found.id))
 
 
 def _changed(found: Lab) -> Any:

@@ -11,6 +11,7 @@ from labs.catalogue import Lab
 from portal.content import Content
 from portal.features.lab_sessions import queries
 from portal.models import PENDING_STATES, LabSession, SessionState, Submission, SubmissionState, utcnow
+from portal.notebook_html import render_notebook
 from portal.settings import Settings
 
 PHASES = (
@@ -21,6 +22,14 @@ PHASES = (
     "starting Jupyter",
     "ready",
 )
+
+
+def executed_html(submission: Submission) -> str:
+    """The executed notebook of a graded submission as sanitised HTML; rendered now when the worker did not come to it."""
+    if submission.executed_html is not None:
+        return submission.executed_html
+    executed = (submission.report or {}).get("executed")
+    return render_notebook(executed) if executed else ""
 
 
 def lab_page(db: Session, content: Content, settings: Settings, user_id: int, lab: Lab) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class FakeSandbox(Sandbox):
         self.driver = driver
         self.namespace: dict[str, Any] | None = None
         self.stops = 0
+        self.opened: list[str] = []
 
     def adopt(self, workspace: Path, labels: Mapping[str, str]) -> None:
         if not self.spec.blank:
@@ -69,6 +70,9 @@ class FakeSandbox(Sandbox):
 
     def activity(self) -> Activity | None:
         return None
+
+    def open_notebook(self, path: str) -> None:
+        self.opened.append(path)
 
     def status(self) -> SandboxStatus:
         return SandboxStatus(SandboxState.STOPPED if self.stops else SandboxState.READY, Phase.READY)

@@ -8,6 +8,7 @@ import pytest
 
 from labs.catalogue import content_hash, load, load_lab
 from labs.errors import LabNotFound
+from labs.grader import grading_spec
 from tests.unit.labs.conftest import MANIFEST, TEXT, write_lab, write_wrong_answer
 
 
@@ -212,3 +213,11 @@ def test_a_root_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     catalogue = load(tmp_path / "none")
     assert catalogue.labs == {}
     assert [fault.message for fault in catalogue.faults] == ["is not a folder: there are no labs"]
+
+
+def test_a_lab_knows_what_its_cells_import(lab_folder: Path) -> None:
+    replace(lab_folder / "lab.md", "given = 1", "import statistics\ngiven = 1")
+    lab, faults = load_lab(lab_folder)
+    assert lab is not None, faults
+    assert lab.preload == ("statistics",)
+    assert grading_spec(lab, lab_folder).preload == ("statistics",)

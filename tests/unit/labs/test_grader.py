@@ -13,10 +13,11 @@ import pytest
 
 from labs.catalogue import Lab
 from labs.errors import BrokenLab
-from labs.grader import grade
+from labs.grader import grade, grading_spec
 from labs.notebook import dumps
 from labs.report import NotebookStatus, Report, TaskStatus
 from sandboxes.interface import Phase, SandboxGone, StartFailed
+from sandboxes.pool import Pool
 from tests.unit.labs.fake_driver import FakeDriver
 
 
@@ -76,6 +77,34 @@ def test_the_sandbox_is_fresh_stopped_and_labelled(lab: Lab, driver: FakeDriver)
     assert sandbox.spec.labels == {"purpose": "grading", "lab": "tiny", "submission": "7"}
     assert not sandbox.spec.workspace.exists()
     assert driver.prepared == ["base"]
+
+
+def test_the_workspace_lies_where_the_driver_keeps_what_nobody_keeps(
+    lab: Lab, driver: FakeDriver, tmp_path: Path
+) -> None:
+    driver.scratch = tmp_path / "scratch"
+    driver.scratch.mkdir()
+    grade(lab, as_bytes(lab.source.solution()), seed=1, driver=driver)
+    (sandbox,) = driver.sandboxes
+    assert sandbox.spec.workspace.parent == driver.scratch
+    assert list(driver.scratch.iterdir()) == []
+
+
+def test_a_waiting_grader_serves_one_grading_and_no_other(lab: Lab, driver: FakeDriver, tmp_path: Path) -> None:
+    driver.scratch = tmp_path / "scratch"
+    driver.scratch.mkdir()
+    pool = Pool(driver, total=2)
+    pool.want(grading_spec(lab, tmp_path), 2)
+    pool.tend()
+    pool.tend()
+    first, second = driver.sandboxes
+    for hits in (1, 2):
+        assert grade(lab, as_bytes(lab.source.solution()), seed=1, driver=pool).percent == 100
+        assert pool.status()["hits"] == hits
+    pool.close()
+    assert driver.sandboxes == [first, second]
+    assert min(first.stops, second.stops) >= 1
+    assert list(driver.scratch.iterdir()) == []
 
 
 def test_starter_files_lie_in_the_workspace(

@@ -24,6 +24,30 @@ def test_the_learner_gets_a_stub_where_the_solution_was(lab: Lab) -> None:
     )
 
 
+def test_the_modules_that_its_cells_import_are_known(tmp_path: Path) -> None:
+    text = """\
+```python
+import os.path, uuid as unique
+from labkit import lab
+from collections import Counter
+from . import nothing
+```
+
+Words about `import antigravity`.
+
+```python task="one"
+def one():
+    ### BEGIN SOLUTION
+    from decimal import Decimal
+    return Decimal(1)
+    ### END SOLUTION
+```
+"""
+    source, faults = parse("tiny", tmp_path / "lab.md", text, ["one"])
+    assert source is not None, faults
+    assert source.imports() == ("collections", "decimal", "labkit", "labkit.lab", "os.path", "uuid")
+
+
 def test_no_notebook_of_a_learner_holds_a_solution(lab: Lab) -> None:
     text = dumps(lab.source.learner())
     assert "total = a + b" not in text

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, selectinload, undefer
 
 from portal.content import Content
 from portal.database import Database
+from portal.features.lab_sessions import views
 from portal.models import LabSession, SessionState, Submission, SubmissionState, User, WorkerStatus, utcnow
 from portal.settings import Settings
 from portal.work import grading
@@ -109,6 +110,7 @@ def submission_row(db: Session, submission_id: int) -> Submission:
         selectinload(Submission.results),
         undefer(Submission.notebook),
         undefer(Submission.executed_html),
+        undefer(Submission.report),
     ]
     return db.get_one(Submission, submission_id, options=options, populate_existing=True)
 
@@ -224,6 +226,43 @@ class TestGrading:
         assert graded.notebook is not None
         assert graded.executed_html
         assert graded.run_token is None
+
+    def test_a_result_is_there_before_its_notebook_is_rendered(
+        self, context: WorkContext, db: Session, user: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Killed(BaseException):
+            pass
+
+        def killed(_notebook: dict[str, object]) -> str:
+            raise Killed
+
+        hand_in(context, user)
+        row = queued(db, user)
+        with monkeypatch.context() as patch:
+            patch.setattr(grading, "render_notebook", killed)
+            with pytest.raises(Killed):
+                grade(context, row.id)
+        graded = submission_row(db, row.id)
+        assert graded.state == SubmissionState.GRADED
+        assert len(graded.results) == len(context.content.labs.labs[LAB].tasks)
+        assert graded.executed_html is None
+        # The page shows it all the same.
+        assert "Never oversell" in views.executed_html(graded)
+
+    def test_a_notebook_that_can_not_be_shown_does_not_cost_the_result(
+        self, context: WorkContext, db: Session, user: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def failing(_notebook: dict[str, object]) -> str:
+            raise ValueError("what a notebook")
+
+        monkeypatch.setattr(grading, "render_notebook", failing)
+        hand_in(context, user)
+        row = queued(db, user)
+        grade(context, row.id)
+        graded = submission_row(db, row.id)
+        assert (graded.state, graded.executed_html) == (SubmissionState.GRADED, "")
+        assert graded.report is not None
+        assert "executed" not in graded.report
 
     def test_grading_again_changes_nothing(self, context: WorkContext, db: Session, user: User) -> None:
         hand_in(context, user)

@@ -1,0 +1,40 @@
+"""The command line of the benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from bench import grade, launch
+from sandboxes.interface import SandboxError
+
+BENCHES: dict[str, Callable[[int], None]] = {"launch": launch.run, "grade": grade.run}
+ROUNDS = {"launch": 20, "grade": 15}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run benchmarks. Exit code 0: measured (whatever came out); 1: it could not be measured; 2: wrong usage."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHES)} (default: all)")
+    parser.add_argument(
+        "--rounds", type=int, help="how often each case is measured (default: 20 launches, 15 gradings)"
+    )
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.names) - set(BENCHES))
+    if unknown or (options.rounds is not None and options.rounds < 1):
+        parser.error(
+            f"there is no benchmark {', '.join(unknown)}" if unknown else "--rounds must be at least 1"
+        )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is cleaned up on the way out
+    try:
+        for name in options.names or BENCHES:
+            BENCHES[name](options.rounds or ROUNDS[name])
+    except SandboxError as error:
+        print(error.learner, file=sys.stderr)
+        return 1
+    except (RuntimeError, TimeoutError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
