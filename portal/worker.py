@@ -16,6 +16,7 @@ from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.grading import grade
 from portal.work.launching import launch, stop
+from portal.work.reaping import clean_up_after_crash, clear_other_drivers, stop_everything
 from portal.work.workspaces import Workspaces
 from sandboxes.drivers import choose_driver, open_driver
 from sandboxes.interface import Driver, DriverUnavailable
@@ -56,7 +57,8 @@ def run_worker(settings: Settings) -> None:
         workspaces=Workspaces(settings.workspaces_dir, settings.portal_origin_effective),
     )
     caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context))))
-    caretaker.clean_up_after_crash()
+    clear_other_drivers(settings.run_dir, driver.name if driver else None, context.labels["instance"])
+    clean_up_after_crash(context)
     caretaker.tell()
     consumer = huey.create_consumer(
         workers=settings.worker_threads,
@@ -73,8 +75,7 @@ def run_worker(settings: Settings) -> None:
         consumer.run()
     finally:
         caretaker.stop()
-        caretaker.join(timeout=10)
-        caretaker.stop_everything()
+        stop_everything(context)
         if driver is not None:
             driver.close()
         context.database.close()

@@ -417,6 +417,9 @@ class Driver(ABC):
         """End a sandbox that nobody needs any more; it may happen later. Never raises for one that is gone."""
         sandbox.stop()
 
+    def make_room(self, most: int) -> None:  # noqa: B027 - a plain driver has nothing to do
+        """Keep at most so many sandboxes that nobody uses yet: somebody needs their memory. A plain driver has none."""
+
     @abstractmethod
     def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
         """End every sandbox but those to `keep` and those being started here, and remove what a crash left behind.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from portal.content import Content
 from portal.database import Database
 from portal.settings import Settings
 from portal.work.workspaces import Workspaces
-from sandboxes.interface import Driver, DriverUnavailable
+from sandboxes.interface import Driver, DriverUnavailable, Phase
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class WorkContext:
     """None when no driver works here; `driver_reason` says why."""
     driver_reason: str
     workspaces: Workspaces
+    starts: dict[int, tuple[Phase, float]] = field(default_factory=dict, repr=False)
+    """Launches under way here: session id → the phase, and when it began (monotonic seconds)."""
 
     @property
     def labels(self) -> Mapping[str, str]:
