@@ -116,8 +116,8 @@ def reap(context: WorkContext) -> None:
             map(str, db.scalars(select(LabSession.id).where(LabSession.state == SessionState.STARTING)))
         )
     for sandbox_id, labels in context.driver.running():
-        # One from a pool has an id that its row learns when it is ready.
-        if labels.get("purpose") != "session" or labels.get("session") in launching:
+        # One from a pool has an id that its row learns when it is ready; those that still wait there the pool keeps itself.
+        if labels.get("purpose") not in ("session", "pool") or labels.get("session") in launching:
             rows.add(sandbox_id)
     _reap(context, rows)
 
