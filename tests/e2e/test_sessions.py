@@ -100,7 +100,7 @@ def test_two_learners_and_one_place(small_product: Product, page: Page, browser:
         # Ada begins afresh, waits for it, and changes her mind.
         page.get_by_role("link", name="Reset").click()
         page.get_by_role("button", name="Reset the files").click()
-        expect(page.get_by_text("Your files were put aside")).to_be_visible()
+        expect(page.locator("#stage-ended")).to_contain_text("Your files were put aside")
         page.get_by_role("button", name=re.compile("^Launch")).first.click()
         expect(page.locator("#stage-queued")).to_contain_text("number 1 in the queue")
         stop(second)
@@ -110,7 +110,7 @@ def test_two_learners_and_one_place(small_product: Product, page: Page, browser:
         assert b"by Ada" not in fresh.read(f"{LAB}/{LAB}.ipynb")
         stop(page)
         page.get_by_role("button", name="Swap them back").click()
-        expect(page.get_by_text("Your earlier files are back")).to_be_visible()
+        expect(page.locator("#stage-ended")).to_contain_text("Your earlier files are back")
         assert zipped(page, product).read(f"{LAB}/mine.txt") == b"by Ada"
 
 
@@ -136,9 +136,10 @@ def test_what_is_unsaved_is_saved_before_the_end(small_product: Product, page: P
     expect(page.locator("#lab-banner")).to_contain_text("This session ends at")
     frame = page.frame_locator("#lab-frame").locator("html")
     frame.evaluate(
-        "() => new Promise((done) => { const look = () => window.asked.includes('save') ? done() : setTimeout(look, 50); look(); })"
+        "() => new Promise((done) => {"
+        " const look = () => window.asked.includes('save') ? done() : setTimeout(look, 50); look(); })"
     )
     expect(page.get_by_role("heading", name="The session is over")).to_be_visible(timeout=90_000)
-    expect(page.get_by_text("Your files are kept").first).to_be_visible()
+    expect(page.locator("#stage-ended")).to_contain_text("Your files are kept")
     saved = max((product.instance / "workspaces").glob(f"*/{LAB}/{LAB}.ipynb"), key=lambda p: p.stat().st_mtime)
     assert "# not saved by hand" in saved.read_text()

@@ -106,7 +106,7 @@ def test_two_at_once_do_not_get_the_same_place(site: WorkContext, db: Session) -
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(got, []) == [rows[0].id, rows[1].id]
+    assert [row for each in got for row in each] == [rows[0].id, rows[1].id]
 
 
 def test_the_caretaker_asks_for_the_launches_it_admits(site: WorkContext, db: Session) -> None:
