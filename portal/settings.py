@@ -79,7 +79,7 @@ class Settings:
     session_extensions: int = _knob(2, "How often a learner may put off the end of a session.")
     session_extension_minutes: int = _knob(60, "By how much an extension puts off the end, in minutes.")
     reset_kept_days: int = _knob(14, "How long files that a learner reset are kept, in days.")
-    workspace_mb: int = _knob(512, "How much room a learner's files of one lab may take, in MiB.")
+    workspace_mb: int = _knob(256, "How much room a learner's files of one lab may take, in MiB.")
 
     @property
     def gateway_port_effective(self) -> int:

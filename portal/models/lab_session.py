@@ -101,4 +101,4 @@ class LabSession(Base):
     """What the workspace takes, as it was measured last; None before that."""
     usage_files: Mapped[int | None]
     usage_at_start: Mapped[int | None] = mapped_column(BigInteger)
-    """`usage_bytes` when the sandbox became READY: who starts with too much gets time to tidy up."""
+    """`usage_bytes` when the sandbox became READY: who starts with too much is let in to tidy up."""

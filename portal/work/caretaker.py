@@ -26,7 +26,7 @@ from portal.models import (
 )
 from portal.work import places
 from portal.work.context import WorkContext
-from portal.work.launching import fail_ended_session, services_of
+from portal.work.launching import ended_because, fail_ended_session, services_of
 from portal.work.reaping import end_wedged_starts, reap
 from portal.work.watching import end_expired_sessions, end_idle_sessions, look_at_use
 from sandboxes.interface import SandboxState
@@ -189,7 +189,8 @@ class Caretaker:
             sandbox = self.context.driver.find(sandbox_id)
             status = sandbox.status() if sandbox is not None else None
             if sandbox is None or status is None or status.state in (SandboxState.STOPPED, SandboxState.FAILED):
-                fail_ended_session(self.context, session_id, sandbox.log() if sandbox is not None else "")
+                why = ended_because(status.detail if status is not None else "")
+                fail_ended_session(self.context, session_id, sandbox.log() if sandbox is not None else "", why)
                 if sandbox is not None:
                     sandbox.stop()
                 continue

@@ -154,10 +154,13 @@ def _failed(owned: Claim, message: str, text: str = "") -> None:
     )
 
 
-ENDED = "The sandbox ended unexpectedly. Your files are kept: launch the lab again to go on."
+def ended_because(detail: str = "") -> str:
+    """What a learner is told of a sandbox that ended by itself; `detail` is what it said of that."""
+    why = detail.strip()[:300] or "The sandbox ended unexpectedly."
+    return why if "files are kept" in why else f"{why} Your files are kept: launch the lab again to go on."
 
 
-def fail_ended_session(context: WorkContext, session_id: int, text: str, detail: str = ENDED) -> None:
+def fail_ended_session(context: WorkContext, session_id: int, text: str, detail: str) -> None:
     """Record that a READY session's sandbox is gone without having been stopped; `text` is its log."""
     with context.database.transaction() as db:
         row = db.get(LabSession, session_id, options=[undefer(LabSession.log)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from portal.files import Usage
 from portal.lifetime import due_end
 from portal.models import EndReason, LabSession, SessionState, utcnow
 from portal.settings import Settings
@@ -18,10 +19,8 @@ from sandboxes.interface import Sandbox
 
 log = structlog.get_logger("worker")
 KEPT = "Your files are kept: launch the lab again to go on."
-QUOTA_FACTOR = 1.5
-"""A session whose files take this many times their room is ended; over the room itself it is only warned."""
-TIDYING = timedelta(minutes=10)
-"""How long a session that began with too much may take to tidy up."""
+BEYOND = 0.5
+"""A session whose files take so much of their room more than they may, or than it began with, is ended; before, it is warned."""
 MB = 1024 * 1024
 
 
@@ -54,14 +53,10 @@ def end_idle_sessions(context: WorkContext) -> None:
             _end_now(context, row, EndReason.IDLE, why)
 
 
-def takes_too_much(bytes_now: int, row: LabSession, settings: Settings, now: datetime) -> bool:
-    """Whether a session is to be ended for the room that its files take."""
-    limit = QUOTA_FACTOR * settings.workspace_mb * MB
-    if bytes_now <= limit:
-        return False
-    began_with = row.usage_at_start or 0
-    tidying = began_with > limit and row.ready_at is not None and now - row.ready_at < TIDYING
-    return not tidying or bytes_now > QUOTA_FACTOR * began_with
+def takes_too_much(bytes_now: int, row: LabSession, settings: Settings) -> bool:
+    """Whether a session is to be ended for the room that its files take. What was there at its start is never the reason."""
+    room = settings.workspace_mb * MB
+    return bytes_now > max(room, row.usage_at_start or 0) + BEYOND * room
 
 
 def _due(context: WorkContext, reason: EndReason) -> list[LabSession]:
@@ -78,8 +73,7 @@ def _end_now(context: WorkContext, row: LabSession, reason: EndReason, detail: s
 
 
 def _look_at(context: WorkContext, row: LabSession, sandbox: Sandbox) -> None:
-    now = utcnow()
-    usage = context.workspaces.files.usage(row.user_id, row.lab_id)
+    usage = _usage(context, row, sandbox)
     values: dict[str, Any] = {"usage_bytes": usage.bytes, "usage_files": usage.files}
     with context.database.transaction() as db:
         db.execute(
@@ -88,16 +82,25 @@ def _look_at(context: WorkContext, row: LabSession, sandbox: Sandbox) -> None:
             .values(**values)
             .execution_options(synchronize_session=False)
         )
-        if takes_too_much(usage.bytes, row, context.settings, now):
+        if takes_too_much(usage.bytes, row, context.settings):
             _end(
                 db,
                 row,
                 EndReason.QUOTA,
                 f"Your files took {usage.bytes // MB} MB, and there is room for {context.settings.workspace_mb} MB. Nothing was "
-                "deleted: launch the lab again and delete what you don't need within ten minutes, or reset the files.",
+                "deleted: launch the lab again and delete what you don't need, or reset the files.",
             )
             return
     _note_use(context, row, sandbox)
+
+
+def _usage(context: WorkContext, row: LabSession, sandbox: Sandbox) -> Usage:
+    """As the sandbox's driver measures it, where it does; else as we do."""
+    measure = getattr(sandbox, "usage", None)
+    told = measure() if measure is not None else None
+    if told is not None:
+        return Usage(told.bytes, told.files)
+    return context.workspaces.files.usage(row.user_id, row.lab_id)
 
 
 def _note_use(context: WorkContext, row: LabSession, sandbox: Sandbox) -> datetime | None:

@@ -238,7 +238,7 @@ class TestWarnings:
 
     def test_too_many_files_are_said(self, learner: Client, learner_user: User, db: Session) -> None:
         running(db, learner_user, usage_bytes=600 * 1024 * 1024, usage_files=9)
-        assert "Your files take 600 MB; there is room for 512 MB" in shown(learner)
+        assert "Your files take 600 MB; there is room for 256 MB" in shown(learner)
 
     def test_somebody_else_s_session_is_not_touched(
         self, app: Flask, settings: Settings, db: Session, learner_user: User
@@ -331,7 +331,7 @@ class TestFiles:
         learner.post(f"{PAGE}/bring-back")
         assert (workspace / f"{LAB}.ipynb").read_text() == "my work"
         assert "Your earlier files are back" in shown(learner)
-        assert "1 file, 0.0 of 512 MB" in shown(learner)
+        assert "1 file, 0.0 of 256 MB" in shown(learner)
         assert newest(db, learner_user).state == SessionState.STOPPED
 
     @pytest.mark.parametrize("state", [SessionState.QUEUED, SessionState.STARTING, SessionState.READY])
