@@ -28,7 +28,7 @@ from portal.work import places
 from portal.work.context import WorkContext
 from portal.work.launching import ended_because, fail_ended_session, services_of
 from portal.work.reaping import end_wedged_starts, reap
-from portal.work.watching import end_expired_sessions, end_idle_sessions, look_at_use
+from portal.work.watching import end_expired_sessions, end_idle_sessions, end_if_too_full, look_at_use
 from sandboxes.interface import SandboxState
 
 log = structlog.get_logger("worker")
@@ -180,24 +180,22 @@ class Caretaker:
         if self.context.driver is None:
             return
         with self.context.database.transaction() as db:
-            ready = db.execute(
-                select(LabSession.id, LabSession.sandbox_id, LabSession.services).where(
-                    LabSession.state == SessionState.READY
-                )
-            ).all()
-        for session_id, sandbox_id, known in ready:
-            sandbox = self.context.driver.find(sandbox_id)
+            ready = db.scalars(select(LabSession).where(LabSession.state == SessionState.READY)).all()
+        for session in ready:
+            sandbox = self.context.driver.find(session.sandbox_id)
             status = sandbox.status() if sandbox is not None else None
             if sandbox is None or status is None or status.state in (SandboxState.STOPPED, SandboxState.FAILED):
-                why = ended_because(status.detail if status is not None else "")
-                fail_ended_session(self.context, session_id, sandbox.log() if sandbox is not None else "", why)
+                if not end_if_too_full(self.context, session):  # a driver may end those by itself
+                    why = ended_because(status.detail if status is not None else "")
+                    text = sandbox.log() if sandbox is not None else ""
+                    fail_ended_session(self.context, session.id, text, why)
                 if sandbox is not None:
                     sandbox.stop()
                 continue
             services = services_of(status)
-            if services != known:
+            if services != session.services:
                 with self.context.database.transaction() as db:
-                    row = db.get(LabSession, session_id)
+                    row = db.get(LabSession, session.id)
                     if row is not None:
                         row.services = services
 

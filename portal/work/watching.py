@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -73,30 +74,32 @@ def _end_now(context: WorkContext, row: LabSession, reason: EndReason, detail: s
 
 
 def _look_at(context: WorkContext, row: LabSession, sandbox: Sandbox) -> None:
+    if not end_if_too_full(context, row, sandbox):
+        _note_use(context, row, sandbox)
+
+
+def end_if_too_full(context: WorkContext, row: LabSession, sandbox: Sandbox | None = None) -> bool:
+    """Write what the files of a READY session take; whether that is far too much, so that it ends (or has ended) for it."""
     usage = _usage(context, row, sandbox)
-    values: dict[str, Any] = {"usage_bytes": usage.bytes, "usage_files": usage.files}
     with context.database.transaction() as db:
         db.execute(
             update(LabSession)
             .where(LabSession.id == row.id, LabSession.state == SessionState.READY)
-            .values(**values)
+            .values(usage_bytes=usage.bytes, usage_files=usage.files)
             .execution_options(synchronize_session=False)
         )
-        if takes_too_much(usage.bytes, row, context.settings):
-            _end(
-                db,
-                row,
-                EndReason.QUOTA,
-                f"Your files took {usage.bytes // MB} MB, and there is room for {context.settings.workspace_mb} MB. Nothing was "
-                "deleted: launch the lab again and delete what you don't need, or reset the files.",
-            )
-            return
-    _note_use(context, row, sandbox)
+        return takes_too_much(usage.bytes, row, context.settings) and _end(
+            db,
+            row,
+            EndReason.QUOTA,
+            f"Your files took {usage.bytes // MB} MB, and there is room for {context.settings.workspace_mb} MB. Nothing was "
+            "deleted: launch the lab again and delete what you don't need, or reset the files.",
+        )
 
 
-def _usage(context: WorkContext, row: LabSession, sandbox: Sandbox) -> Usage:
+def _usage(context: WorkContext, row: LabSession, sandbox: Sandbox | None) -> Usage:
     """As the sandbox's driver measures it, where it does; else as we do."""
-    measure = getattr(sandbox, "usage", None)
+    measure: Callable[[], Any] | None = getattr(sandbox, "usage", None)
     told = measure() if measure is not None else None
     if told is not None:
         return Usage(told.bytes, told.files)

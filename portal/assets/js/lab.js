@@ -223,7 +223,7 @@ function showClock() {
   const left = secondsUntil(element.dateTime);
   const isShort = left < SECONDS_SHOWN;
   const minutes = Math.round(left / 60);
-  const text = isShort ? clock(left) : minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const text = isShort ? clock(left) : minutes < 180 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   if (element.textContent !== text) element.textContent = text;
   element.closest(".clock")?.classList.toggle("is-short", isShort);
 }

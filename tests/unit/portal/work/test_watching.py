@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 from portal.files import Usage
 from portal.models import EndReason, LabSession, SessionState, utcnow
 from portal.work import watching
+from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.watching import MB, end_expired_sessions, end_idle_sessions, look_at_use, takes_too_much
 from tests.factories import lab_sessions, users
+from tests.fixtures.portal import NotedJobs
 from tests.unit.portal.work.conftest import UsedDriver
 
 
@@ -192,3 +194,14 @@ def test_the_driver_s_own_measure_counts_where_there_is_one(
     used_driver.run_for(row).usage = lambda: Usage(5 * MB, 7)  # type: ignore[method-assign, attr-defined]
     look_at_use(site)
     assert (fresh(db, row).usage_bytes, row.usage_files) == (5 * MB, 7)
+
+
+def test_a_sandbox_that_its_driver_ended_for_too_many_files_says_so(site: WorkContext, db: Session) -> None:
+    small = replace(site, settings=replace(site.settings, workspace_mb=2))
+    full, broken = ready(db, usage_at_start=0), ready(db, usage_at_start=0)
+    fill(small, full, 4)
+    fill(small, broken, 1)
+    Caretaker(small, NotedJobs()).refresh_sessions()
+    assert (fresh(db, full).state, full.end_reason) == (SessionState.STOPPING, EndReason.QUOTA)
+    assert fresh(db, broken).state == SessionState.FAILED
+    assert "files are kept" in broken.detail
