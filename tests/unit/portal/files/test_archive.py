@@ -75,11 +75,24 @@ def test_links_and_special_files_are_left_out_and_listed(workspace: Path, tmp_pa
 def test_a_link_that_takes_a_file_s_place_meanwhile_is_not_followed(workspace: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("the secret key")
     (workspace / "a.txt").write_text("mine")
-    found = next(walk(workspace))
+    going = walk(workspace)
+    found = next(going)
     (workspace / "a.txt").unlink()
     (workspace / "a.txt").symlink_to(tmp_path / "secret")
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="symbolic links"):
         found.open()
+    going.close()  # type: ignore[attr-defined]
+
+
+def test_a_link_that_takes_a_folder_s_place_meanwhile_is_not_followed(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "key").write_text("the secret key")
+    (workspace / "folder").mkdir()
+    going = walk(workspace)
+    assert next(going).kind is Kind.FOLDER
+    (workspace / "folder").rmdir()
+    (workspace / "folder").symlink_to(tmp_path / "outside")
+    assert [(found.path, found.kind) for found in going] == [("folder", Kind.UNREADABLE)]
 
 
 def test_a_folder_that_is_swapped_all_the_time_leads_nowhere(workspace: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_launch_takes_its_place_only_when_it_is_its_turn(
     first, second = queue(db, 5), queue(db, 1)
     one = with_places(site, 1)
     launch(one, second.id)
-    assert state(db, second) == SessionState.QUEUED
+    assert (state(db, first), state(db, second)) == (SessionState.QUEUED, SessionState.QUEUED)
     launch(one, first.id)
     assert state(db, first) == SessionState.READY
     assert [box.id for box in used_driver.sandboxes] == [first.sandbox_id]
