@@ -78,6 +78,19 @@ class Settings:
         4,
         "How many started sandboxes wait in all; 0 turns waiting off. A quarter of the memory bounds them too.",
     )
+    sandbox_places: int = _knob(
+        0, "How many learners' sandboxes may run at once on this site; 0 means as many as fit into memory."
+    )
+    sandbox_place_mb: int = _knob(
+        1024, "Memory that one place is reckoned at, in MiB, when SANDBOX_PLACES is 0."
+    )
+    session_idle_minutes: int = _knob(
+        60, "A sandbox in which nothing was run or saved for this long is stopped, in minutes; 0 means never."
+    )
+    session_extensions: int = _knob(2, "How often a learner may put off the end of a session.")
+    session_extension_minutes: int = _knob(60, "By how much an extension puts off the end, in minutes.")
+    reset_kept_days: int = _knob(14, "How long files that a learner reset are kept, in days.")
+    workspace_mb: int = _knob(256, "How much room a learner's files of one lab may take, in MiB.")
 
     @property
     def gateway_port_effective(self) -> int:
@@ -160,6 +173,12 @@ class Settings:
             faults.append("SESSION_HOURS, HEARTBEAT_SECONDS and STALE_SECONDS must be positive.")
         if min(self.pool_learners, self.pool_graders, self.pool_total) < 0:
             faults.append("POOL_LEARNERS, POOL_GRADERS and POOL_TOTAL must not be negative.")
+        if min(self.sandbox_places, self.session_idle_minutes, self.session_extensions) < 0:
+            faults.append("SANDBOX_PLACES, SESSION_IDLE_MINUTES and SESSION_EXTENSIONS must not be negative.")
+        if min(self.session_extension_minutes, self.reset_kept_days, self.workspace_mb) < 1:
+            faults.append("SESSION_EXTENSION_MINUTES, RESET_KEPT_DAYS and WORKSPACE_MB must be at least 1.")
+        if self.sandbox_place_mb < 64:
+            faults.append("SANDBOX_PLACE_MB must be at least 64.")
         if self.stale_seconds < 3 * self.heartbeat_seconds:
             faults.append("STALE_SECONDS must be at least three times HEARTBEAT_SECONDS.")
         if faults:

@@ -17,6 +17,7 @@ from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.grading import grade
 from portal.work.launching import launch, stop
+from portal.work.reaping import clean_up_after_crash, clear_other_drivers, stop_everything
 from portal.work.warming import Warming
 from portal.work.workspaces import Workspaces
 from sandboxes.drivers import choose_driver, open_driver
@@ -69,7 +70,8 @@ def run_worker(settings: Settings, content: Content | None = None) -> None:
         )
     )
     caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context))))
-    caretaker.clean_up_after_crash()
+    clear_other_drivers(settings.run_dir, driver.name if driver else None, context.labels["instance"])
+    clean_up_after_crash(context)
     caretaker.tell()
     consumer = huey.create_consumer(
         workers=settings.worker_threads,
@@ -89,10 +91,9 @@ def run_worker(settings: Settings, content: Content | None = None) -> None:
         consumer.run()
     finally:
         caretaker.stop()
-        caretaker.join(timeout=10)
         if context.warming is not None:
             context.warming.pool.stop_filling()
-        caretaker.stop_everything()
+        stop_everything(context)
         if context.driver is not None:
             context.driver.close()
         context.database.close()

@@ -2,7 +2,7 @@
 
 from portal.models.base import Base, utcnow
 from portal.models.hint_use import HintUse
-from portal.models.lab_session import OPEN_STATES, LabSession, SessionState
+from portal.models.lab_session import OPEN_STATES, PLACE_STATES, EndReason, LabSession, SessionState
 from portal.models.lesson_read import LessonRead
 from portal.models.quiz_attempt import QuizAnswer, QuizAttempt
 from portal.models.sign_in_link import SignInLink
@@ -19,7 +19,9 @@ from portal.models.worker_status import WorkerStatus
 __all__ = [
     "OPEN_STATES",
     "PENDING_STATES",
+    "PLACE_STATES",
     "Base",
+    "EndReason",
     "HintUse",
     "LabSession",
     "LessonRead",

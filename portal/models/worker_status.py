@@ -21,4 +21,6 @@ class WorkerStatus(Base):
     isolated: Mapped[bool] = mapped_column(default=False)
     reason: Mapped[str] = mapped_column(String(500), default="")
     """Why this driver was chosen, or what is missing when there is none."""
+    places: Mapped[int] = mapped_column(default=0)
+    """How many sandboxes of learners may run at once; 0 before the worker said so."""
     heartbeat_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

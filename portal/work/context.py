@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from portal.content import Content
 from portal.database import Database
 from portal.settings import Settings
 from portal.work.workspaces import Workspaces
-from sandboxes.interface import Driver, DriverUnavailable
+from sandboxes.interface import Driver, DriverUnavailable, Phase
 
 if TYPE_CHECKING:
     from portal.work.warming import Warming
@@ -30,6 +30,8 @@ class WorkContext:
     workspaces: Workspaces
     warming: Warming | None = None
     """What keeps sandboxes ready; None where nothing does."""
+    starts: dict[int, tuple[Phase, float]] = field(default_factory=dict, repr=False)
+    """Launches under way here: session id → the phase, and when it began (monotonic seconds)."""
 
     @property
     def labels(self) -> Mapping[str, str]:

@@ -9,21 +9,24 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
 from labs.catalogue import Lab
-from portal.models import LabSession, SessionState, utcnow
+from portal.models import PLACE_STATES, LabSession, SessionState, utcnow
+from portal.settings import Settings
+from portal.work import places
 from portal.work.claims import Claim, claim
 from portal.work.context import WorkContext
-from sandboxes.interface import Phase, Progress, SandboxError, SandboxSpec, SandboxStatus
+from sandboxes.interface import Driver, Phase, Progress, SandboxError, SandboxSpec, SandboxStatus
 
 log = structlog.get_logger("worker")
 LOG_KEPT = 20_000
 
 
 def launch(context: WorkContext, session_id: int) -> None:
-    """Start the sandbox of a session that is STARTING; does nothing for any other."""
+    """Start the sandbox of a session that is STARTING, or QUEUED and next; does nothing for any other."""
+    places.admit(context, only=session_id)
     owned = claim(
         context.database,
         LabSession,
@@ -41,6 +44,7 @@ def launch(context: WorkContext, session_id: int) -> None:
         if lab is None:
             _failed(owned, "This lab is not offered any more. Choose another one from the list of labs.")
             return
+        context.starts[session_id] = (Phase.CREATING, time.monotonic())
         try:
             _start(context, owned, row, lab)
         except SandboxError as error:
@@ -52,6 +56,8 @@ def launch(context: WorkContext, session_id: int) -> None:
                 owned,
                 "Something on our side went wrong while the sandbox started. Try again; the log has the details.",
             )
+        finally:
+            context.starts.pop(session_id, None)
 
 
 def stop(context: WorkContext, session_id: int) -> None:
@@ -68,17 +74,21 @@ def stop(context: WorkContext, session_id: int) -> None:
     with context.database.transaction() as db:
         row = db.get(LabSession, session_id)
         if row is not None and row.state == SessionState.STOPPING:
+            usage = context.workspaces.files.usage(row.user_id, row.lab_id)
+            row.usage_bytes, row.usage_files = usage.bytes, usage.files
             row.state = SessionState.STOPPED
             row.ended_at = utcnow()
 
 
-def session_spec(lab: Lab, workspace: Path, labels: Mapping[str, str] | None = None) -> SandboxSpec:
+def session_spec(
+    lab: Lab, settings: Settings, workspace: Path, labels: Mapping[str, str] | None = None
+) -> SandboxSpec:
     """A learner's sandbox of the lab, without its own id and token: also what a pool keeps ready for it."""
     return SandboxSpec(
         workspace=workspace,
         services=lab.manifest.services,
         image=lab.manifest.image,
-        limits=lab.manifest.limits.sandbox(),
+        limits=replace(lab.manifest.limits.sandbox(), workspace_mb=settings.workspace_mb),
         jupyter=True,
         environment={"LAB_SLUG": lab.id},
         labels={"purpose": "session", **(labels or {})},
@@ -98,7 +108,7 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
     workspace = context.workspaces.prepare(row.user_id, lab)
     owned.write(driver=driver.name, phase=str(Phase.CREATING), detail="")
     spec = replace(
-        session_spec(lab, workspace, {**context.labels, "session": str(row.id)}),
+        session_spec(lab, context.settings, workspace, {**context.labels, "session": str(row.id)}),
         sandbox_id=row.sandbox_id,
         access_token=row.access_token,
     )
@@ -107,13 +117,18 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
 
     def tell(progress: Progress) -> None:
         nonlocal last_told, last_phase
+        if context.starts.get(row.id, (None, 0.0))[0] != progress.phase:
+            context.starts[row.id] = (progress.phase, time.monotonic())
         if progress.phase == last_phase and time.monotonic() - last_told < 0.5:
             return
         last_told, last_phase = time.monotonic(), progress.phase
         owned.write(phase=str(progress.phase), detail=progress.detail[:500])
 
+    _make_room(context, driver, 1)  # one of those that wait may be the one that this launch takes
     sandbox = driver.start(spec, tell)
     sandbox.open_notebook(f"{lab.id}.ipynb")
+    _make_room(context, driver)
+    usage = context.workspaces.files.usage(row.user_id, row.lab_id)
     now = utcnow()
     kept = owned.write(
         LabSession.state == SessionState.STARTING,
@@ -124,10 +139,23 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
         detail="",
         services=services_of(sandbox.status()),
         ready_at=now,
+        last_active_at=now,
         expires_at=now + timedelta(hours=context.settings.session_hours),
+        usage_bytes=usage.bytes,
+        usage_files=usage.files,
+        usage_at_start=usage.bytes,
     )
     if not kept:  # the learner pressed Stop meanwhile, or another run took over
         sandbox.stop()
+
+
+def _make_room(context: WorkContext, driver: Driver, more: int = 0) -> None:
+    """Let warm sandboxes go where they and the learners' together take more than the site's places, and `more`."""
+    with context.database.transaction() as db:
+        learners = db.scalar(
+            select(func.count()).select_from(LabSession).where(LabSession.state.in_(PLACE_STATES))
+        )
+    driver.make_room(max(0, places.site_places(context.settings) - (learners or 0)) + more)
 
 
 def _failed(owned: Claim, message: str, text: str = "") -> None:
@@ -140,12 +168,18 @@ def _failed(owned: Claim, message: str, text: str = "") -> None:
     )
 
 
-def fail_ended_session(context: WorkContext, session_id: int, text: str) -> None:
-    """Record that a READY session's sandbox is gone without having been stopped."""
+def ended_because(detail: str = "") -> str:
+    """What a learner is told of a sandbox that ended by itself; `detail` is what it said of that."""
+    why = detail.strip()[:300] or "The sandbox ended unexpectedly."
+    return why if "files are kept" in why else f"{why} Your files are kept: launch the lab again to go on."
+
+
+def fail_ended_session(context: WorkContext, session_id: int, text: str, detail: str) -> None:
+    """Record that a READY session's sandbox is gone without having been stopped; `text` is its log."""
     with context.database.transaction() as db:
         row = db.get(LabSession, session_id, options=[undefer(LabSession.log)])
         if row is not None and row.state == SessionState.READY:
             row.state = SessionState.FAILED
-            row.detail = "The sandbox ended unexpectedly. Your files are kept: launch the lab again to go on."
+            row.detail = detail
             row.log = text[-LOG_KEPT:]
             row.ended_at = utcnow()

@@ -111,7 +111,7 @@ class Warming:
             if graders:
                 yield last, grading_spec(lab, NOWHERE), self._settings.pool_graders
             else:
-                yield last, session_spec(lab, NOWHERE), self._settings.pool_learners
+                yield last, session_spec(lab, self._settings, NOWHERE), self._settings.pool_learners
 
     def _uses(self) -> tuple[dict[str, datetime], dict[str, datetime]]:
         """When each lab was last launched, and when it was last graded or stands open."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from labs.catalogue import Lab
 from labs.notebook import DEFAULT_PORTAL
+from portal.files import LearnerFiles
 
 MAX_NOTEBOOK_BYTES = 10 * 1024 * 1024
 
@@ -25,11 +26,12 @@ class Workspaces:
 
     def __init__(self, root: Path, portal_origin: str = DEFAULT_PORTAL) -> None:
         self.root = root
+        self.files = LearnerFiles(root)
         self._link = f"]({portal_origin}/".encode()
 
     def path(self, user_id: int, lab_id: str) -> Path:
         """Where this learner's files for the lab are."""
-        return self.root / str(user_id) / lab_id
+        return self.files.path(user_id, lab_id)
 
     def prepare(self, user_id: int, lab: Lab) -> Path:
         """The workspace, with the lab's files where they are missing; what the learner has stays as it is."""

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import inspect
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.content import Content
-from portal.database import Database
+from portal.database import MIGRATIONS, Database
 from portal.features.accounts import AccountService
+from portal.features.lab_sessions import queries
 from portal.features.roadmap import ProgressService, TopicState
-from portal.models import Base, SessionState, Submission, SubmissionState, utcnow
+from portal.models import Base, LabSession, SessionState, Submission, SubmissionState, User, utcnow
 from portal.work.claims import claim
 from tests.factories import lab_sessions, submissions, users
 from tests.fixtures.postgres import ScratchServer
@@ -63,6 +66,57 @@ def test_one_open_session_and_one_pending_submission(session: Session) -> None:
     submissions.submission(session, user, state=SubmissionState.QUEUED)
     with pytest.raises(IntegrityError), session.begin_nested():
         submissions.submission(session, user, state=SubmissionState.RUNNING)
+
+
+def revise(store: Database, revision: str) -> None:
+    """Move the schema up or down to a revision."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with store.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        move = command.downgrade if revision < "0002" else command.upgrade
+        move(config, revision)
+        connection.commit()
+
+
+def test_the_queue_can_be_taken_back_and_brought_again(store: Database) -> None:
+    with store.transaction() as db:
+        user = users.user(db)
+        waiting = lab_sessions.lab_session(db, user, state=SessionState.QUEUED).id
+        running = lab_sessions.lab_session(db, user, lab_id="other").id
+        with pytest.raises(IntegrityError), db.begin_nested():
+            lab_sessions.lab_session(db, user, state=SessionState.STARTING)
+    revise(store, "0001")
+    columns = {column["name"] for column in inspect(store.engine).get_columns("lab_sessions")}
+    assert not columns & {"admitted_at", "extensions", "usage_bytes", "end_reason"}
+    with store.engine.begin() as connection:
+        states = {key: state for key, state in connection.execute(text("SELECT id, state FROM lab_sessions"))}
+        assert states == {waiting: "stopped", running: "ready"}
+        made = (
+            "INSERT INTO lab_sessions (user_id, lab_id, state, phase, detail, log, driver, sandbox_id, access_token, services, "
+            "requested_at) SELECT user_id, lab_id, :state, phase, detail, log, driver, :key, access_token, services, "
+            "requested_at FROM lab_sessions WHERE id = :id"
+        )
+        connection.execute(text(made), {"state": "ready", "key": "k1", "id": waiting})
+    with pytest.raises(IntegrityError), store.engine.begin() as connection:
+        connection.execute(text(made), {"state": "starting", "key": "k2", "id": waiting})
+    revise(store, "head")
+    test_migrations_make_what_the_models_say(store)
+    with store.session() as db:
+        row = db.get_one(LabSession, running)
+        assert (row.extensions, row.end_reason, row.usage_bytes) == (0, "", None)
+        with pytest.raises(IntegrityError), db.begin_nested():
+            lab_sessions.lab_session(db, db.get_one(User, row.user_id), state=SessionState.QUEUED)
+
+
+def test_the_place_in_the_queue_is_by_time_then_by_row(session: Session) -> None:
+    now = utcnow()
+    early, late, same = (
+        lab_sessions.lab_session(session, users.user(session), state=SessionState.QUEUED, requested_at=at)
+        for at in (now - timedelta(minutes=1), now + timedelta(minutes=1), now + timedelta(minutes=1))
+    )
+    lab_sessions.lab_session(session, users.user(session), requested_at=now - timedelta(hours=1))
+    assert [queries.place_for_sandbox(session, row) for row in (early, late, same)] == [1, 2, 3]
 
 
 def test_times_come_back_aware(session: Session) -> None:

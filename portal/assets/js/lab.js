@@ -96,6 +96,8 @@ divider.addEventListener("keydown", (event) => {
 /* Talking to the notebook. Only the frame we made, on the sandboxes' origin, is listened to. */
 
 const waiting = new Map();
+/** The frame whose notebook has said that it is open: before that, there is nothing to save. */
+let opened = null;
 
 function tell(message) {
   frame()?.contentWindow?.postMessage({ source: "proving-ground", ...message }, origin);
@@ -106,7 +108,10 @@ const tellTheme = () => tell({ type: "theme", theme: document.documentElement.da
 addEventListener("message", (event) => {
   if (event.origin !== origin || event.source !== frame()?.contentWindow) return;
   const { type, request, ok } = event.data ?? {};
-  if (type === "ready") tellTheme();
+  if (type === "ready") {
+    opened = frame();
+    tellTheme();
+  }
   if (type === "saved") waiting.get(request)?.(ok === true ? "saved" : "refused");
 });
 document.addEventListener("pg:theme", tellTheme);
@@ -127,7 +132,7 @@ function save() {
   });
 }
 
-/* Check and Submit: save first, then send the form. */
+/* Check, Submit and Stop: save first, then send the form. */
 
 let sending = false;
 
@@ -140,9 +145,11 @@ async function saveAndSend(form) {
     if (frame()) announce("Saving the notebook.");
     const outcome = await save();
     if (outcome === "silent" || outcome === "refused") {
-      toast("The notebook did not confirm that it was saved. What it autosaved last is what is graded.");
+      if (form.matches("[hx-post]")) toast("The notebook did not confirm that it was saved. What it autosaved last is what is graded.");
     }
-    if (form.isConnected) htmx.trigger(form, "pg:saved", {});
+    if (!form.isConnected) return;
+    if (form.matches("[hx-post]")) htmx.trigger(form, "pg:saved", {});
+    else form.submit();
   } finally {
     sending = false;
     button.removeAttribute("aria-busy");
@@ -172,7 +179,7 @@ let asked = null;
 function changed() {
   const now = stageOf();
   if (now !== stage) {
-    if (narrow.matches && (now === "starting" || now === "ready")) show("notebook");
+    if (narrow.matches && ["queued", "starting", "ready"].includes(now)) show("notebook");
     // The button that was pressed is gone: go on where it stood.
     if (document.activeElement === document.body) lab.querySelector("#lab-stage-inner [tabindex='-1']")?.focus();
     stage = now;
@@ -182,6 +189,7 @@ function changed() {
     asked = null;
     hint.focus();
   }
+  compareClocks();
   tick();
 }
 document.addEventListener("htmx:after:settle", changed);
@@ -191,24 +199,65 @@ lab.addEventListener("submit", (event) => {
   if (event.target.matches("[data-hint]")) asked = event.target.dataset.hint;
 });
 
-/* The session's clock */
+/* The session's clock and its warnings. The end is a moment of the portal's clock: this machine's may be wrong. */
 
-const WARN_SECONDS = 300;
-let warned = false;
+const SECONDS_SHOWN = 300;
+const LAST_SAVE = 8;
+const plainTitle = document.title;
+const onClock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+let ahead = 0;
+let announced = "";
+let savedFor = "";
 
-function tick() {
+const secondsUntil = (moment) => (new Date(moment).getTime() - Date.now() - ahead) / 1000;
+
+/** Read how far the portal's clock is ahead of ours; called when its answer has just come. */
+function compareClocks() {
+  const now = lab.querySelector("time[data-now]")?.dataset.now;
+  if (now) ahead = new Date(now).getTime() - Date.now();
+}
+
+function showClock() {
   const element = lab.querySelector("time[data-until]");
-  if (!element) {
-    warned = false;
-    return;
-  }
-  const left = (new Date(element.dateTime).getTime() - Date.now()) / 1000;
-  const isShort = left < WARN_SECONDS;
-  const text = isShort ? clock(left) : `${Math.round(left / 60)} min`;
+  if (!element) return;
+  const left = secondsUntil(element.dateTime);
+  const isShort = left < SECONDS_SHOWN;
+  const minutes = Math.round(left / 60);
+  const text = isShort ? clock(left) : minutes < 180 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   if (element.textContent !== text) element.textContent = text;
   element.closest(".clock")?.classList.toggle("is-short", isShort);
-  if (isShort && left > 0 && !warned) announce("The sandbox ends in less than five minutes. Your files are kept.");
-  warned = isShort;
 }
+
+const saveQuietly = () => frame() && opened === frame() && save();
+
+/** A new warning is read out once, and what is unsaved is saved; then once more when the end is a few seconds away. */
+function showWarning() {
+  const banner = lab.querySelector("[data-warning]");
+  const key = banner ? `${banner.dataset.warning} ${banner.dataset.at ?? ""}` : "";
+  for (const time of lab.querySelectorAll("time[data-clock]")) {
+    const text = onClock.format(new Date(time.dateTime));
+    if (time.textContent !== text) time.textContent = text;
+  }
+  if (key !== announced) {
+    announced = key;
+    if (banner) {
+      announce(banner.querySelector("[data-announce]").textContent.replace(/\s+/g, " ").trim());
+      saveQuietly();
+    }
+  }
+  const left = banner?.dataset.at ? secondsUntil(banner.dataset.at) : null;
+  if (left !== null && left <= LAST_SAVE && savedFor !== key) {
+    savedFor = key;
+    saveQuietly();
+  }
+  const title = left === null ? plainTitle : `(${left < 60 ? "under 1" : Math.round(left / 60)} min left) ${plainTitle}`;
+  if (document.title !== title) document.title = title;
+}
+
+function tick() {
+  showClock();
+  showWarning();
+}
+compareClocks();
 tick();
 setInterval(tick, 1000);

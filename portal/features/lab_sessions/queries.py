@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload, undefer
 
 from portal.models import (
     OPEN_STATES,
+    PENDING_STATES,
+    PLACE_STATES,
     HintUse,
     LabSession,
     SessionState,
@@ -22,6 +24,7 @@ from portal.models import (
 )
 
 ATTEMPTS_SHOWN = 20
+LENGTHS = 50
 WORKER_SILENT_AFTER = timedelta(seconds=30)
 
 
@@ -52,11 +55,56 @@ def count_open_sessions(db: Session, user_id: int) -> int:
             select(func.count())
             .select_from(LabSession)
             .where(
-                LabSession.user_id == user_id, LabSession.state.in_([SessionState.STARTING, SessionState.READY])
+                LabSession.user_id == user_id,
+                LabSession.state.in_([SessionState.QUEUED, SessionState.STARTING, SessionState.READY]),
             )
         )
         or 0
     )
+
+
+def count_queued(db: Session) -> int:
+    """How many launches wait for a place."""
+    return (
+        db.scalar(select(func.count()).select_from(LabSession).where(LabSession.state == SessionState.QUEUED))
+        or 0
+    )
+
+
+def place_for_sandbox(db: Session, session: LabSession) -> int:
+    """How many queued launches go before this one, plus one."""
+    before = db.scalar(
+        select(func.count())
+        .select_from(LabSession)
+        .where(
+            LabSession.state == SessionState.QUEUED,
+            or_(
+                LabSession.requested_at < session.requested_at,
+                (LabSession.requested_at == session.requested_at) & (LabSession.id < session.id),
+            ),
+        )
+    )
+    return (before or 0) + 1
+
+
+def sessions_with_places(db: Session) -> Sequence[LabSession]:
+    """Everybody's sessions that hold one of the site's places."""
+    return db.scalars(select(LabSession).where(LabSession.state.in_(PLACE_STATES))).all()
+
+
+def recent_lengths(db: Session) -> list[timedelta]:
+    """How long the last sessions on this site ran, from ready to their end."""
+    rows = db.execute(
+        select(LabSession.ready_at, LabSession.ended_at)
+        .where(
+            LabSession.state.in_([SessionState.STOPPED, SessionState.FAILED]),
+            LabSession.ready_at.is_not(None),
+            LabSession.ended_at.is_not(None),
+        )
+        .order_by(LabSession.id.desc())
+        .limit(LENGTHS)
+    )
+    return [ended - ready for ready, ended in rows if ready is not None and ended is not None]
 
 
 def attempts(db: Session, user_id: int, lab_id: str) -> Sequence[Submission]:
@@ -121,12 +169,27 @@ def best_scores(db: Session, user_id: int) -> dict[str, tuple[int, int]]:
     return {lab_id: (score, max_score) for lab_id, score, max_score in rows}
 
 
-def open_labs(db: Session, user_id: int) -> set[str]:
-    """Labs that this learner has open now."""
-    return set(
-        db.scalars(
-            select(LabSession.lab_id).where(LabSession.user_id == user_id, LabSession.state.in_(OPEN_STATES))
+def open_labs(db: Session, user_id: int) -> dict[str, str]:
+    """Labs that this learner has open now, with the session's state."""
+    rows = db.execute(
+        select(LabSession.lab_id, LabSession.state).where(
+            LabSession.user_id == user_id, LabSession.state.in_(OPEN_STATES)
         )
+    )
+    return {lab_id: state for lab_id, state in rows}
+
+
+def being_graded(db: Session, user_id: int, lab_id: str) -> bool:
+    """Whether a check or submission of this learner in the lab has no result yet."""
+    return (
+        db.scalar(
+            select(Submission.id).where(
+                Submission.user_id == user_id,
+                Submission.lab_id == lab_id,
+                Submission.state.in_(PENDING_STATES),
+            )
+        )
+        is not None
     )
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
 from labs.catalogue import Lab
-from portal.errors import Conflict, Forbidden, NotFound
+from portal.errors import Conflict, Forbidden, NotFound, PortalError
 from portal.extensions import after_commit, db, limiter, portal
 from portal.features.lab_sessions import queries, views
+from portal.features.lab_sessions.files import FilesService
 from portal.features.lab_sessions.service import LabSessionService
-from portal.models import SubmissionKind
+from portal.models import SubmissionKind, utcnow
 from portal.notebook_html import notebook_html
 
 WARM_SECONDS = 60.0
@@ -37,7 +39,7 @@ def index() -> str:
             "lab": lab,
             "score": scores.get(lab.id, (None, None))[0],
             "max_score": lab.max_score,
-            "open": lab.id in opened,
+            "open": opened.get(lab.id),
         }
         for lab in portal().content.labs.labs.values()
     ]
@@ -75,13 +77,69 @@ def launch(slug: str) -> Any:
 
 @blueprint.post("/<slug>/stop")
 def stop(slug: str) -> Any:
-    """End the learner's sandbox; the files stay."""
+    """End the learner's sandbox, or leave the queue; the files stay."""
     found = _lab(slug)
-    session = _service().stop(current_user.id, found)
-    if session is not None:
+    session, has_sandbox = _service().stop(current_user.id, found)
+    if session is not None and has_sandbox:
         after_commit(lambda: portal().jobs.stop(session.id))
         flash("The sandbox is being stopped. Your files are kept for the next time.", "info")
-    return redirect(url_for("lab_sessions.lab", slug=found.id))
+    elif session is not None:
+        flash("You have left the queue.", "info")
+    to = "lab_sessions.reset_page" if request.form.get("then") == "reset" else "lab_sessions.lab"
+    return redirect(url_for(to, slug=found.id))
+
+
+@blueprint.post("/<slug>/extend")
+@limiter.limit("12 per minute", key_func=_learner)
+def extend(slug: str) -> Any:
+    """Put off the end of the session."""
+    found = _lab(slug)
+    _service().extend(current_user.id, found, request.form.get("used", type=int))
+    return _changed(found)
+
+
+@blueprint.post("/<slug>/still-here")
+@limiter.limit("12 per minute", key_func=_learner)
+def still_here(slug: str) -> Any:
+    """Begin the idle limit anew."""
+    found = _lab(slug)
+    _service().still_here(current_user.id, found)
+    return _changed(found)
+
+
+@blueprint.get("/<slug>/files.zip")
+@limiter.limit("6 per minute", key_func=_learner)
+def download(slug: str) -> Any:
+    """The learner's files as a zip, while the lab runs and when it is stopped."""
+    found = _lab(slug)
+    try:
+        body = _files().download(current_user.id, found)
+    except PortalError as error:
+        flash(error.message, "warning")
+        return redirect(url_for("lab_sessions.lab", slug=found.id))
+    name = f"{found.id}-{utcnow():%Y-%m-%d}.zip"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Accel-Buffering": "no"}
+    return Response(body, mimetype="application/zip", headers=headers)
+
+
+@blueprint.get("/<slug>/reset")
+def reset_page(slug: str) -> str:
+    """Ask before the files are put aside."""
+    return render_template("lab_sessions/reset.html", **_page(_lab(slug)))
+
+
+@blueprint.post("/<slug>/reset")
+@limiter.limit("6 per minute", key_func=_learner)
+def reset(slug: str) -> Any:
+    """Put the files aside; the next launch brings fresh ones."""
+    return _move_files(slug, FilesService.reset)
+
+
+@blueprint.post("/<slug>/bring-back")
+@limiter.limit("6 per minute", key_func=_learner)
+def bring_back(slug: str) -> Any:
+    """Swap the files with those that were put aside last."""
+    return _move_files(slug, FilesService.bring_back)
 
 
 @blueprint.post("/<slug>/check")
@@ -156,6 +214,16 @@ def _expect_launch(found: Lab) -> None:
         after_commit(lambda: portal().jobs.warm(found.id))
 
 
+def _move_files(slug: str, move: Callable[[FilesService, int, Lab], None]) -> Any:
+    found = _lab(slug)
+    try:
+        move(_files(), current_user.id, found)
+    except PortalError as error:
+        flash(error.message, "warning")
+        return redirect(url_for("lab_sessions.reset_page", slug=found.id))
+    return redirect(url_for("lab_sessions.lab", slug=found.id))
+
+
 def _changed(found: Lab) -> Any:
     """After a change: the live fragment for htmx, the page for a browser without script."""
     if request.headers.get("HX-Request"):
@@ -169,6 +237,10 @@ def _page(found: Lab) -> dict[str, Any]:
 
 def _service() -> LabSessionService:
     return LabSessionService(db(), portal().settings)
+
+
+def _files() -> FilesService:
+    return FilesService(db(), portal().settings)
 
 
 def _lab(slug: str) -> Lab:

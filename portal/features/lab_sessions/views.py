@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from labs.catalogue import Lab
 from portal.content import Content
-from portal.features.lab_sessions import queries
-from portal.models import PENDING_STATES, LabSession, SessionState, Submission, SubmissionState, utcnow
+from portal.features.lab_sessions import queries, queue
+from portal.files import LearnerFiles
+from portal.lifetime import idle_end, last_active, warning
+from portal.models import (
+    OPEN_STATES,
+    PENDING_STATES,
+    EndReason,
+    LabSession,
+    SessionState,
+    Submission,
+    SubmissionState,
+    utcnow,
+)
 from portal.notebook_html import render_notebook
 from portal.settings import Settings
 
+MB = 1024 * 1024
 PHASES = (
     "waiting for the worker",
     "building the image",
@@ -42,9 +55,15 @@ def lab_page(db: Session, content: Content, settings: Settings, user_id: int, la
     pending = next((a for a in attempts if a.state in PENDING_STATES), None)
     newest = next((a for a in attempts if a.state in (SubmissionState.GRADED, SubmissionState.ERROR)), None)
     latest = next((a for a in attempts if a.state == SubmissionState.GRADED), None)
+    now = utcnow()
+    shown = session_view(session, lab, settings, now)
+    if session is not None and shown is not None and shown["state"] == SessionState.QUEUED:
+        shown |= queue_view(db, session, settings, worker.places if worker else 0, now)
     return {
         "lab": lab,
-        "session": session_view(session, lab, settings),
+        "session": shown,
+        "warning": warning_view(session, settings, now),
+        "files": files_view(session, settings, user_id, lab, now),
         "phases": PHASES,
         "driver": {
             "name": worker.driver if worker else "",
@@ -66,27 +85,117 @@ def lab_page(db: Session, content: Content, settings: Settings, user_id: int, la
     }
 
 
-def session_view(session: LabSession | None, lab: Lab, settings: Settings) -> dict[str, Any] | None:
-    """The newest session; None when there was none or it was stopped on purpose."""
-    if session is None or session.state == SessionState.STOPPED:
+def session_view(
+    session: LabSession | None, lab: Lab, settings: Settings, now: datetime
+) -> dict[str, Any] | None:
+    """The newest session; None when there was none or the learner stopped it on purpose.
+
+    One that ended for another reason has the state `ended`.
+    """
+    if session is None:
         return None
-    now = utcnow()
+    ended = session.state == SessionState.STOPPED
+    if ended and session.end_reason in (EndReason.UNKNOWN, EndReason.LEARNER):
+        return None
     until = session.ended_at or session.ready_at or now
+    since = session.admitted_at or session.requested_at
     url = f"{settings.sandbox_origin_effective}/s/{session.sandbox_id}/{session.access_token}/notebooks/{lab.id}.ipynb"
     return {
-        "state": session.state,
+        "state": "ended" if ended else session.state,
+        "reason": session.end_reason,
         "phase": session.phase,
         "detail": session.detail,
-        "elapsed_seconds": max(0, int((until - session.requested_at).total_seconds())),
+        "elapsed_seconds": max(0, int((until - since).total_seconds())),
         "services": session.services,
         "started_at": session.ready_at,
+        "ended_at": session.ended_at,
         "expires_at": session.expires_at,
-        "remaining_seconds": max(0, int((session.expires_at - now).total_seconds()))
-        if session.expires_at
-        else None,
+        "now": now,
         "log": session.log if session.state == SessionState.FAILED else "",
         "sandbox_url": url if session.state == SessionState.READY else None,
     }
+
+
+def queue_view(
+    db: Session, session: LabSession, settings: Settings, places: int, now: datetime
+) -> dict[str, Any]:
+    """What a queued session's page says. Where there is room, or nobody to ask, it is as good as starting."""
+    place = queries.place_for_sandbox(db, session)
+    held = queries.sessions_with_places(db)
+    if not places or place <= places - len(held):
+        return {"state": SessionState.STARTING}
+    estimate = queue.wait(
+        place,
+        places,
+        [
+            queue.Held(
+                each.ready_at,
+                each.expires_at,
+                last_active(each),
+                idle_end(each, settings),
+                each.state == SessionState.STOPPING,
+            )
+            for each in held
+        ],
+        queries.recent_lengths(db),
+        timedelta(hours=settings.session_hours),
+        now,
+    )
+    return {"place": place, "estimate": queue.words(estimate), "waiting_since": session.requested_at}
+
+
+def warning_view(session: LabSession | None, settings: Settings, now: datetime) -> dict[str, Any] | None:
+    """What the banner of a running session says: its end comes near, nobody uses it, or its files take too much room."""
+    if session is None:
+        return None
+    due = warning(session, settings, now)
+    if due is not None:
+        return {
+            "kind": due.kind,
+            "at": due.at,
+            "quiet_minutes": int(due.quiet.total_seconds() // 60),
+            "used": session.extensions,
+            "left": max(0, settings.session_extensions - session.extensions),
+            "extension": _span(settings.session_extension_minutes),
+        }
+    over = (session.usage_bytes or 0) > settings.workspace_mb * MB
+    if session.state == SessionState.READY and over:
+        return {"kind": "quota", "mb": _mb(session.usage_bytes or 0), "limit_mb": settings.workspace_mb}
+    return None
+
+
+def files_view(
+    session: LabSession | None, settings: Settings, user_id: int, lab: Lab, now: datetime
+) -> dict[str, Any]:
+    """The learner's files of the lab, and those that a reset put aside."""
+    store = LearnerFiles(settings.workspaces_dir)
+    lasts = timedelta(days=settings.reset_kept_days)
+    kept = next((each for each in store.kept(user_id, lab.id) if now - each.at < lasts), None)
+    measured = session is not None and session.usage_bytes is not None
+    return {
+        "exist": store.exist(user_id, lab.id),
+        "files": session.usage_files if measured and session else None,
+        "mb": _mb(session.usage_bytes or 0) if measured and session else None,
+        "limit_mb": settings.workspace_mb,
+        "over": measured and session is not None and (session.usage_bytes or 0) > settings.workspace_mb * MB,
+        "kept_at": kept.at if kept else None,
+        "kept_until": kept.at + lasts if kept else None,
+        "kept_days": settings.reset_kept_days,
+        "open": session is not None and session.state in OPEN_STATES,
+    }
+
+
+def _span(minutes: int) -> str:
+    """`45 minutes`, `an hour`, `2 hours`."""
+    if minutes % 60:
+        return f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return "an hour" if minutes == 60 else f"{minutes // 60} hours"
+
+
+def _mb(size: int) -> str:
+    """`0.2`, `12`: megabytes as one says them."""
+    value = size / MB
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def task_view(

@@ -20,6 +20,8 @@ from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.grading import grade
 from portal.work.launching import launch, stop
+from portal.work.reaping import clean_up_after_crash, stop_everything
+from portal.work.watching import end_expired_sessions
 from portal.work.workspaces import Workspaces
 from sandboxes.interface import (
     Driver,
@@ -371,7 +373,7 @@ class TestCaretaker:
         assert jobs.launched == [lost.id], "asked again before the first request could be answered"
 
     def test_after_a_crash_work_goes_on_and_orphans_end(
-        self, caretaker: Caretaker, context: WorkContext, db: Session, driver: QuietDriver
+        self, context: WorkContext, db: Session, driver: QuietDriver
     ) -> None:
         kept, ended = starting(db, users.user(db)), starting(db, users.user(db))
         launch(context, kept.id)
@@ -383,17 +385,17 @@ class TestCaretaker:
             interrupted = submissions.submission(
                 other, users.user(other), state=SubmissionState.RUNNING, run_token="dead", heartbeat_at=utcnow()
             ).id
-        caretaker.clean_up_after_crash()
+        clean_up_after_crash(context)
         alive = {sandbox_id for sandbox_id, _labels in driver.running()}
         assert alive == {kept.sandbox_id, foreign.sandbox_id}
         assert submission_row(db, interrupted).state == SubmissionState.QUEUED
         assert session_row(db, kept.id).state == SessionState.READY
 
-    def test_an_expired_session_is_asked_to_stop(self, caretaker: Caretaker, db: Session) -> None:
+    def test_an_expired_session_is_asked_to_stop(self, context: WorkContext, db: Session) -> None:
         over = lab_sessions.lab_session(db, users.user(db), expires_at=utcnow() - timedelta(seconds=1))
         going_on = lab_sessions.lab_session(db, users.user(db), expires_at=utcnow() + timedelta(hours=1))
         db.commit()
-        caretaker.end_expired_sessions()
+        end_expired_sessions(context)
         assert session_row(db, over.id).state == SessionState.STOPPING
         assert session_row(db, going_on.id).state == SessionState.READY
 
@@ -435,10 +437,10 @@ class TestCaretaker:
         assert (told.driver, told.isolated, told.reason) == ("quiet", False, "for the test")
 
     def test_a_clean_end_stops_this_portal_s_sandboxes(
-        self, caretaker: Caretaker, context: WorkContext, db: Session, driver: QuietDriver, user: User
+        self, context: WorkContext, db: Session, driver: QuietDriver, user: User
     ) -> None:
         row = starting(db, user)
         launch(context, row.id)
-        caretaker.stop_everything()
+        stop_everything(context)
         assert driver.running() == []
         assert session_row(db, row.id).state == SessionState.STOPPED

@@ -36,7 +36,7 @@ def test_launch_makes_a_row_with_secrets_of_its_own(
     session, is_new = service.launch(user.id, lab)
     other, _ = service.launch(users.user(db).id, lab)
     assert is_new
-    assert session.state == SessionState.STARTING
+    assert session.state == SessionState.QUEUED
     assert session.sandbox_id != other.sandbox_id
     assert session.access_token != other.access_token
     assert len(session.access_token) >= 43
@@ -70,11 +70,12 @@ def test_the_cap_counts_this_learner_s_other_labs(
 def test_stopping_asks_for_the_end_and_nothing_else(
     service: LabSessionService, user: User, lab: Lab, db: Session
 ) -> None:
-    assert service.stop(user.id, lab) is None
+    assert service.stop(user.id, lab) == (None, False)
     session = lab_sessions.lab_session(db, user)
     noise = lab_sessions.lab_session(db, users.user(db))
-    stopped = service.stop(user.id, lab)
+    stopped, has_sandbox = service.stop(user.id, lab)
     assert stopped is not None
+    assert has_sandbox
     assert stopped.id == session.id
     assert session.state == SessionState.STOPPING
     assert noise.state == SessionState.READY
