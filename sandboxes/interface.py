@@ -321,6 +321,10 @@ class Sandbox(ABC):
     def activity(self) -> Activity | None:
         """How its Jupyter is used; None when it has none or does not answer. Never raises."""
 
+    def memory_bytes(self) -> int | None:
+        """What its processes hold now, in bytes; None when that can't be told. Never raises."""
+        return None
+
     @abstractmethod
     def status(self) -> SandboxStatus:
         """The state now. Never raises: a sandbox that is gone is STOPPED, one that crashed is FAILED."""
@@ -416,6 +420,10 @@ class Driver(ABC):
     def retire(self, sandbox: Sandbox) -> None:
         """End a sandbox that nobody needs any more; it may happen later. Never raises for one that is gone."""
         sandbox.stop()
+
+    def remains(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        """The ids of what `reap` would end or remove now. Raises DriverUnavailable."""
+        return [sandbox_id for sandbox_id, _labels in self.running() if sandbox_id not in keep]
 
     @abstractmethod
     def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:

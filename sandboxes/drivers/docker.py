@@ -71,6 +71,9 @@ class DockerSandbox(AgentSandbox):
             return SandboxStatus(status.state, status.phase, status.services, "The sandbox ran out of memory.")
         return status
 
+    def memory_bytes(self) -> int | None:
+        return self._engine.memory_bytes(self.id)
+
     def _end(self) -> None:
         self._engine.remove(self.id)
 
@@ -100,6 +103,17 @@ class Engine:
             return state
         except ENGINE_ERRORS:
             return {}
+
+    def memory_bytes(self, sandbox_id: str) -> int | None:
+        """What a container's processes hold, without the files that the kernel keeps for them; None when it can't be told."""
+        try:
+            usage = self.client.stats(container_name(sandbox_id), stream=False, one_shot=True)["memory_stats"]
+            details = usage.get("stats", {})
+            # The older and the newer hierarchy of control groups.
+            cached = details.get("total_inactive_file", details.get("inactive_file", 0))
+            return max(0, int(usage["usage"]) - int(cached))
+        except (*ENGINE_ERRORS, KeyError, TypeError, ValueError):
+            return None
 
     def remove(self, sandbox_id: str) -> None:
         """Kill and remove a container, and return when it is gone. Raises DriverUnavailable when the engine does not do it."""
@@ -212,9 +226,8 @@ class DockerDriver(Driver):
             found.append((sandbox_id, dict(labels)))
         return found
 
-    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+    def remains(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
         self._run_dir.prepare()
-        finish_all(self._run_dir.adopting)
         kept = {*keep, *self._starting}
         now = time.time()
         ids = {
@@ -222,14 +235,18 @@ class DockerDriver(Driver):
             for container in self._containers(ended_too=True)
             if now - container["Created"] >= grace_seconds
         } - kept
-        ids |= set(self._run_dir.leftovers(self.name, kept, grace_seconds))
-        for sandbox_id in sorted(ids):
+        return sorted(ids | set(self._run_dir.leftovers(self.name, kept, grace_seconds)))
+
+    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        ids = self.remains(keep, grace_seconds)
+        finish_all(self._run_dir.adopting, grace_seconds)
+        for sandbox_id in ids:
             record = self._run_dir.record(sandbox_id) or Record(
                 sandbox_id, self.name, web_path="", workspace=""
             )
             DockerSandbox(record, self._run_dir, self._engine).stop()
             self._started.pop(sandbox_id, None)
-        return sorted(ids)
+        return ids
 
     def _containers(self, *, ended_too: bool) -> list[dict[str, Any]]:
         mine = {"label": [f"{LABEL_RUN_DIR}={self._run_dir.root}"]}

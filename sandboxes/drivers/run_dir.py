@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandboxes.drivers.processes import identity
 from sandboxes.interface import DriverUnavailable, SandboxSpec
 from sandboxes.protocol import JUPYTER_SOCKET, LOG_FOLDER, STATUS_BYTES, STATUS_FILE
 
@@ -53,6 +54,10 @@ class Record:
     """Of the local driver's agent."""
     pid_started: str = ""
     """When that process began: a number that is used again does not fool us."""
+    started_at: float = 0.0
+    """When its start began, in seconds since 1970."""
+    starter: str = ""
+    """The process that started it, as `sandboxes.drivers.processes.identity` writes it."""
 
     @classmethod
     def of(cls, spec: SandboxSpec, driver: str) -> Record:
@@ -66,6 +71,8 @@ class Record:
             labels=dict(spec.labels),
             jupyter=spec.jupyter,
             blank=spec.blank,
+            started_at=time.time(),
+            starter=identity(),
         )
 
 
