@@ -29,6 +29,14 @@ class Jobs(ABC):
     def grade(self, submission_id: int) -> None:
         """Grade a submission."""
 
+    @abstractmethod
+    def reap(self) -> None:
+        """Remove what a crash left behind."""
+
+    @abstractmethod
+    def examine(self) -> None:
+        """Run the checks of this machine again."""
+
 
 def make_huey(instance_dir: Path) -> SqliteHuey:
     """The queue of one instance, kept in SQLite beside its database."""
@@ -50,3 +58,9 @@ class QueuedJobs(Jobs):
 
     def grade(self, submission_id: int) -> None:
         self._tasks.grade(submission_id)
+
+    def reap(self) -> None:
+        self._tasks.reap()
+
+    def examine(self) -> None:
+        self._tasks.examine()

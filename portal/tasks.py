@@ -18,6 +18,10 @@ class Handler(Protocol):
 
     def grade(self, submission_id: int) -> None: ...
 
+    def reap(self) -> None: ...
+
+    def examine(self) -> None: ...
+
 
 @dataclass(frozen=True)
 class Tasks:
@@ -26,6 +30,8 @@ class Tasks:
     launch: Callable[[int], object]
     stop: Callable[[int], object]
     grade: Callable[[int], object]
+    reap: Callable[[], object]
+    examine: Callable[[], object]
 
 
 def register(huey: Huey, handler: Handler | None = None) -> Tasks:
@@ -49,4 +55,12 @@ def register(huey: Huey, handler: Handler | None = None) -> Tasks:
     def grade(submission_id: int) -> None:
         _work().grade(submission_id)
 
-    return Tasks(launch=launch, stop=stop, grade=grade)
+    @huey.task(name="reap")
+    def reap() -> None:
+        _work().reap()
+
+    @huey.task(name="examine")
+    def examine() -> None:
+        _work().examine()
+
+    return Tasks(launch=launch, stop=stop, grade=grade, reap=reap, examine=examine)

@@ -12,13 +12,15 @@ from portal.database import Database
 from portal.jobs import QueuedJobs, make_huey
 from portal.settings import TRUST_PHRASE, Settings
 from portal.tasks import register
+from portal.work import metrics
 from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.grading import grade
 from portal.work.launching import launch, stop
+from portal.work.reporter import Reporter
 from portal.work.workspaces import Workspaces
 from sandboxes.drivers import choose_driver, open_driver
-from sandboxes.interface import Driver, DriverUnavailable
+from sandboxes.interface import Driver, DriverUnavailable, SandboxError
 
 log = structlog.get_logger("worker")
 
@@ -26,8 +28,9 @@ log = structlog.get_logger("worker")
 class Work:
     """The handler behind the tasks."""
 
-    def __init__(self, context: WorkContext) -> None:
+    def __init__(self, context: WorkContext, reporter: Reporter) -> None:
         self.context = context
+        self.reporter = reporter
 
     def launch(self, session_id: int) -> None:
         """Start a session's sandbox."""
@@ -40,6 +43,17 @@ class Work:
     def grade(self, submission_id: int) -> None:
         """Grade a submission."""
         grade(self.context, submission_id)
+
+    def reap(self) -> None:
+        """Remove what a crash left behind."""
+        try:
+            self.reporter.reap()
+        except (SandboxError, OSError) as error:
+            log.warning("nothing was reaped", error=str(error))
+
+    def examine(self) -> None:
+        """Run the checks of this machine again."""
+        self.reporter.examine()
 
 
 def run_worker(settings: Settings) -> None:
@@ -55,7 +69,10 @@ def run_worker(settings: Settings) -> None:
         driver_reason=reason,
         workspaces=Workspaces(settings.workspaces_dir, settings.portal_origin_effective),
     )
-    caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context))))
+    reporter = Reporter(context)
+    caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context, reporter))))
+    endings = [metrics.serve(settings.metrics_host, settings.metrics_port), metrics.watch_pool(reporter.pool)]
+    reporter.begin()
     caretaker.clean_up_after_crash()
     caretaker.tell()
     consumer = huey.create_consumer(
@@ -67,14 +84,18 @@ def run_worker(settings: Settings) -> None:
     )
     log.info("worker started", driver=driver.name if driver else None, reason=reason)
     caretaker.start()
+    reporter.start()
     # Huey ends at once on SIGTERM and waits for its tasks on SIGINT. A task that is cut off here runs again from its row.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         consumer.run()
     finally:
         caretaker.stop()
+        reporter.stop()
         caretaker.join(timeout=10)
         caretaker.stop_everything()
+        for end in endings:
+            end()
         if driver is not None:
             driver.close()
         context.database.close()

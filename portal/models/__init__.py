@@ -1,6 +1,7 @@
 """What people did. Content lives in files; only this lives in the database."""
 
 from portal.models.base import Base, utcnow
+from portal.models.failure import Failure, Work
 from portal.models.hint_use import HintUse
 from portal.models.lab_session import OPEN_STATES, LabSession, SessionState
 from portal.models.lesson_read import LessonRead
@@ -20,6 +21,7 @@ __all__ = [
     "OPEN_STATES",
     "PENDING_STATES",
     "Base",
+    "Failure",
     "HintUse",
     "LabSession",
     "LessonRead",
@@ -33,6 +35,7 @@ __all__ = [
     "SubmissionState",
     "TaskResult",
     "User",
+    "Work",
     "WorkerStatus",
     "utcnow",
 ]

@@ -10,10 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
 from labs.catalogue import Lab
-from portal.models import LabSession, SessionState, utcnow
+from portal.models import LabSession, SessionState, Work, utcnow
+from portal.work import metrics
 from portal.work.claims import Claim, claim
 from portal.work.context import WorkContext
-from sandboxes.interface import Phase, Progress, SandboxError, SandboxSpec, SandboxStatus
+from portal.work.failures import note_failure
+from sandboxes.interface import Phase, Progress, SandboxError, SandboxGone, SandboxSpec, SandboxStatus
 
 log = structlog.get_logger("worker")
 LOG_KEPT = 20_000
@@ -42,9 +44,11 @@ def launch(context: WorkContext, session_id: int) -> None:
             _start(context, owned, row, lab)
         except SandboxError as error:
             log.warning("launch failed", session=session_id, reason=error.reason, detail=error.detail)
+            note_failure(context, Work.LAUNCH, lab.id, error)
             _failed(owned, error.learner, error.log)
         except Exception as error:
             log.exception("launch failed", session=session_id, exc_info=error)
+            note_failure(context, Work.LAUNCH, lab.id, error)
             _failed(
                 owned,
                 "Something on our side went wrong while the sandbox started. Try again; the log has the details.",
@@ -88,7 +92,13 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
         limits=lab.manifest.limits.sandbox(),
         jupyter=True,
         environment={"LAB_SLUG": lab.id},
-        labels={**context.labels, "purpose": "session", "session": str(row.id)},
+        labels={
+            **context.labels,
+            "purpose": "session",
+            "session": str(row.id),
+            "lab": lab.id,
+            "learner": str(row.user_id),
+        },
         sandbox_id=row.sandbox_id,
         access_token=row.access_token,
     )
@@ -102,7 +112,7 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
         last_told, last_phase = time.monotonic(), progress.phase
         owned.write(phase=str(progress.phase), detail=progress.detail[:500])
 
-    sandbox = driver.start(spec, tell)
+    sandbox = metrics.started(driver, spec, tell, lab.id)
     now = utcnow()
     kept = owned.write(
         LabSession.state == SessionState.STARTING,
@@ -129,10 +139,14 @@ def _failed(owned: Claim, message: str, text: str = "") -> None:
 
 def fail_ended_session(context: WorkContext, session_id: int, text: str) -> None:
     """Record that a READY session's sandbox is gone without having been stopped."""
+    lab_id = None
     with context.database.transaction() as db:
         row = db.get(LabSession, session_id, options=[undefer(LabSession.log)])
         if row is not None and row.state == SessionState.READY:
+            lab_id = row.lab_id
             row.state = SessionState.FAILED
             row.detail = "The sandbox ended unexpectedly. Your files are kept: launch the lab again to go on."
             row.log = text[-LOG_KEPT:]
             row.ended_at = utcnow()
+    if lab_id is not None:
+        note_failure(context, Work.SESSION, lab_id, SandboxGone("The sandbox ended unexpectedly."))

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sandboxes.drivers.processes import identity, lives
-from sandboxes.drivers.run_dir import write_document
+from sandboxes.drivers.run_dir import RunDirectory, write_document
 
 FOLDER = "workers"
 SILENT_SECONDS = 60.0
@@ -45,9 +45,13 @@ class Worker:
 
 
 def announce(run_dir: Path, instance: str, driver: str, started_at: float) -> None:
-    """Say that this process is the worker of an instance; to be said again every few seconds. Raises OSError."""
+    """Say that this process is the worker of an instance; to be said again every few seconds.
+
+    Raises OSError, DriverUnavailable.
+    """
+    RunDirectory(run_dir).prepare()
     folder = run_dir / FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     note = Worker(instance, identity(), driver, started_at, time.time())
     write_document(folder / f"{instance}.json", asdict(note))
 

@@ -187,9 +187,10 @@ class RunDirectory:
 
     def records(self, driver: str) -> list[Record]:
         """All records of a driver."""
-        return [record for record in self._all_records() if record.driver == driver]
+        return [record for record in self.all_records() if record.driver == driver]
 
-    def _all_records(self) -> list[Record]:
+    def all_records(self) -> list[Record]:
+        """The records of every driver."""
         found = (self.record(path.stem) for path in sorted(self._records.glob("*.json")))
         return [record for record in found if record is not None]
 
@@ -202,7 +203,7 @@ class RunDirectory:
                 with contextlib.suppress(OSError):
                     sandbox_id = path.name.removesuffix(".json")
                     found[sandbox_id] = max(found.get(sandbox_id, 0.0), path.lstat().st_ctime)
-        others = {record.id for record in self._all_records() if record.driver != driver}
+        others = {record.id for record in self.all_records() if record.driver != driver}
         return sorted(
             sandbox_id
             for sandbox_id, at in found.items()
