@@ -37,6 +37,9 @@ EXAMINE_EVERY = 600.0
 GRACE_SECONDS = 60.0
 """What began less long ago is not reaped: a launch may be half way."""
 
+WORKER_SECONDS = 600.0
+"""A worker of another portal that was killed less long ago may be coming back for its sandboxes."""
+
 
 class Reporter(threading.Thread):
     """Reports every ten seconds, and examines the machine every ten minutes, until stopped."""
@@ -150,7 +153,7 @@ class Reporter(threading.Thread):
                 # Not by the sandbox's id: one from the pool is written into its row only when it is READY.
                 and labels.get("session") not in open_sessions
             }
-            keep = set(kept(run_dir, running, presence.living_workers(run_dir))) - ended
+            keep = set(kept(run_dir, running, presence.recent_workers(run_dir, WORKER_SECONDS))) - ended
             removed = reap(driver, run_dir, keep, GRACE_SECONDS).removed
             scratch = stale_scratch(run_dir, GRACE_SECONDS)
             remove_scratch(scratch)

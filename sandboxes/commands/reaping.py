@@ -11,7 +11,7 @@ from rich.text import Text
 from sandboxes.commands.answer import Answer, size
 from sandboxes.drivers import DRIVERS, driver_class
 from sandboxes.drivers.inventory import kept
-from sandboxes.drivers.presence import Worker, living_workers
+from sandboxes.drivers.presence import Worker, living_workers, recent_workers
 from sandboxes.drivers.reaping import Reaped, reap, remove_scratch, stale_scratch
 from sandboxes.interface import DriverUnavailable, SandboxError
 
@@ -42,7 +42,8 @@ def run(options: argparse.Namespace) -> Answer:
     silent: dict[str, str] = {}
     for name in DRIVERS if options.run_dir.is_dir() else ():
         try:
-            reaped.append(_reap(name, options, workers, grace))
+            # A worker that was killed is started again, and takes up its sandboxes.
+            reaped.append(_reap(name, options, recent_workers(options.run_dir, grace), grace))
         except DriverUnavailable as error:
             silent[name] = error.learner
     scratch = stale_scratch(options.run_dir, grace)

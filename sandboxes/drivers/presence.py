@@ -63,10 +63,15 @@ def leave(run_dir: Path, instance: str) -> None:
 
 def living_workers(run_dir: Path) -> list[Worker]:
     """The workers that run now on this run directory."""
+    return recent_workers(run_dir, 0.0)
+
+
+def recent_workers(run_dir: Path, seconds: float) -> list[Worker]:
+    """The workers that run now, and those that ended without a word less than `seconds` ago: they may be coming back."""
     found = []
     for path in sorted((run_dir / FOLDER).glob("*.json"))[:WORKERS]:
         worker = _read(path)
-        if worker is not None and worker.alive():
+        if worker is not None and (worker.alive() or time.time() - worker.heartbeat_at < seconds):
             found.append(worker)
     return found
 

@@ -16,6 +16,7 @@ import pytest
 
 from sandboxes.cli import main
 from sandboxes.drivers.presence import announce
+from sandboxes.drivers.processes import start_time
 from sandboxes.drivers.run_dir import Record, RunDirectory
 
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/engine.sock"}
@@ -91,6 +92,30 @@ def test_while_a_worker_lives_the_grace_is_never_short(run_dir: Path) -> None:
     document = json.loads(called("reap", "--dry-run", "--grace", "0", "--json", run_dir=run_dir).stdout)
     assert document["grace_seconds"] == 60
     assert [worker["pid"] for worker in document["workers"]] == [os.getpid()]
+
+
+def test_what_belongs_to_a_worker_that_was_killed_just_now_is_kept(run_dir: Path) -> None:
+    announce(run_dir, "one", "local", time.time())
+    note = run_dir / "workers" / "one.json"
+    document = json.loads(note.read_text())
+    namespace, pid, _started = document["identity"].split("/")
+    note.write_text(json.dumps({**document, "identity": f"{namespace}/{pid}/1"}))
+    records = RunDirectory(run_dir)
+    records.create("theirs")
+    waits = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        labels = {"instance": "one", "purpose": "session"}
+        records.save(
+            Record("theirs", "local", "", "", labels=labels, pid=waits.pid, pid_started=start_time(waits.pid))
+        )
+        time.sleep(1.1)
+        kept = json.loads(called("reap", "--grace", "1", "--dry-run", "--json", run_dir=run_dir).stdout)
+        assert [one["removed"] for one in kept["drivers"]] == [["theirs"]], "longer ago than the grace"
+        kept = json.loads(called("reap", "--grace", "600", "--dry-run", "--json", run_dir=run_dir).stdout)
+        assert [(one["removed"], one["kept"]) for one in kept["drivers"]] == [([], ["theirs"])]
+    finally:
+        waits.kill()
+        waits.wait()
 
 
 def test_ending_everything_needs_a_yes(run_dir: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandboxes.drivers.inventory import kept
-from sandboxes.drivers.presence import FOLDER, Worker, announce, leave, living_workers
+from sandboxes.drivers.presence import FOLDER, Worker, announce, leave, living_workers, recent_workers
 from sandboxes.drivers.processes import identity, lives
 from sandboxes.drivers.run_dir import Record, RunDirectory
 
@@ -67,6 +67,14 @@ def test_a_worker_is_there_from_its_note_to_its_end(run_dir: Path) -> None:
 def test_a_killed_worker_is_dead_although_its_note_is_fresh(run_dir: Path, dead: str) -> None:
     write_note(run_dir, Worker("one", dead, "docker", time.time(), time.time()))
     assert living_workers(run_dir) == []
+
+
+def test_a_killed_worker_may_be_coming_back_for_a_while(run_dir: Path, dead: str) -> None:
+    now = time.time()
+    write_note(run_dir, Worker("just-now", dead, "docker", now, now - 30))
+    write_note(run_dir, Worker("long-ago", dead, "docker", now, now - 900))
+    assert [worker.instance for worker in recent_workers(run_dir, 600)] == ["just-now"]
+    assert recent_workers(run_dir, 0.0) == []
 
 
 def test_a_worker_in_another_container_lives_by_its_heartbeat(run_dir: Path) -> None:
