@@ -170,7 +170,11 @@ class Reporter(threading.Thread):
             launches = db.scalar(
                 select(func.count())
                 .select_from(LabSession)
-                .where(LabSession.state == SessionState.STARTING, LabSession.run_token.is_(None))
+                .where(
+                    LabSession.state.in_(OPEN_STATES),
+                    LabSession.state.not_in([SessionState.READY, SessionState.STOPPING]),
+                    LabSession.run_token.is_(None),
+                )
             )
             gradings = db.scalar(
                 select(func.count()).select_from(Submission).where(Submission.state == SubmissionState.QUEUED)

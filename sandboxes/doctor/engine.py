@@ -88,9 +88,12 @@ def engine(facts: EngineFacts) -> Finding:
     words = f"{kind}Docker {info.get('ServerVersion', '?')} on {info.get('OperatingSystem', '?')}, {info.get('NCPU', '?')} CPUs."
     if re.match(r"(tcp|https?|ssh)://(?!localhost|127\.|\[::1\])", facts.address):
         return Finding(
-            "engine", State.PROBLEM, f"{words} It runs on another machine ({facts.address}).",
-            "Sandboxes and the portal share folders: run the portal's worker on the machine of the engine.", DOCKER,
-        )  # fmt: skip
+            "engine",
+            State.WARNING,
+            f"{words} It runs on another machine ({facts.address}).",
+            "That machine must see INSTANCE_DIR and RUN_DIR under the same paths; "
+            "`python -m sandboxes doctor --deep` tries whether it does.",
+        )
     if info.get("OSType", "linux") != "linux":
         return Finding("engine", State.PROBLEM, f"{words} It runs {info.get('OSType')} containers.",
                        "Switch the engine to Linux containers.", DOCKER)  # fmt: skip
@@ -98,13 +101,14 @@ def engine(facts: EngineFacts) -> Finding:
 
 
 def shared_folders(facts: EngineFacts) -> Finding:
-    """Whether Unix sockets work in a folder that a container and this machine share, as far as the engine's kind tells."""
+    """How sandboxes are reached, which is by Unix sockets in shared folders where those carry them."""
     name = "shared folders"
     if facts.is_desktop:
         return Finding(
-            name, State.WARNING, "Docker Desktop runs containers in a virtual machine, which Unix sockets don't cross.",
-            "`python -m sandboxes doctor --deep` tries whether sandboxes can be reached here all the same.",
-        )  # fmt: skip
+            name,
+            State.OK,
+            "Docker Desktop's folders carry no Unix sockets: sandboxes are reached by a tunnel through the engine.",
+        )
     return Finding(name, State.OK, "Containers run on this machine's own kernel and see its folders.")
 
 

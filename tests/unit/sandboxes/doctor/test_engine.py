@@ -66,17 +66,22 @@ def test_a_rootless_engine_is_named() -> None:
 
 
 @pytest.mark.parametrize("address", ["tcp://engine.example:2376", "ssh://me@engine.example"])
-def test_an_engine_on_another_machine_can_not_share_folders(address: str) -> None:
+def test_an_engine_on_another_machine_has_to_see_our_folders(address: str) -> None:
     found = engine.engine(facts(address=address))
-    assert found.state is State.PROBLEM
-    assert found.blocks == ("docker",)
+    assert found.state is State.WARNING
+    assert "INSTANCE_DIR" in found.todo
     assert engine.engine(facts(address="tcp://127.0.0.1:2375")).state is State.OK
 
 
-def test_docker_desktop_is_told_about_its_sockets() -> None:
+def test_docker_desktop_is_reached_by_a_tunnel() -> None:
     found = engine.shared_folders(facts(OperatingSystem="Docker Desktop"))
-    assert found.state is State.WARNING
-    assert "--deep" in found.todo
+    assert "by a tunnel" in found.found
+    assert "tunnel" not in engine.shared_folders(facts()).found
+
+
+def test_windows_containers_are_no_place_for_labs() -> None:
+    found = engine.engine(facts(OSType="windows"))
+    assert (found.state, found.blocks) == (State.PROBLEM, ("docker",))
 
 
 def test_an_engine_that_can_not_limit_is_a_problem() -> None:
