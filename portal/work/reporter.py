@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -29,7 +30,7 @@ from sandboxes.drivers import presence
 from sandboxes.drivers.inventory import Running, inventory, kept
 from sandboxes.drivers.pool_note import read_pool_note
 from sandboxes.drivers.reaping import reap, remove_scratch, stale_scratch
-from sandboxes.interface import DriverUnavailable
+from sandboxes.interface import Driver, DriverUnavailable
 
 log = structlog.get_logger("worker")
 REPORT_EVERY = 10.0
@@ -52,7 +53,8 @@ class Reporter(threading.Thread):
         self._reaped_at: datetime | None = None
         self._reaped = 0
         self._next_examination = 0.0
-        self._one_at_a_time = threading.Lock()
+        self._examining = threading.Lock()
+        self._reaping = threading.Lock()
 
     def run(self) -> None:
         while True:
@@ -124,43 +126,56 @@ class Reporter(threading.Thread):
             return None
 
     def examine(self) -> None:
-        """Examine the machine and write what was found. Raises SQLAlchemyError."""
-        with self._one_at_a_time:
+        """Examine the machine and write what was found, unless that is under way. Raises SQLAlchemyError."""
+        if not self._examining.acquire(blocking=False):
+            return
+        try:
             self._next_examination = time.monotonic() + EXAMINE_EVERY
             settings = self.context.settings
             findings = examine(Surroundings(settings.run_dir, settings.workspaces_dir))
             lines = tuple(CheckLine(one.name, str(one.state), one.found, one.todo) for one in findings)
             self._write(checks=ChecksReport(utcnow(), lines).document())
+        finally:
+            self._examining.release()
 
     def reap(self) -> None:
-        """End sandboxes that nobody is left for, and remove what a crash left. Raises DriverUnavailable, SQLAlchemyError."""
-        driver, run_dir = self.context.driver, self.context.settings.run_dir
-        if driver is None:
+        """End sandboxes that nobody is left for, and remove what a crash left, unless that is under way.
+
+        Raises DriverUnavailable, OSError, SQLAlchemyError.
+        """
+        driver = self.context.driver
+        if driver is None or not self._reaping.acquire(blocking=False):
             return
-        with self._one_at_a_time:
-            self.announce()
-            with self.context.database.transaction() as db:
-                open_sessions = {
-                    str(row_id)
-                    for row_id in db.scalars(select(LabSession.id).where(LabSession.state.in_(OPEN_STATES)))
-                }
-            running = driver.running()
-            ended = {
-                sandbox_id
-                for sandbox_id, labels in running
-                if labels.get("instance") == self.context.labels["instance"]
-                and labels.get("purpose") == "session"
-                # Not by the sandbox's id: one from the pool is written into its row only when it is READY.
-                and labels.get("session") not in open_sessions
-            }
-            keep = set(kept(run_dir, running, presence.recent_workers(run_dir, WORKER_SECONDS))) - ended
-            removed = reap(driver, run_dir, keep, GRACE_SECONDS).removed
-            scratch = stale_scratch(run_dir, GRACE_SECONDS)
-            remove_scratch(scratch)
-            metrics.reaped(len(removed))
-            self._reaped_at, self._reaped = utcnow(), len(removed) + len(scratch)
-            log.info("reaped on demand", sandboxes=list(removed), workspaces=len(scratch))
+        try:
+            self._reap(driver, self.context.settings.run_dir)
+        finally:
+            self._reaping.release()
         self.report()
+
+    def _reap(self, driver: Driver, run_dir: Path) -> None:
+        self.announce()
+        # In this order: a row is older than its sandbox, so that what runs now and is open is among the rows read next.
+        running = driver.running()
+        with self.context.database.transaction() as db:
+            open_sessions = {
+                str(row_id)
+                for row_id in db.scalars(select(LabSession.id).where(LabSession.state.in_(OPEN_STATES)))
+            }
+        ended = {
+            sandbox_id
+            for sandbox_id, labels in running
+            if labels.get("instance") == self.context.labels["instance"]
+            and labels.get("purpose") == "session"
+            # Not by the sandbox's id: one from the pool is written into its row only when it is READY.
+            and labels.get("session") not in open_sessions
+        }
+        keep = set(kept(run_dir, running, presence.recent_workers(run_dir, WORKER_SECONDS))) - ended
+        removed = reap(driver, run_dir, keep, GRACE_SECONDS).removed
+        scratch = stale_scratch(run_dir, GRACE_SECONDS)
+        remove_scratch(scratch)
+        metrics.reaped(len(removed))
+        self._reaped_at, self._reaped = utcnow(), len(removed) + len(scratch)
+        log.info("reaped on demand", sandboxes=list(removed), workspaces=len(scratch))
 
     def _is_ours(self, one: Running) -> bool:
         return one.labels.get("instance") in (None, self.context.labels["instance"])

@@ -42,6 +42,7 @@ def stop(session_id: int) -> Any:
 
 @blueprint.post("/sandboxes/reap")
 @requires(Role.ADMIN)
+@limiter.limit("6 per minute")
 def reap() -> Any:
     """Have the worker remove what a crash left behind."""
     after_commit(portal().jobs.reap)
@@ -51,6 +52,7 @@ def reap() -> Any:
 
 @blueprint.post("/sandboxes/examine")
 @requires(Role.ADMIN)
+@limiter.limit("6 per minute")
 def examine() -> Any:
     """Have the worker run the checks of its machine again."""
     after_commit(portal().jobs.examine)

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -163,6 +163,28 @@ def test_a_reaping_ends_what_nobody_is_left_for_and_nothing_else(
     assert report is not None
     assert report.reaped == 1
     assert report.reaped_at is not None
+
+
+def test_a_session_that_starts_during_a_reaping_is_kept(
+    reporter: Reporter,
+    context: WorkContext,
+    driver: FakeDriver,
+    db: Session,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = driver.running
+
+    def meanwhile() -> list[tuple[str, Mapping[str, str]]]:
+        monkeypatch.setattr(driver, "running", real)
+        with database.transaction() as other:
+            row = lab_sessions.lab_session(other, users.user(other), state=SessionState.STARTING).id
+        run(context, driver, "just-started", purpose="session", session=str(row))
+        return real()
+
+    monkeypatch.setattr(driver, "running", meanwhile)
+    reporter.reap()
+    assert driver.find("just-started") is not None
 
 
 def test_a_worker_is_noted_from_its_beginning_to_its_end(
