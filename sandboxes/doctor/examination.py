@@ -100,7 +100,6 @@ def _machine_checks(facts: engine.EngineFacts | None, surroundings: Surroundings
                 "Learners' files go there: free some, or set INSTANCE_DIR.",
             ),
         ),
-        Check("warm sandboxes", partial(machine.one_file_system, run_dir, workspaces)),
         Check("memory", machine.memory),
         Check("kernel limits", machine.kernel_limits),
         Check("clock", partial(machine.clock, facts.time if facts else None)),

@@ -79,18 +79,6 @@ def disk(name: str, folder: Path, todo: str) -> Finding:
     return Finding(name, State.OK, words)
 
 
-def one_file_system(run: Path, workspaces: Path) -> Finding:
-    """Whether a waiting sandbox can be given a learner's folder by renaming it."""
-    name = "warm sandboxes"
-    first, second = _existing(run), _existing(workspaces)
-    if first.stat().st_dev == second.stat().st_dev:
-        return Finding(name, State.OK, "The run directory and the workspaces are on one file system.")
-    return Finding(
-        name, State.WARNING, f"{run} and {workspaces} are on different file systems.",
-        "Waiting sandboxes take a workspace over by renaming: put RUN_DIR and INSTANCE_DIR on one file system.",
-    )  # fmt: skip
-
-
 def memory() -> Finding:
     """How much memory there is, and how many sandboxes of the usual size fit."""
     name = "memory"

@@ -11,7 +11,7 @@ FILE_BYTES = 262_144
 
 
 def read_pool_note(run_dir: Path, since: float) -> dict[str, Any] | None:
-    """The note as JSON, with `at` for when it was written; None when there is none, or none that makes sense.
+    """The note as JSON, with `at` for when it was written; None when there is none that makes sense, or the pool may keep none.
 
     `since` is when the worker started, in seconds since 1970: an older note is that of one that has ended, and counts for none.
     """
@@ -23,6 +23,8 @@ def read_pool_note(run_dir: Path, since: float) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     if at < since or not isinstance(document, dict) or not isinstance(document.get("flavours"), list):
+        return None
+    if not document.get("total"):
         return None
     flavours = [one for one in document["flavours"] if isinstance(one, dict)]
     return {**document, "flavours": flavours, "at": at}

@@ -166,6 +166,13 @@ def test_the_pool_of_a_living_worker_is_shown(run_dir: Path) -> None:
     assert "9 of 12 starts were warm (75 %)" in words
 
 
+def test_a_pool_that_may_keep_nothing_is_none(run_dir: Path) -> None:
+    announce(run_dir, "one", "docker", time.time() - 5)
+    (run_dir / "pool.json").write_text(json.dumps({**POOL, "total": 0, "flavours": []}))
+    assert json.loads(called("pool", "--json", run_dir=run_dir).stdout)["kept"] is False
+    assert "POOL_TOTAL" in called("pool", run_dir=run_dir).stdout
+
+
 def test_the_note_of_a_worker_that_has_ended_is_not_the_living_one_s(run_dir: Path) -> None:
     (run_dir / "pool.json").write_text(json.dumps(POOL))
     os.utime(run_dir / "pool.json", (time.time() - 600,) * 2)

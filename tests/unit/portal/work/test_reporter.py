@@ -127,7 +127,7 @@ def test_the_pool_s_note_is_passed_on(reporter: Reporter, run_dir: Path, databas
     report = PoolReport.parse(told(database).pool)
     assert report is not None
     assert (report.total, report.lines[0].lab, report.lines[0].warm) == (3, LAB, 1)
-    (run_dir / "pool.json").write_text('{"flavours": [{"warm": "many"}]}')
+    (run_dir / "pool.json").write_text('{"total": 3, "flavours": [{"warm": "many"}]}')
     reporter.report()
     assert told(database).pool is None
 

@@ -76,11 +76,6 @@ def test_disks_are_watched(monkeypatch: pytest.MonkeyPatch, disk: Disk, state: S
     assert machine.disk("disk", tmp_path / "not" / "yet", "free some").state is state
 
 
-def test_two_file_systems_keep_sandboxes_from_being_warm(tmp_path: Path) -> None:
-    assert machine.one_file_system(tmp_path / "run", tmp_path / "workspaces").state is State.OK
-    assert machine.one_file_system(Path("/proc"), tmp_path).state is State.WARNING
-
-
 @pytest.mark.parametrize(
     ("gigabytes", "state", "places"), [(16, State.OK, 12), (3, State.WARNING, 2), (0.5, State.PROBLEM, 0)]
 )
