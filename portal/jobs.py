@@ -33,6 +33,14 @@ class Jobs(ABC):
     def warm(self, lab_id: str) -> None:
         """Somebody looks at a lab and may launch it next. Of no consequence when it is lost."""
 
+    @abstractmethod
+    def reap(self) -> None:
+        """Remove what a crash left behind."""
+
+    @abstractmethod
+    def examine(self) -> None:
+        """Run the checks of this machine again."""
+
 
 def make_huey(instance_dir: Path) -> SqliteHuey:
     """The queue of one instance, kept in SQLite beside its database; not synced to disk, because the rows are the truth."""
@@ -57,3 +65,9 @@ class QueuedJobs(Jobs):
 
     def warm(self, lab_id: str) -> None:
         self._tasks.warm(lab_id)
+
+    def reap(self) -> None:
+        self._tasks.reap()
+
+    def examine(self) -> None:
+        self._tasks.examine()

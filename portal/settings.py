@@ -91,6 +91,10 @@ class Settings:
     session_extension_minutes: int = _knob(60, "By how much an extension puts off the end, in minutes.")
     reset_kept_days: int = _knob(14, "How long files that a learner reset are kept, in days.")
     workspace_mb: int = _knob(256, "How much room a learner's files of one lab may take, in MiB.")
+    metrics_port: int = _knob(0, "TCP port of the worker's Prometheus metrics; 0 means none are served.")
+    metrics_host: str = _knob(
+        "127.0.0.1", "Address the metrics are served on; whoever reaches it can read them."
+    )
 
     @property
     def gateway_port_effective(self) -> int:
@@ -165,6 +169,8 @@ class Settings:
             )
         if len(str(self.run_dir)) > 60:
             faults.append("RUN_DIR must be shorter than 60 characters: Unix socket paths end at 107.")
+        if not 0 <= self.metrics_port < 65536:
+            faults.append("METRICS_PORT must be between 0, which means no metrics, and 65535.")
         if min(self.worker_threads, self.web_threads, self.sessions_per_learner, self.grading_attempts) < 1:
             faults.append(
                 "WORKER_THREADS, WEB_THREADS, SESSIONS_PER_LEARNER and GRADING_ATTEMPTS must be at least 1."

@@ -20,6 +20,10 @@ class Handler(Protocol):
 
     def warm(self, lab_id: str) -> None: ...
 
+    def reap(self) -> None: ...
+
+    def examine(self) -> None: ...
+
 
 @dataclass(frozen=True)
 class Tasks:
@@ -29,6 +33,8 @@ class Tasks:
     stop: Callable[[int], object]
     grade: Callable[[int], object]
     warm: Callable[[str], object]
+    reap: Callable[[], object]
+    examine: Callable[[], object]
 
 
 def register(huey: Huey, handler: Handler | None = None) -> Tasks:
@@ -56,4 +62,12 @@ def register(huey: Huey, handler: Handler | None = None) -> Tasks:
     def warm(lab_id: str) -> None:
         _work().warm(lab_id)
 
-    return Tasks(launch=launch, stop=stop, grade=grade, warm=warm)
+    @huey.task(name="reap")
+    def reap() -> None:
+        _work().reap()
+
+    @huey.task(name="examine")
+    def examine() -> None:
+        _work().examine()
+
+    return Tasks(launch=launch, stop=stop, grade=grade, warm=warm, reap=reap, examine=examine)

@@ -13,15 +13,17 @@ from portal.database import Database
 from portal.jobs import QueuedJobs, make_huey
 from portal.settings import TRUST_PHRASE, Settings
 from portal.tasks import register
+from portal.work import metrics
 from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.grading import grade
 from portal.work.launching import launch, stop
 from portal.work.reaping import clean_up_after_crash, clear_other_drivers, stop_everything
+from portal.work.reporter import Reporter
 from portal.work.warming import Warming
 from portal.work.workspaces import Workspaces
 from sandboxes.drivers import choose_driver, open_driver
-from sandboxes.interface import Driver, DriverUnavailable
+from sandboxes.interface import Driver, DriverUnavailable, SandboxError
 from sandboxes.pool import Pool
 from sandboxes.pool_status import StatusFile, physical_memory_mb
 
@@ -33,8 +35,9 @@ POLL_SECONDS = 0.02
 class Work:
     """The handler behind the tasks."""
 
-    def __init__(self, context: WorkContext) -> None:
+    def __init__(self, context: WorkContext, reporter: Reporter) -> None:
         self.context = context
+        self.reporter = reporter
 
     def launch(self, session_id: int) -> None:
         """Start a session's sandbox."""
@@ -53,6 +56,17 @@ class Work:
         if self.context.warming is not None:
             self.context.warming.looked_at(lab_id)
 
+    def reap(self) -> None:
+        """Remove what a crash left behind."""
+        try:
+            self.reporter.reap()
+        except (SandboxError, OSError) as error:
+            log.warning("nothing was reaped", error=str(error))
+
+    def examine(self) -> None:
+        """Run the checks of this machine again."""
+        self.reporter.examine()
+
 
 def run_worker(settings: Settings, content: Content | None = None) -> None:
     """Run until SIGTERM or SIGINT; then stop this instance's sandboxes. Benchmarks give content of their own."""
@@ -69,7 +83,10 @@ def run_worker(settings: Settings, content: Content | None = None) -> None:
             workspaces=Workspaces(settings.workspaces_dir, settings.portal_origin_effective),
         )
     )
-    caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context))))
+    reporter = Reporter(context)
+    caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context, reporter))))
+    endings = [metrics.serve(settings.metrics_host, settings.metrics_port), metrics.watch_pool(reporter.pool)]
+    reporter.begin()
     clear_other_drivers(settings.run_dir, driver.name if driver else None, context.labels["instance"])
     clean_up_after_crash(context)
     caretaker.tell()
@@ -85,15 +102,19 @@ def run_worker(settings: Settings, content: Content | None = None) -> None:
     if context.warming is not None:
         context.warming.refresh()
         context.warming.pool.start_filling()
+    reporter.start()
     # Huey ends at once on SIGTERM and waits for its tasks on SIGINT. A task that is cut off here runs again from its row.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         consumer.run()
     finally:
         caretaker.stop()
+        reporter.stop()
         if context.warming is not None:
             context.warming.pool.stop_filling()
         stop_everything(context)
+        for end in endings:
+            end()
         if context.driver is not None:
             context.driver.close()
         context.database.close()

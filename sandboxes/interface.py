@@ -349,6 +349,10 @@ class Sandbox(ABC):
         """Have its Jupyter start the kernel of a notebook in the background, to be there before the page. Never raises."""
         return None
 
+    def memory_bytes(self) -> int | None:
+        """What its processes hold now, in bytes; None when that can't be told. Never raises."""
+        return None
+
     @abstractmethod
     def status(self) -> SandboxStatus:
         """The state now. Never raises: a sandbox that is gone is STOPPED, one that crashed is FAILED."""
@@ -460,6 +464,10 @@ class Driver(ABC):
     def revision(self, image: str) -> str:
         """What sandboxes of an image are made from now, in a word: another word means that they would come out different."""
         return ""
+
+    def remains(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        """The ids of what `reap` would end or remove now. Raises DriverUnavailable."""
+        return [sandbox_id for sandbox_id, _labels in self.running() if sandbox_id not in keep]
 
     @abstractmethod
     def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:

@@ -159,6 +159,9 @@ class Pool(Driver):
             self._settled_at = self._clock()
         self._news.set()
 
+    def remains(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        return self.driver.remains({*keep, *self._mine()}, grace_seconds)
+
     def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
         return self.driver.reap({*keep, *self._mine()}, grace_seconds)
 

@@ -1,6 +1,7 @@
 """What people did. Content lives in files; only this lives in the database."""
 
 from portal.models.base import Base, utcnow
+from portal.models.failure import Failure, Work
 from portal.models.hint_use import HintUse
 from portal.models.lab_session import OPEN_STATES, PLACE_STATES, EndReason, LabSession, SessionState
 from portal.models.lesson_read import LessonRead
@@ -22,6 +23,7 @@ __all__ = [
     "PLACE_STATES",
     "Base",
     "EndReason",
+    "Failure",
     "HintUse",
     "LabSession",
     "LessonRead",
@@ -35,6 +37,7 @@ __all__ = [
     "SubmissionState",
     "TaskResult",
     "User",
+    "Work",
     "WorkerStatus",
     "utcnow",
 ]

@@ -39,6 +39,8 @@ class EndReason(StrEnum):
     """The portal was stopped."""
     WAITED = "waited"
     """It stood in the queue for too long."""
+    OPERATOR = "operator"
+    """An administrator stopped it."""
     RESET = "reset"
     """No session at all: the row notes that the files were reset, or brought back."""
 

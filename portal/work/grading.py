@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session, undefer
 from labs.catalogue import Lab
 from labs.grader import grade as grade_notebook
 from labs.report import Report
-from portal.models import Submission, SubmissionState, TaskResult, utcnow
+from portal.models import Submission, SubmissionState, TaskResult, Work, utcnow
 from portal.notebook_html import render_notebook
+from portal.work import metrics
 from portal.work.claims import Claim, claim
 from portal.work.context import WorkContext
+from portal.work.failures import note_failure
 from portal.work.workspaces import NotebookUnreadable
 from sandboxes.interface import SandboxError
 
@@ -57,20 +59,22 @@ def grade(context: WorkContext, submission_id: int) -> None:
 def _grade(context: WorkContext, owned: Claim, row: Submission, lab: Lab) -> None:
     try:
         notebook = _notebook(context, owned, row, lab)
-        report = grade_notebook(
+        report = metrics.graded(grade_notebook)(
             lab,
             notebook,
             seed=row.seed,
             driver=context.require_driver(),
-            labels={**context.labels, "purpose": "grading"},
+            labels={**context.labels, "purpose": "grading", "lab": lab.id},
         )
     except NotebookUnreadable as error:
         _give_up(owned, str(error))
     except SandboxError as error:
         log.warning("grading failed", submission=row.id, run=row.runs, reason=error.reason, detail=error.detail)
+        note_failure(context, Work.GRADING, lab.id, error)
         _again_or_give_up(context, owned, row, error.learner)
     except Exception as error:
         log.exception("grading failed", submission=row.id, run=row.runs, exc_info=error)
+        note_failure(context, Work.GRADING, lab.id, error)
         _again_or_give_up(context, owned, row, OUR_FAULT)
     else:
         with context.database.transaction() as db:

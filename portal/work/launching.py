@@ -13,12 +13,21 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
 from labs.catalogue import Lab
-from portal.models import PLACE_STATES, LabSession, SessionState, utcnow
+from portal.models import PLACE_STATES, LabSession, SessionState, Work, utcnow
 from portal.settings import Settings
-from portal.work import places
+from portal.work import metrics, places
 from portal.work.claims import Claim, claim
 from portal.work.context import WorkContext
-from sandboxes.interface import Driver, Phase, Progress, SandboxError, SandboxSpec, SandboxStatus
+from portal.work.failures import note_failure
+from sandboxes.interface import (
+    Driver,
+    Phase,
+    Progress,
+    SandboxError,
+    SandboxGone,
+    SandboxSpec,
+    SandboxStatus,
+)
 
 log = structlog.get_logger("worker")
 LOG_KEPT = 20_000
@@ -49,9 +58,11 @@ def launch(context: WorkContext, session_id: int) -> None:
             _start(context, owned, row, lab)
         except SandboxError as error:
             log.warning("launch failed", session=session_id, reason=error.reason, detail=error.detail)
+            note_failure(context, Work.LAUNCH, lab.id, error)
             _failed(owned, error.learner, error.log)
         except Exception as error:
             log.exception("launch failed", session=session_id, exc_info=error)
+            note_failure(context, Work.LAUNCH, lab.id, error)
             _failed(
                 owned,
                 "Something on our side went wrong while the sandbox started. Try again; the log has the details.",
@@ -107,8 +118,9 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
         leftover.stop()
     workspace = context.workspaces.prepare(row.user_id, lab)
     owned.write(driver=driver.name, phase=str(Phase.CREATING), detail="")
+    labels = {**context.labels, "session": str(row.id), "lab": lab.id, "learner": str(row.user_id)}
     spec = replace(
-        session_spec(lab, context.settings, workspace, {**context.labels, "session": str(row.id)}),
+        session_spec(lab, context.settings, workspace, labels),
         sandbox_id=row.sandbox_id,
         access_token=row.access_token,
     )
@@ -125,7 +137,7 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
         owned.write(phase=str(progress.phase), detail=progress.detail[:500])
 
     _make_room(context, driver, 1)  # one of those that wait may be the one that this launch takes
-    sandbox = driver.start(spec, tell)
+    sandbox = metrics.started(driver, spec, tell, lab.id)
     sandbox.open_notebook(f"{lab.id}.ipynb")
     _make_room(context, driver)
     usage = context.workspaces.files.usage(row.user_id, row.lab_id)
@@ -176,10 +188,14 @@ def ended_because(detail: str = "") -> str:
 
 def fail_ended_session(context: WorkContext, session_id: int, text: str, detail: str) -> None:
     """Record that a READY session's sandbox is gone without having been stopped; `text` is its log."""
+    lab_id = None
     with context.database.transaction() as db:
         row = db.get(LabSession, session_id, options=[undefer(LabSession.log)])
         if row is not None and row.state == SessionState.READY:
+            lab_id = row.lab_id
             row.state = SessionState.FAILED
             row.detail = detail
             row.log = text[-LOG_KEPT:]
             row.ended_at = utcnow()
+    if lab_id is not None:
+        note_failure(context, Work.SESSION, lab_id, SandboxGone("The sandbox ended unexpectedly."))

@@ -17,6 +17,7 @@ from portal.models import (
     SubmissionState,
     utcnow,
 )
+from portal.work import metrics
 from portal.work.context import WorkContext
 from portal.work.launching import fail_ended_session
 from sandboxes.drivers import DRIVERS, open_driver
@@ -176,5 +177,6 @@ def _reap(context: WorkContext, keep: set[str]) -> None:
     except SandboxError as error:
         log.warning("nothing was reaped", reason=error.learner)
         return
+    metrics.reaped(len(removed))
     if removed:
         log.info("reaped", sandboxes=removed)

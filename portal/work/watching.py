@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -99,8 +98,7 @@ def end_if_too_full(context: WorkContext, row: LabSession, sandbox: Sandbox | No
 
 def _usage(context: WorkContext, row: LabSession, sandbox: Sandbox | None) -> Usage:
     """As the sandbox's driver measures it, where it does; else as we do."""
-    measure: Callable[[], Any] | None = getattr(sandbox, "usage", None)
-    told = measure() if measure is not None else None
+    told = sandbox.usage() if sandbox is not None else None
     if told is not None:
         return Usage(told.bytes, told.files)
     return context.workspaces.files.usage(row.user_id, row.lab_id)

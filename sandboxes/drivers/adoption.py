@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 from sandboxes.drivers.run_dir import write_document
@@ -49,9 +50,14 @@ def swap_in(note: Path, blank: Path, workspace: Path) -> None:
         raise
 
 
-def finish_all(notes: Path) -> None:
-    """Finish every adoption that a crash cut short. Raises OSError."""
+def finish_all(notes: Path, grace_seconds: float = 0.0) -> None:
+    """Finish every adoption that a crash cut short; one begun less long ago than the grace may be under way. Raises OSError."""
     for note in sorted(notes.glob("*.json")):
+        try:
+            if grace_seconds and time.time() - note.stat().st_mtime < grace_seconds:
+                continue
+        except FileNotFoundError:
+            continue  # it was finished meanwhile
         try:
             document = json.loads(note.read_text(encoding="utf-8"))
             blank, workspace = Path(document["blank"]), Path(document["workspace"])

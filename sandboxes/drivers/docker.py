@@ -42,6 +42,7 @@ from sandboxes.drivers.handle import AgentSandbox
 from sandboxes.drivers.image_context import REPOSITORY, ImageContext
 from sandboxes.drivers.images import build
 from sandboxes.drivers.quota import QuotaWatch
+from sandboxes.drivers.reaping import remove_scratch, stale_scratch
 from sandboxes.drivers.relay import Relays, Tunnel
 from sandboxes.drivers.run_dir import Record, RunDirectory
 from sandboxes.drivers.starting import LOG_LINES, Reporter, check_spec, socket_names, wait_until_ready
@@ -114,6 +115,9 @@ class DockerSandbox(AgentSandbox):
             alive=self.alive,
             decode=engine_output,
         )
+
+    def memory_bytes(self) -> int | None:
+        return self._engine.memory_bytes(self.id)
 
     def _end(self) -> None:
         self._relays.close(self.id)
@@ -239,10 +243,8 @@ class DockerDriver(Driver):
             found.append((sandbox_id, dict(labels)))
         return found
 
-    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+    def remains(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
         self._run_dir.prepare()
-        finish_all(self._run_dir.adopting)
-        self._run_dir.sweep_scratch()
         kept = {*keep, *self._starting}
         now = time.time()
         ids = {
@@ -250,14 +252,19 @@ class DockerDriver(Driver):
             for container in self._containers(ended_too=True)
             if now - container["Created"] >= grace_seconds
         } - kept
-        ids |= set(self._run_dir.leftovers(self.name, kept, grace_seconds))
-        for sandbox_id in sorted(ids):
+        return sorted(ids | set(self._run_dir.leftovers(self.name, kept, grace_seconds)))
+
+    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        ids = self.remains(keep, grace_seconds)
+        finish_all(self._run_dir.adopting, grace_seconds)
+        remove_scratch(stale_scratch(self._run_dir.root, grace_seconds))
+        for sandbox_id in ids:
             record = self._run_dir.record(sandbox_id) or Record(
                 sandbox_id, self.name, web_path="", workspace=""
             )
             self._handle(record).stop()
             self._started.pop(sandbox_id, None)
-        return sorted(ids)
+        return ids
 
     def _handle(self, record: Record) -> DockerSandbox:
         return DockerSandbox(record, self._run_dir, self._engine, self._relays)

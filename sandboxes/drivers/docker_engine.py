@@ -41,6 +41,17 @@ class Engine:
         except ENGINE_ERRORS:
             return {}
 
+    def memory_bytes(self, sandbox_id: str) -> int | None:
+        """What a container's processes hold, without the files that the kernel keeps for them; None when it can't be told."""
+        try:
+            usage = self.client.stats(container_name(sandbox_id), stream=False, one_shot=True)["memory_stats"]
+            details = usage.get("stats", {})
+            # The older and the newer hierarchy of control groups.
+            cached = details.get("total_inactive_file", details.get("inactive_file", 0))
+            return max(0, int(usage["usage"]) - int(cached))
+        except (*ENGINE_ERRORS, KeyError, TypeError, ValueError):
+            return None
+
     def remove(self, sandbox_id: str) -> None:
         """Kill and remove a container, and return when it is gone. Raises DriverUnavailable when the engine does not do it."""
         deadline = time.monotonic() + REMOVE_SECONDS

@@ -29,8 +29,20 @@ ROOT = Path(__file__).parents[2]
 IMAGES = Path(__file__).parents[1] / "images"
 REPOSITORY = "proving-ground"
 BELOW_ARGUMENT = "BASE_IMAGE"
-LEFT_OUT = frozenset({"__pycache__", "images", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
-"""Folders that are not copied along with the tree they are in."""
+LEFT_OUT = frozenset(
+    {
+        "__pycache__",
+        "images",
+        "commands",
+        "doctor",
+        "node_modules",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+    }
+)
+"""Folders that are not copied along with the tree they are in: the operator's tools are of no use in a sandbox, and a change to
+them must not make every image out of date."""
 
 
 def image_names() -> list[str]:

@@ -20,7 +20,9 @@ from pathlib import Path
 
 from sandboxes.drivers.adoption import finish_all, swap_in
 from sandboxes.drivers.handle import AgentSandbox, measure
+from sandboxes.drivers.processes import of_sandbox, resident_bytes, start_time
 from sandboxes.drivers.quota import QuotaWatch
+from sandboxes.drivers.reaping import remove_scratch, stale_scratch
 from sandboxes.drivers.run_dir import Record, RunDirectory
 from sandboxes.drivers.starting import LOG_LINES, Reporter, check_spec, wait_until_ready
 from sandboxes.interface import (
@@ -57,7 +59,7 @@ class LocalSandbox(AgentSandbox):
     def alive(self) -> bool:
         if self._process is not None:
             return self._process.poll() is None
-        return _start_time(self.record.pid) == self.record.pid_started
+        return start_time(self.record.pid) == self.record.pid_started
 
     def _end(self) -> None:
         pid = self.record.pid
@@ -77,6 +79,9 @@ class LocalSandbox(AgentSandbox):
         half = link.with_suffix(".half")
         half.symlink_to(workspace.resolve())
         half.replace(link)
+
+    def memory_bytes(self) -> int | None:
+        return sum(resident_bytes(pid) for pid in of_sandbox(self.id)) or None
 
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -139,7 +144,7 @@ class LocalDriver(Driver):
                 self._run_dir.admit(spec.sandbox_id, account.gid)
             self._run_dir.save(record)
             process = self._start_agent(spec, record, folder)
-            record = replace(record, pid=process.pid, pid_started=_start_time(process.pid))
+            record = replace(record, pid=process.pid, pid_started=start_time(process.pid))
             sandbox = LocalSandbox(record, self._run_dir, process)
             self._run_dir.save(record)
             wait_until_ready(sandbox, spec, self._run_dir, reporter, lambda: sandbox.log(LOG_LINES))
@@ -170,11 +175,14 @@ class LocalDriver(Driver):
                 found.append((record.id, dict(record.labels)))
         return found
 
-    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+    def remains(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
         self._run_dir.prepare()
-        finish_all(self._run_dir.adopting)
-        self._run_dir.sweep_scratch()
-        ids = self._run_dir.leftovers(self.name, {*keep, *self._starting}, grace_seconds)
+        return self._run_dir.leftovers(self.name, {*keep, *self._starting}, grace_seconds)
+
+    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        ids = self.remains(keep, grace_seconds)
+        finish_all(self._run_dir.adopting, grace_seconds)
+        remove_scratch(stale_scratch(self._run_dir.root, grace_seconds))
         for sandbox_id in ids:
             # Without a record, what still runs is found by the variable that its processes carry.
             record = self._run_dir.record(sandbox_id) or Record(
@@ -240,38 +248,13 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _start_time(pid: int) -> str:
-    """When a running process began, in the system's own unit; empty when there is none."""
-    if pid <= 0:
-        return "none"
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return "" if fields[0] in "ZX" else fields[19]
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return ""
-    except (OSError, IndexError):
-        return ""
-    try:  # a system without /proc
-        os.kill(pid, 0)
-    except OSError:
-        return ""
-    return "running"
-
-
 def _sweep(sandbox_id: str) -> None:
     """Kill what still carries the sandbox's variable: processes that tore themselves loose from the agent."""
-    mark = f"{SANDBOX_ID_VARIABLE}={sandbox_id}".encode()
     for _ in range(10):
         found = False
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                carries = mark in path.read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if carries and _start_time(int(path.parent.name)):
-                found = True
-                _signal(int(path.parent.name), signal.SIGKILL)
+        for pid in of_sandbox(sandbox_id):
+            found = True
+            _signal(pid, signal.SIGKILL)
         if not found:
             return
         time.sleep(0.02)

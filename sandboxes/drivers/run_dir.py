@@ -27,6 +27,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sandboxes.drivers.processes import identity
 from sandboxes.interface import DriverUnavailable, Limits, SandboxSpec
 from sandboxes.protocol import JUPYTER_SOCKET, LOG_FOLDER, STATUS_BYTES, STATUS_FILE
 from sandboxes.usage import MEBIBYTE, workspace_usage
@@ -35,8 +36,6 @@ MAX_PATH = 60
 """Of the run directory: the system's limit for a socket's path is about 100 characters."""
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 LOG_NAMES = 20
-SCRATCH_SECONDS = 900.0
-"""A workspace that no sandbox has yet is not older: its sandbox is about to start."""
 TAIL_BYTES = 65_536
 
 
@@ -66,6 +65,10 @@ class Record:
     """Of the local driver's agent."""
     pid_started: str = ""
     """When that process began: a number that is used again does not fool us."""
+    started_at: float = 0.0
+    """When its start began, in seconds since 1970."""
+    starter: str = ""
+    """The process that started it, as `sandboxes.drivers.processes.identity` writes it."""
 
     @classmethod
     def of(cls, spec: SandboxSpec, driver: str) -> Record:
@@ -81,6 +84,8 @@ class Record:
             blank=spec.blank,
             workspace_mb=spec.limits.workspace_mb,
             workspace_files=spec.limits.workspace_files,
+            started_at=time.time(),
+            starter=identity(),
         ).begun()
 
     def begun(self) -> Record:
@@ -200,9 +205,10 @@ class RunDirectory:
 
     def records(self, driver: str) -> list[Record]:
         """All records of a driver."""
-        return [record for record in self._all_records() if record.driver == driver]
+        return [record for record in self.all_records() if record.driver == driver]
 
-    def _all_records(self) -> list[Record]:
+    def all_records(self) -> list[Record]:
+        """The records of every driver."""
         found = (self.record(path.stem) for path in sorted(self._records.glob("*.json")))
         return [record for record in found if record is not None]
 
@@ -215,7 +221,7 @@ class RunDirectory:
                 with contextlib.suppress(OSError):
                     sandbox_id = path.name.removesuffix(".json")
                     found[sandbox_id] = max(found.get(sandbox_id, 0.0), path.lstat().st_ctime)
-        others = {record.id for record in self._all_records() if record.driver != driver}
+        others = {record.id for record in self.all_records() if record.driver != driver}
         return sorted(
             sandbox_id
             for sandbox_id, at in found.items()
@@ -224,17 +230,6 @@ class RunDirectory:
             and sandbox_id not in others
             and now - at >= grace_seconds
         )
-
-    def sweep_scratch(self) -> None:
-        """Remove workspaces that nobody keeps and no sandbox has: what was graded when the worker was killed."""
-        if not self.scratch.is_dir():
-            return
-        in_use = {record.workspace for record in self._all_records()}
-        before = time.time() - SCRATCH_SECONDS
-        for path in self.scratch.iterdir():
-            with contextlib.suppress(OSError):
-                if str(path) not in in_use and path.lstat().st_ctime < before:
-                    _remove_tree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
     def status(self, sandbox_id: str) -> dict[str, Any] | None:
         """What the agent wrote of itself: untrusted; None when there is nothing readable."""

@@ -103,6 +103,11 @@ class Service(ABC):
         if unknown:
             raise ValueError(f"the service {cls.name} has no option {', '.join(sorted(unknown))}")
 
+    @classmethod
+    def missing(cls) -> str | None:
+        """What this machine lacks to run it without a container, and how to get it; else None. Quick, changes nothing."""
+        return None
+
     @abstractmethod
     def environment(self) -> dict[str, str]:
         """Variables that tell the learner's code how to reach it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib.util
 import re
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from sandboxes.unix_http import UnixConnection
 SOCKET = "meridian.sock"
 BASE_URL = "http://meridian"
 HEALTH_PATH = "/health/readiness"
+NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "structlog", "pydantic")
 
 
 class Meridian(Service):
@@ -31,6 +33,15 @@ class Meridian(Service):
         for key in options:
             if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", key):
                 raise ValueError(f"the service meridian can't take an option named {key!r}")
+
+    @classmethod
+    def missing(cls) -> str | None:
+        lacking = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+        return (
+            f"Python packages are missing ({', '.join(lacking)}): run `make run`, which installs them."
+            if lacking
+            else None
+        )
 
     @property
     def _socket(self) -> str:

@@ -117,6 +117,12 @@ class Postgres(Service):
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,60}", database):
             raise ValueError(f"{database!r} can't be the name of a database: use small letters, digits and _")
 
+    @classmethod
+    def missing(cls) -> str | None:
+        if find_binaries() is None:
+            return "PostgreSQL is not installed: install the package postgresql, or `pip install pgserver`."
+        return None
+
     @property
     def _database(self) -> str:
         return self.options.get("database", DEFAULT_DATABASE)

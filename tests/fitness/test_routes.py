@@ -14,6 +14,7 @@ from tests.fixtures.portal import Client, signed_in
 
 ANYONE = "anyone"
 SIGNED_IN = "signed in"
+ADMINS = "admins"
 
 # endpoint → (method, path with the ids of things that are the visitor's own, who)
 ROUTES: dict[str, tuple[str, str, str]] = {
@@ -52,13 +53,18 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "practice.quiz": ("GET", "/quizzes/{quiz}", SIGNED_IN),
     "practice.answer": ("POST", "/quizzes/{quiz}", SIGNED_IN),
     "practice.result": ("GET", "/quizzes/{finished_quiz}/result", SIGNED_IN),
+    "admin.sandboxes": ("GET", "/admin/sandboxes", ADMINS),
+    "admin.live": ("GET", "/admin/sandboxes/live", ADMINS),
+    "admin.stop": ("POST", "/admin/sandboxes/{session}/stop", ADMINS),
+    "admin.reap": ("POST", "/admin/sandboxes/reap", ADMINS),
+    "admin.examine": ("POST", "/admin/sandboxes/examine", ADMINS),
 }
 
 
 def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
     """One of everything that a path can name, all this user's, with every task of the lab passed."""
     lab = content.labs.labs["never-oversell"]
-    lab_sessions.lab_session(db, user)
+    session = lab_sessions.lab_session(db, user)
     submission = submissions.submission(db, user, results={task.id: "passed" for task in lab.tasks})
     question = next(q for q in content.bank.questions.values() if q.module == "schema-design")
     quizzes = []
@@ -76,6 +82,7 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
     return {
         "lesson": next(iter(content.roadmap.lessons)),
         "task": lab.tasks[0].id,
+        "session": session.id,
         "submission": submission.id,
         "quiz": quizzes[0],
         "finished_quiz": quizzes[1],
@@ -120,7 +127,10 @@ def test_every_role_opens_what_it_may(
     user = users.user(db, role=role)
     things = things_of(db, user, content)
     status = ask(signed_in(app, settings, user), endpoint, things)
-    assert status in {200, 302}, f"{role} got {status}"
+    if ROUTES[endpoint][2] == ADMINS and role is not Role.ADMIN:
+        assert status == 403, f"{role} got {status}"
+    else:
+        assert status in {200, 302}, f"{role} got {status}"
 
 
 OWN = ["lab_sessions.attempt", "practice.quiz", "practice.answer", "practice.result"]

@@ -139,19 +139,3 @@ def test_the_log_holds_the_last_lines_of_each_file_and_follows_no_link(run_dir: 
     (logs / "planted.log").symlink_to("/etc/passwd")
     assert run_dir.log("one", 2) == "== agent ==\nline 98\nline 99"
     assert run_dir.log("never", 2) == ""
-
-
-def test_workspaces_that_a_killed_grader_left_are_swept_up(
-    run_dir: RunDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left, used = run_dir.scratch / "grade-left", run_dir.scratch / "grade-used"
-    for folder in (left, used):
-        folder.mkdir()
-        (folder / "data.txt").write_text("x")
-    run_dir.save(Record("one", "local", web_path="", workspace=str(used)))
-    run_dir.sweep_scratch()
-    assert left.exists()  # it may be about to get its sandbox
-    monkeypatch.setattr("sandboxes.drivers.run_dir.SCRATCH_SECONDS", -1.0)
-    run_dir.sweep_scratch()
-    assert not left.exists()
-    assert (used / "data.txt").exists()
