@@ -36,6 +36,7 @@ from sandboxes.drivers.docker_profile import (
     separates_users,
 )
 from sandboxes.drivers.handle import AgentSandbox
+from sandboxes.drivers.hidden_files import hidden_bytes
 from sandboxes.drivers.images import REPOSITORY, ImageContext, build
 from sandboxes.drivers.quota import QuotaWatch
 from sandboxes.drivers.run_dir import Record, RunDirectory
@@ -79,7 +80,10 @@ class DockerSandbox(AgentSandbox):
 
     def usage(self) -> Usage | None:
         usage = super().usage()
-        if usage is None or separates_users():
+        if usage is None:
+            return None
+        usage = replace(usage, bytes=usage.bytes + hidden_bytes(self.record.pid, Path(self.record.workspace)))
+        if separates_users():
             return usage
         # The shared folder is the learner's to write in as well.
         shared = workspace_usage(self._run_dir.inside(self.id))
@@ -159,6 +163,8 @@ class DockerDriver(Driver):
             give_to_container_user(spec.workspace)
             self._run_container(spec, tag, folder)
             self._start_learner(sandbox)
+            sandbox.record = replace(record, pid=int(self._engine.state(spec.sandbox_id).get("Pid") or 0))
+            self._run_dir.save(sandbox.record)
             wait_until_ready(sandbox, spec, self._run_dir, reporter, lambda: self._log(sandbox))
         except (*ENGINE_ERRORS, OSError) as error:
             log = self._log(sandbox)

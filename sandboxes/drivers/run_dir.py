@@ -58,7 +58,7 @@ class Record:
     ended: str = ""
     """Why we ended it, for the learner; empty as long as we did not."""
     pid: int = 0
-    """Of the local driver's agent."""
+    """Of the local driver's agent, or of a container's first process as the engine counts."""
     pid_started: str = ""
     """When that process began: a number that is used again does not fool us."""
 
