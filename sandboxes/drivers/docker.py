@@ -39,6 +39,7 @@ from sandboxes.drivers.docker_profile import (
     tunnel_command,
 )
 from sandboxes.drivers.handle import AgentSandbox
+from sandboxes.drivers.hidden_files import hidden_bytes
 from sandboxes.drivers.image_context import REPOSITORY, ImageContext
 from sandboxes.drivers.images import build
 from sandboxes.drivers.quota import QuotaWatch
@@ -86,7 +87,10 @@ class DockerSandbox(AgentSandbox):
 
     def usage(self) -> Usage | None:
         usage = super().usage()
-        if usage is None or separates_users():
+        if usage is None:
+            return None
+        usage = replace(usage, bytes=usage.bytes + hidden_bytes(self.record.pid, Path(self.record.workspace)))
+        if separates_users():
             return usage
         # The shared folder is the learner's to write in as well.
         shared = workspace_usage(self._run_dir.inside(self.id))
@@ -201,6 +205,8 @@ class DockerDriver(Driver):
             give_to_container_user(spec.workspace)
             self._run_container(spec, tag, closed_profile(spec, folder, record))
             self._start_learner(sandbox)
+            sandbox.record = replace(record, pid=int(self._engine.state(spec.sandbox_id).get("Pid") or 0))
+            self._run_dir.save(sandbox.record)
             sandbox.keep_doors()  # a tunnel takes its time; the services start meanwhile
             wait_until_ready(
                 sandbox, spec, self._run_dir, reporter, lambda: self._log(sandbox), sandbox.open_doors

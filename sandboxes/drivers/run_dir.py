@@ -62,7 +62,7 @@ class Record:
     transport: str = "sockets"
     """How its sockets are reached: in the shared folder, or by a tunnel through the engine."""
     pid: int = 0
-    """Of the local driver's agent."""
+    """Of the local driver's agent, or of a container's first process as the engine counts."""
     pid_started: str = ""
     """When that process began: a number that is used again does not fool us."""
     started_at: float = 0.0

@@ -13,11 +13,17 @@ from sandboxes.services.base import ServiceFailed, Tool, find_program, run_tool
 TOOL_SECONDS = 30.0
 CACHE = "go-build"
 
+LACKING = "Go is not installed: run `make services`, or let the lab use the image go."
+
 
 class Go(Tool):
     """A toolchain that never fetches anything."""
 
     name = "go"
+
+    @classmethod
+    def missing(cls) -> str | None:
+        return None if find_program(cls.name) else LACKING
 
     def environment(self) -> dict[str, str]:
         variables = {
@@ -35,7 +41,7 @@ class Go(Tool):
     def probe(self) -> None:
         program = find_program(self.name)
         if program is None:
-            raise ServiceFailed("Go is not installed: run `make services`, or let the lab use the image go.")
+            raise ServiceFailed(LACKING)
         self.place.data_dir.mkdir(parents=True, exist_ok=True)
         home = {"HOME": str(self.place.data_dir), "PATH": os.environ.get("PATH", os.defpath)}
         run_tool([program, "version"], home | self.environment() | {"GOCACHE": "off"}, TOOL_SECONDS)

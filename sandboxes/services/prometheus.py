@@ -39,6 +39,8 @@ LIMITS: Mapping[str, Any] = {
 PROBE_SECONDS = 2.0
 PASS = 0o011
 
+LACKING = "Prometheus is not installed: install the package prometheus."
+
 
 class Prometheus(Service):
     """One server; `targets` are jobs by name."""
@@ -77,6 +79,10 @@ class Prometheus(Service):
     def _rules_dir(self) -> Path:
         return self.place.data_dir / "rules"
 
+    @classmethod
+    def missing(cls) -> str | None:
+        return None if shutil.which("prometheus") else LACKING
+
     def environment(self) -> dict[str, str]:
         return {
             "PROMETHEUS_URL": f"http://127.0.0.1:{self.port}",
@@ -87,7 +93,7 @@ class Prometheus(Service):
     def prepare(self) -> Command:
         program = shutil.which("prometheus")
         if program is None:
-            raise ServiceFailed("Prometheus is not installed: install the package prometheus.")
+            raise ServiceFailed(LACKING)
         self.place.data_dir.mkdir(parents=True, exist_ok=True)
         # The learner's code may run as another user: it passes through these two, to the folders it may write to.
         self.place.data_dir.chmod(0o711)

@@ -46,6 +46,7 @@ DEFAULTS: Mapping[str, str] = {
     "appendonly": "no",
     "notify_keyspace_events": "",
 }
+LACKING = "Redis is not installed: install the package redis-server."
 PROBE_SECONDS = 2.0
 
 
@@ -97,6 +98,10 @@ class Redis(Service):
     def _socket(self) -> Path:
         return self.place.run_dir / SOCKET
 
+    @classmethod
+    def missing(cls) -> str | None:
+        return None if find_server() else LACKING
+
     def environment(self) -> dict[str, str]:
         return {
             "REDIS_URL": f"redis://127.0.0.1:{self.port}/0",
@@ -108,7 +113,7 @@ class Redis(Service):
     def prepare(self) -> Command:
         server = find_server()
         if server is None:
-            raise ServiceFailed("Redis is not installed: install the package redis-server.")
+            raise ServiceFailed(LACKING)
         self.place.data_dir.mkdir(parents=True, exist_ok=True)
         self._socket.parent.mkdir(exist_ok=True)
         file = self.place.data_dir / "redis.conf"

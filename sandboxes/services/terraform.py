@@ -42,6 +42,8 @@ skip_requesting_account_id  = true
 """
 """What a lab's `backend "s3"` leaves open; address, region and credentials are in the variables of the service `aws`."""
 
+LACKING = "Terraform is not installed: put the program terraform on PATH, or let the lab use the image cloud."
+
 
 class Terraform(Tool):
     """`terraform init -backend-config="$TERRAFORM_BACKEND"` keeps the state in S3 and the lock in DynamoDB."""
@@ -52,6 +54,10 @@ class Terraform(Tool):
     @property
     def _with_aws(self) -> bool:
         return Aws.name in self.place.services
+
+    @classmethod
+    def missing(cls) -> str | None:
+        return None if find_program(cls.name) else LACKING
 
     def environment(self) -> dict[str, str]:
         variables = {
@@ -77,9 +83,7 @@ class Terraform(Tool):
     def probe(self) -> None:
         program = find_program(self.name)
         if program is None:
-            raise ServiceFailed(
-                "Terraform is not installed: put the program terraform on PATH, or let the lab use the image cloud."
-            )
+            raise ServiceFailed(LACKING)
         run_tool(
             [program, "version"],
             {

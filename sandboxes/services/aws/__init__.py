@@ -46,6 +46,9 @@ def authorization(service: str, region: str) -> str:
     return f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
 
 
+LACKING = "moto is not installed: run `make services`, or let the lab use the image cloud."
+
+
 class Aws(Service):
     """One account in one process; `region` is where its clients are."""
 
@@ -64,6 +67,10 @@ class Aws(Service):
         if not re.fullmatch(r"(us|eu|ap|ca|sa|me|af|il|mx)-[a-z]{4,9}-[1-9]", region):
             raise ValueError(f"{region!r} is no region of AWS: write one such as eu-central-1")
 
+    @classmethod
+    def missing(cls) -> str | None:
+        return None if importlib.util.find_spec("moto") else LACKING
+
     def environment(self) -> dict[str, str]:
         region = region_of(self.options)
         return {
@@ -77,9 +84,7 @@ class Aws(Service):
 
     def prepare(self) -> Command:
         if importlib.util.find_spec("moto") is None:
-            raise ServiceFailed(
-                "moto is not installed: run `make services`, or let the lab use the image cloud."
-            )
+            raise ServiceFailed(LACKING)
         open_to_the_learner(self.place.run_dir / FOLDER)
         self.place.data_dir.mkdir(parents=True, exist_ok=True)
         return Command(

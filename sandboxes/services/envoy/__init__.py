@@ -53,6 +53,9 @@ def find_envoy() -> str | None:
     return find_program("envoy")
 
 
+LACKING = "Envoy is not installed: run `make services`, or let the lab use the image mesh."
+
+
 class Envoy(Service):
     """One proxy with one thread."""
 
@@ -68,6 +71,10 @@ class Envoy(Service):
     def _config_dir(self) -> Path:
         return self.place.data_dir / CONFIG
 
+    @classmethod
+    def missing(cls) -> str | None:
+        return None if find_envoy() else LACKING
+
     def environment(self) -> dict[str, str]:
         return {
             "ENVOY_ADMIN_URL": f"http://127.0.0.1:{self.port}",
@@ -78,9 +85,7 @@ class Envoy(Service):
     def prepare(self) -> Command:
         program = find_envoy()
         if program is None:
-            raise ServiceFailed(
-                "Envoy is not installed: run `make services`, or let the lab use the image mesh."
-            )
+            raise ServiceFailed(LACKING)
         data, config, changes = self.place.data_dir, self._config_dir, self.place.data_dir / CHANGES
         open_to_the_learner(data.parent, data, changes, self.place.run_dir / FOLDER)
         config.mkdir(exist_ok=True)

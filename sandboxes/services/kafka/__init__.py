@@ -42,6 +42,8 @@ TOPIC_NAME = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 START_SCRIPT, FORMAT_SCRIPT = "bin/kafka-server-start.sh", "bin/kafka-storage.sh"
 PROBE_SECONDS = 3.0
 
+LACKING = "Kafka's client is not installed: `pip install confluent-kafka`."
+
 
 class Kafka(Service):
     """One cluster; `topics` is "name:partitions,…", `brokers` counts for the mock only."""
@@ -64,13 +66,17 @@ class Kafka(Service):
             raise ValueError(f"the option engine of the service kafka is one of {', '.join(ENGINES)}")
         parse_topics(wanted["topics"])
 
+    @classmethod
+    def missing(cls) -> str | None:
+        return None if importlib.util.find_spec("confluent_kafka") else LACKING
+
     def environment(self) -> dict[str, str]:
         return {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{self.port}"}
 
     def prepare(self) -> Command:
         wanted = {**DEFAULTS, **self.options}
         if importlib.util.find_spec("confluent_kafka") is None:
-            raise ServiceFailed("Kafka's client is not installed: `pip install confluent-kafka`.")
+            raise ServiceFailed(LACKING)
         home = find_home(wanted["engine"])
         self.place.data_dir.mkdir(parents=True, exist_ok=True)
         socket = self.place.run_dir / SOCKET

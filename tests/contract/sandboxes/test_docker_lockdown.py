@@ -16,7 +16,15 @@ import pytest
 from sandboxes.drivers import docker as docker_module
 from sandboxes.drivers import docker_profile, open_driver
 from sandboxes.drivers.docker_engine import container_name
-from sandboxes.interface import Driver, Limits, NotebookOutcome, Sandbox, SandboxSpec, SandboxState
+from sandboxes.interface import (
+    Driver,
+    Limits,
+    NotebookOutcome,
+    Sandbox,
+    SandboxError,
+    SandboxSpec,
+    SandboxState,
+)
 from tests.contract.sandboxes.conftest import quiet
 from tests.contract.sandboxes.notebooks import execute, printed
 
@@ -273,6 +281,31 @@ def test_no_process_of_the_learners_writes_a_file_beyond_the_limit_of_one(closed
     """Not only kernels: what is started in a terminal inherits it from the container."""
     limit = closed.run(["sh", "-c", "ulimit -H -f; ulimit -H -n; ulimit -H -c"]).output.split()
     assert limit == [str(256 * 1024 * 2), "4096", "0"]
+
+
+def test_a_deleted_file_that_is_still_open_counts(docker_driver: Driver, tmp_path: Path) -> None:
+    sandbox = docker_driver.start(
+        SandboxSpec(workspace=tmp_path, jupyter=False, limits=Limits(workspace_mb=20)), quiet
+    )
+    try:
+        execute(
+            sandbox,
+            "import os; hidden = open('hidden', 'wb', buffering=0); os.unlink('hidden')",
+            "hidden.write(bytes(5 * 1_048_576))",
+        )
+        usage = sandbox.usage()
+        assert usage is not None
+        assert 5 * 1_048_576 <= usage.bytes < 6 * 1_048_576
+        with contextlib.suppress(SandboxError):
+            execute(
+                sandbox,
+                "import os; hidden = open('hidden', 'wb', buffering=0); os.unlink('hidden')",
+                "hidden.write(bytes(35 * 1_048_576)); import time; time.sleep(25)",
+            )
+        assert sandbox.status().state is SandboxState.FAILED
+        assert "MB of 20 MB" in sandbox.status().detail
+    finally:
+        sandbox.stop()
 
 
 def test_memory_that_runs_out_costs_the_kernel_and_nothing_else(closed: Sandbox) -> None:
