@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import jupyterlab  # type: ignore[import-untyped]
+from jupyter_core.paths import jupyter_path
 from jupyter_server.auth import IdentityProvider, User
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
@@ -183,6 +184,9 @@ c.LabApp.schemas_dir = str(
 c.MultiKernelManager.default_kernel_name = "python3"
 c.KernelSpecManager.allowed_kernelspecs = {"python3"}
 c.KernelSpecManager.ensure_native_kernel = True
+# Without IPython's own folder: to ask for it, the server imports all of IPython when the first kernel starts, and answers nobody
+# meanwhile.
+c.KernelSpecManager.kernel_dirs = jupyter_path("kernels")
 c.MappingKernelManager.cull_idle_timeout = 0
 c.FileContentsManager.delete_to_trash = False
 c.FileContentsManager.always_delete_dir = True
