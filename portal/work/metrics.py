@@ -126,7 +126,8 @@ def started(driver: Driver, spec: SandboxSpec, progress: ProgressListener, lab_i
     start = "cold" if sandbox.id == spec.sandbox_id else "warm"
     LAUNCHES.labels(lab_id, "ready", start).inc()
     LAUNCH_SECONDS.labels(start).observe(ended - began)
-    for (phase, at), (_next, until) in zip(phases, [*phases[1:], (Phase.READY, ended)], strict=True):
+    ends = [*(at for _phase, at in phases[1:]), ended]
+    for (phase, at), until in zip(phases, ends, strict=False):  # a driver may have told nothing
         if phase is not Phase.READY:
             PHASE_SECONDS.labels(phase.name.lower()).observe(until - at)
     return sandbox

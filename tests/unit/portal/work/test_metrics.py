@@ -150,8 +150,8 @@ def test_a_session_that_ended_by_itself_is_a_failure_once(
     before = scrape(url)
     session = lab_sessions.lab_session(db, user, lab_id=LAB)
     db.commit()
-    fail_ended_session(context, session.id, "")
-    fail_ended_session(context, session.id, "")
+    fail_ended_session(context, session.id, "", "It ended.")
+    fail_ended_session(context, session.id, "", "It ended.")
     assert grown(before, scrape(url), "failures_total", work="session", reason="sandbox_gone") == 1
 
 

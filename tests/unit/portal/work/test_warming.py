@@ -16,6 +16,7 @@ from portal.models import LabSession, SessionState, User, utcnow
 from portal.settings import Settings
 from portal.work.context import WorkContext
 from portal.work.launching import launch
+from portal.work.reporter import Reporter
 from portal.work.warming import RECENT, Warming
 from portal.work.workspaces import Workspaces
 from portal.worker import Work, with_pool
@@ -137,7 +138,7 @@ def test_a_launch_takes_the_sandbox_that_waits_and_its_row_names_it(
     )
     assert context.warming is not None
     pool = context.warming.pool
-    Work(context).warm(A)
+    Work(context, Reporter(context)).warm(A)
     pool.tend()
     (blank,) = driver.sandboxes
     assert blank.spec.workspace.parent == settings.workspaces_dir / ".blank"
