@@ -42,6 +42,7 @@ SLACK_SECONDS = 15.0
 KERNEL_SECONDS = 45.0
 """On top of a notebook's time, for ending the old kernel and starting the new one."""
 FILE_SECONDS = 30.0
+MAX_MILLISECONDS = 1e9
 
 
 class AgentSandbox(Sandbox):
@@ -186,7 +187,8 @@ def _outcome(outcome: Any) -> CallOutcome:
     if not isinstance(outcome, dict):
         raise nonsense("an outcome is not an object")
     took = outcome.get("milliseconds")
-    milliseconds = float(took) if isinstance(took, int | float) else 0.0
+    # A number of the learner's making may be too large for a float.
+    milliseconds = float(took) if isinstance(took, int | float) and 0 <= took <= MAX_MILLISECONDS else 0.0
     if "error" in outcome:
         return CallOutcome(error=str(outcome["error"])[:DETAIL_CHARACTERS], milliseconds=milliseconds)
     return CallOutcome(value=decode(outcome.get("text")), milliseconds=milliseconds)

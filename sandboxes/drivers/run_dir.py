@@ -11,19 +11,17 @@ cache/             made once, copied by sandboxes
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
-import shutil
 import stat
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandboxes.clearing import remove_tree
 from sandboxes.interface import DriverUnavailable, SandboxSpec
 from sandboxes.protocol import JUPYTER_SOCKET, LOG_FOLDER, STATUS_BYTES, STATUS_FILE
 
@@ -124,7 +122,7 @@ class RunDirectory:
         """Remove every trace of a sandbox, the record last. Never raises for what is missing."""
         (self._routes / f"{sandbox_id}.json").unlink(missing_ok=True)
         for folder in (self.doors(sandbox_id), self.inside(sandbox_id)):
-            _remove_tree(folder)
+            remove_tree(folder)
         (self._records / f"{sandbox_id}.json").unlink(missing_ok=True)
 
     def open_doors(self, sandbox_id: str, sockets: Iterable[str]) -> None:
@@ -236,14 +234,3 @@ def _tail(folder: int, name: str) -> bytes:
             return file.read(TAIL_BYTES)
     except OSError:
         return b""
-
-
-def _remove_tree(folder: Path) -> None:
-    """Remove a folder even while its last processes still put files into it."""
-    for _ in range(20):
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder)
-        if not folder.exists():
-            return
-        time.sleep(0.05)
-    shutil.rmtree(folder, ignore_errors=True)
