@@ -6,8 +6,8 @@ What the learner did wrong is in the report. What the machinery did wrong is rai
 
 from __future__ import annotations
 
+import logging
 import secrets
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -19,11 +19,15 @@ from labs.catalogue import Lab
 from labs.checks import Check, load_checks
 from labs.errors import BadNotebook, BrokenLab
 from labs.judge import Verdict, judge, not_started
+from labs.raised import words_of
 from labs.report import NotebookResult, NotebookStatus, Report, SandboxUsed, TaskResult, TaskStatus
 from labs.run import NotebookRun
 from labs.submission import Submission, read
 from labs.under_test import LabUnderTest
-from sandboxes.interface import AgentTimeout, CellError, Driver, Progress, Sandbox, SandboxGone, SandboxSpec
+from sandboxes.clearing import remove_tree
+from sandboxes.interface import CellError, Driver, Progress, Sandbox, SandboxError, SandboxSpec
+
+log = logging.getLogger(__name__)
 
 WORKSPACE_PREFIX = "grade-"
 MAX_FRESH_KERNELS = 3
@@ -31,6 +35,10 @@ MAX_FRESH_KERNELS = 3
 
 ProgressNote = Callable[[str], None]
 """Told one short sentence at each step, for whoever waits."""
+
+
+class _SandboxLost(Exception):
+    """The sandbox ended while it worked, or gave answers that none of ours gives."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +147,12 @@ def _graded(
         # A sandbox that ends while it works may be the machine's fault or the notebook's. The second time it is the notebook's.
         try:
             return _in_sandbox(lab, submission, checks, seed, driver, progress, labels)
-        except (SandboxGone, AgentTimeout):
+        except _SandboxLost as error:
+            log.warning("the sandbox of a grading was lost: %r", error.__cause__)
             progress("The sandbox ended unexpectedly; trying once more in a new one")
     message = (
-        "The notebook ended its whole sandbox, twice: it used too much memory or too many processes, or stopped what runs "
-        "beside it. Nothing could be graded."
+        "The notebook ended its whole sandbox, twice: it used too much memory or too many processes, stopped what runs beside "
+        "it, kept new kernels from starting, or showed more than can be taken out of it. Nothing could be graded."
     )
     verdict = Verdict(TaskStatus.FAILED, message)
     return _Outcome(
@@ -173,14 +182,17 @@ def _in_sandbox(
         sandbox = driver.start(grading_spec(lab, workspace, labels), tell)
         progress("running the notebook")
         run = NotebookRun(sandbox, submission, lab.manifest.limits)
-        run.run()
-        verdicts = _check_all(lab, run, checks, seed, progress)
+        try:
+            run.run()
+            verdicts = _check_all(lab, run, checks, seed, progress)
+        except SandboxError as error:
+            raise _SandboxLost from error
         return _Outcome(_notebook_result(run), verdicts, run.executed)
     finally:
         if sandbox is not None:
             driver.retire(sandbox, discard=workspace)
         else:
-            shutil.rmtree(workspace, ignore_errors=True)
+            remove_tree(workspace)
 
 
 def _check_all(
@@ -188,6 +200,8 @@ def _check_all(
 ) -> dict[str, Verdict]:
     verdicts: dict[str, Verdict] = {}
     deadline = time.monotonic() + lab.manifest.limits.check_seconds
+    # Names that the learner knows: those of the lab's notebook as it is handed out, and those of their own code.
+    words = words_of(cell["source"] for cell in [*lab.source.learner()["cells"], *run.submission.cells])
     fresh_kernels = 0
     spent = gave_up = False
     for task in lab.tasks:
@@ -208,7 +222,7 @@ def _check_all(
             deadline += time.monotonic() - before
             fresh_kernels += 1
         progress(f"checking: {task.title}")
-        handle = LabUnderTest(run.sandbox, task=task.id, seed=seed, deadline=deadline)
+        handle = LabUnderTest(run.sandbox, task=task.id, seed=seed, deadline=deadline, words=words)
         verdict = judge(checks[task.id], handle)
         spent, gave_up = spent or verdict.kernel_spent, verdict.gave_up
         verdicts[task.id] = _with_cell_error(verdict, task.id, run)

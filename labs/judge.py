@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from dataclasses import dataclass
 
 import httpx
@@ -14,7 +13,7 @@ from psycopg import errors as pg
 from labs.checks import Check, CheckFailed
 from labs.report import TaskStatus
 from labs.under_test import LabUnderTest, NotStarted, OutOfTime
-from sandboxes.interface import AgentTimeout, KernelDied, LearnerCodeError, SandboxGone, TooLarge
+from sandboxes.interface import AgentTimeout, KernelDied, LearnerCodeError, SandboxError, SandboxGone, TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +70,12 @@ def not_started(task: str) -> Verdict:
 
 
 def _raised(error: LearnerCodeError) -> str:
-    # The first line only: PostgreSQL adds the failing row in a second one, and that row is a hidden input.
-    first = (error.detail.strip().splitlines() or [""])[0]
-    return f"Your code raised {error.name}: {first[:500]}" if first else f"Your code raised {error.name}."
+    if error.detail:
+        return f"Your code raised {error.name}: {error.detail}"
+    return (
+        f"Your code raised {error.name}. What it says is not shown, because it may tell hidden inputs: "
+        "call your function with inputs of your own, odd ones too."
+    )
 
 
 def _verdict(check: Check, lab: LabUnderTest) -> Verdict:
@@ -109,21 +111,41 @@ def _verdict(check: Check, lab: LabUnderTest) -> Verdict:
         )
         return Verdict(failed, message, kernel_spent=True)
     except (pg.UndefinedTable, pg.UndefinedColumn, pg.InsufficientPrivilege) as error:
+        # Not just any text of it: the learner's triggers and views can put hidden rows into it.
+        says = lab.telling.text(str(error)) or type(error).__name__
         message = "The lab's tables are not as the notebook's set-up cell makes them. Restore that cell."
-        return Verdict(failed, f"{message} PostgreSQL says: {str(error).splitlines()[0]}")
+        return Verdict(failed, f"{message} PostgreSQL says: {says}")
     except psycopg.OperationalError:
         return Verdict(
             failed,
             "PostgreSQL in your sandbox does not answer (any more): your code may have used up its connections.",
         )
+    except psycopg.Error as error:
+        message = (
+            f"PostgreSQL in your sandbox refused what the check does ({type(error).__name__}). Take triggers, views and "
+            "constraints of your own away and restore the notebook's set-up cell."
+        )
+        return Verdict(failed, message)
     except httpx.TransportError:
         return Verdict(
             failed,
             "A service in your sandbox does not answer (any more): your code may have stopped or overloaded it.",
         )
-    except Exception:
+    except httpx.HTTPError:
+        return Verdict(
+            failed,
+            "A service in your sandbox refused what the check asked of it: your code may have changed its data or its state.",
+        )
+    except SandboxError as error:
+        log.warning("the check of %s got no sensible answer: %s (%s)", check.task, error.learner, error.detail)
+        message = (
+            "Your notebook's kernel gave answers that make no sense. Does your code change Python itself, IPython, or "
+            "modules such as json and threading? Return plain numbers, texts, lists and dictionaries."
+        )
+        return Verdict(failed, message, kernel_spent=True)
+    except Exception as error:
+        # Only its class: its text may hold what the check knows.
         log.exception("the check of %s is broken", check.task)
-        where = traceback.format_exc(limit=-1).strip().splitlines()[-1]
-        message = f"The check of this task is broken, which is not your fault: {where}"
+        message = f"The check of this task is broken, which is not your fault ({type(error).__name__})."
         return Verdict(TaskStatus.ERROR, message)
     return Verdict(TaskStatus.PASSED, check.property)

@@ -5,18 +5,30 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import psycopg
 
-from sandboxes.interface import JSON, AgentTimeout, CallOutcome, CommandResult, LearnerCodeError, Sandbox
+from labs.bounded import BoundedDoor, BoundedTransport
+from labs.raised import Telling
+from sandboxes.interface import (
+    JSON,
+    AgentTimeout,
+    CallOutcome,
+    CommandResult,
+    LearnerCodeError,
+    Sandbox,
+    TooLarge,
+)
 
 SQL_LOCK_SECONDS = 10
 """How long a check's own statement waits for a lock that the learner's code holds."""
 SQL_STATEMENT_SECONDS = 20
+POSTGRES_SOCKET = ".s.PGSQL.5432"
 _NOT_STARTED = re.compile(r"^NotImplementedError\b")
 
 
@@ -33,14 +45,18 @@ class LabUnderTest:
 
     Values are JSON in and JSON out, and whatever comes back was made by the learner's code. What the learner's code does wrong
     is raised as LearnerCodeError, AgentTimeout, KernelDied or TooLarge: a check need not catch them, they fail the task
-    with a clear message.
+    with a clear message. Of what the learner's code raised, only what can't tell a hidden input comes through (`labs.raised`).
     """
 
-    def __init__(self, sandbox: Sandbox, *, task: str, seed: int, deadline: float) -> None:
-        """`deadline` is a reading of time.monotonic()."""
+    def __init__(
+        self, sandbox: Sandbox, *, task: str, seed: int, deadline: float, words: Collection[str] = ()
+    ) -> None:
+        """`deadline` is a reading of time.monotonic(); `words` are the names in the notebook's code."""
         self._sandbox = sandbox
         self._deadline = deadline
         self.task = task
+        self.telling = Telling(words)
+        """What of an error's text may be told."""
         self.random = random.Random(f"{seed}:{task}")
         """The source of this task's hidden inputs; the same for the same attempt."""
 
@@ -56,7 +72,7 @@ class LabUnderTest:
         except LearnerCodeError as error:
             if error.name == "NotImplementedError":
                 raise NotStarted from error
-            raise
+            raise self._told(error) from error
 
     def call_many(
         self, function: str, calls: Sequence[Sequence[JSON]], *, workers: int = 32, timeout: float = 30.0
@@ -67,11 +83,17 @@ class LabUnderTest:
             raise AgentTimeout("Some of the calls of your function did not come back.")
         if any(outcome.error and _NOT_STARTED.match(outcome.error) for outcome in outcomes):
             raise NotStarted
-        return outcomes
+        return [
+            outcome if outcome.error is None else replace(outcome, error=self.telling.error(outcome.error))
+            for outcome in outcomes
+        ]
 
     def value(self, expression: str, timeout: float = 5.0) -> JSON:
         """The JSON value of a name (dotted or indexed) that the notebook defined."""
-        return self._sandbox.value(expression, timeout=self._at_most(timeout))
+        try:
+            return self._sandbox.value(expression, timeout=self._at_most(timeout))
+        except LearnerCodeError as error:
+            raise self._told(error) from error
 
     def run(self, command: Sequence[str], timeout: float = 30.0) -> CommandResult:
         """Run a command in the workspace."""
@@ -86,20 +108,27 @@ class LabUnderTest:
     def sql(self, *, autocommit: bool = False) -> Iterator[psycopg.Connection[Any]]:
         """A connection to the sandbox's PostgreSQL, from outside; committed when the block ends well, always closed.
 
-        Its statements and its waits for locks are bounded, so that a lock held by the learner's code can't hold the check.
+        Its statements and its waits for locks are bounded, so that a lock held by the learner's code can't hold the check, and so
+        is what it takes in: a view of the learner's may have rows without end. Raises TooLarge.
         """
         endpoint = self._sandbox.endpoint("postgres")
-        connection = psycopg.connect(
-            host=str(endpoint.socket),
-            user=endpoint.facts.get("user", "learner"),
-            dbname=endpoint.facts.get("dbname", "learner"),
-            connect_timeout=max(2, int(self._at_most(5.0))),
-            options=f"-c statement_timeout={SQL_STATEMENT_SECONDS}s -c lock_timeout={SQL_LOCK_SECONDS}s",
-            application_name="check",
-            autocommit=autocommit,
-        )
-        with connection:
-            yield connection
+        with BoundedDoor(endpoint.socket / POSTGRES_SOCKET) as door:
+            try:
+                connection = psycopg.connect(
+                    host=str(door.folder),
+                    user=endpoint.facts.get("user", "learner"),
+                    dbname=endpoint.facts.get("dbname", "learner"),
+                    connect_timeout=max(2, int(self._at_most(5.0))),
+                    options=f"-c statement_timeout={SQL_STATEMENT_SECONDS}s -c lock_timeout={SQL_LOCK_SECONDS}s",
+                    application_name="check",
+                    autocommit=autocommit,
+                )
+                with connection:
+                    yield connection
+            except psycopg.OperationalError as error:
+                if door.exceeded:
+                    raise TooLarge("The database gave more than is read.") from error
+                raise
 
     @contextmanager
     def http(self, service: str, timeout: float = 10.0) -> Iterator[httpx.Client]:
@@ -107,11 +136,14 @@ class LabUnderTest:
         endpoint = self._sandbox.endpoint(service)
         with httpx.Client(
             # No TLS on a Unix socket; `verify=True` would read all certificates, 20 ms for each client.
-            transport=httpx.HTTPTransport(uds=str(endpoint.socket), verify=False),
+            transport=BoundedTransport(httpx.HTTPTransport(uds=str(endpoint.socket), verify=False)),
             base_url=endpoint.facts.get("base_url", f"http://{service}"),
             timeout=self._at_most(timeout),
         ) as client:
             yield client
+
+    def _told(self, error: LearnerCodeError) -> LearnerCodeError:
+        return LearnerCodeError(self.telling.name(error.name), self.telling.text(error.detail))
 
     def _at_most(self, seconds: float) -> float:
         left = self.seconds_left

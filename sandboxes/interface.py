@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +39,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
+
+from sandboxes.clearing import remove_tree
 
 JSON = None | bool | int | float | str | list[Any] | dict[str, Any]
 
@@ -455,7 +456,7 @@ class Driver(ABC):
                 sandbox.stop()
         finally:
             if discard is not None:
-                shutil.rmtree(discard, ignore_errors=True)
+                remove_tree(discard)
 
     def make_room(self, most: int) -> None:
         """Keep at most so many sandboxes that nobody uses yet: somebody needs their memory. A plain driver has none."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import queue
-import shutil
 import threading
 from pathlib import Path
 
+from sandboxes.clearing import remove_tree
 from sandboxes.interface import Sandbox, SandboxError
 
 MOST = 64
@@ -76,4 +76,4 @@ def end(sandbox: Sandbox, discard: Path | None = None) -> None:
     except Exception:
         log.exception("the sandbox %s could not be ended now", sandbox.id)
     if discard is not None:
-        shutil.rmtree(discard, ignore_errors=True)
+        remove_tree(discard)

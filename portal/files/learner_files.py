@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from portal.files.tree import Usage, workspace_usage
+from sandboxes.clearing import remove_tree
 
 RESET = ".reset"
 REMOVING = ".removing"
@@ -88,7 +88,7 @@ class LearnerFiles:
                     kept.path.rename(going / secrets.token_hex(8))
                     removed += 1
         if going.is_dir():  # also what an earlier run did not finish
-            shutil.rmtree(going)
+            remove_tree(going)
         return removed
 
     def _aside(self, user_id: int, lab_id: str) -> Path:

@@ -52,14 +52,22 @@ class Workspaces:
 def read_regular(path: Path, max_bytes: int) -> bytes:
     """The bytes of a regular file, never through a link and never waiting for a pipe. Raises NotebookUnreadable."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        # The folder itself must not be a link either: it would lead to somebody else's file.
+        folder = os.open(path.parent, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            handle = os.open(path.name, flags, dir_fd=folder)
+        finally:
+            os.close(folder)
     except FileNotFoundError:
         raise NotebookUnreadable(
             f"There is no {path.name} in your workspace. If you renamed it, give it its name back; "
             "if you deleted it, stop the lab and launch it again for a fresh copy."
         ) from None
     except OSError as error:
-        what = "is a link" if error.errno == errno.ELOOP else f"can't be opened ({error.strerror})"
+        # A folder that is a link is "not a directory" to the system.
+        is_link = error.errno in (errno.ELOOP, errno.ENOTDIR)
+        what = "is a link or lies behind one" if is_link else f"can't be opened ({error.strerror})"
         raise NotebookUnreadable(
             f"{path.name} in your workspace {what}. Put the notebook itself there."
         ) from None

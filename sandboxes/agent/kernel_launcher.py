@@ -54,9 +54,8 @@ def load_bridge() -> None:
 
 
 def add_workspace() -> None:
-    """Let notebooks import the learner's own modules, after the standard library: their `json.py` must not break the kernel."""
-    packages = (number for number, entry in enumerate(sys.path) if entry.endswith("-packages"))
-    sys.path.insert(next(packages, len(sys.path)), "")
+    """Let notebooks import the learner's own modules, after all others: their `json.py` or `zmq.py` must not break the kernel."""
+    sys.path.append("")
 
 
 if __name__ == "__main__":

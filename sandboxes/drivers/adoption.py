@@ -11,10 +11,10 @@ import contextlib
 import errno
 import json
 import os
-import shutil
 import time
 from pathlib import Path
 
+from sandboxes.clearing import remove_tree
 from sandboxes.drivers.run_dir import write_document
 from sandboxes.interface import SandboxError
 
@@ -32,7 +32,7 @@ def swap_in(note: Path, blank: Path, workspace: Path) -> None:
     if os.lstat(blank).st_dev != os.lstat(workspace).st_dev:
         raise OSError(errno.EXDEV, f"{workspace} is on another file system than the sandboxes that wait")
     for entry in os.scandir(blank):  # whatever the sandbox put there while it waited is nobody's work
-        shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else Path(entry.path).unlink()
+        remove_tree(Path(entry.path)) if entry.is_dir(follow_symlinks=False) else Path(entry.path).unlink()
     write_document(note, {"blank": str(blank), "workspace": str(workspace)})
     try:
         _finish(note, blank, workspace)

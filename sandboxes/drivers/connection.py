@@ -6,6 +6,7 @@ Who answers may be the learner's code in disguise, so nothing here believes an a
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,13 +84,20 @@ def decode(text: Any) -> Any:
     if not isinstance(text, str):
         raise nonsense("the value is not JSON text")
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise nonsense(f"the value is not JSON: {error}") from error
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:20]} is too large")
+    return number
 
 
 def _object(data: bytes) -> dict[str, Any]:

@@ -151,11 +151,18 @@ def give_to_container_user(folder: Path) -> None:
 
 
 def _hand_over(folder: Path, uid: int, gid: int) -> None:
-    """Give a tree to a user of the container. Raises OSError for too many files.
+    """Give a tree to a user of the container. Raises OSError for too many files, or folders nested too deep.
 
     By descriptors, and links themselves instead of what they point to: another sandbox on the same workspace may be changing it
     right now, and must not lead us out of it.
     """
+    try:
+        _chown_all(folder, uid, gid)
+    except RecursionError:
+        raise OSError("folders in the workspace are nested too deep") from None
+
+
+def _chown_all(folder: Path, uid: int, gid: int) -> None:
     count = 0
     for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
         os.fchown(descriptor, uid, gid)

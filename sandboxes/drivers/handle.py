@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sandboxes.clearing import remove_tree
 from sandboxes.drivers.activity import jupyter_activity
 from sandboxes.drivers.ahead import open_in_background
 from sandboxes.drivers.connection import AgentConnection, decode, nonsense
@@ -51,6 +51,7 @@ SLACK_SECONDS = 15.0
 KERNEL_SECONDS = 45.0
 """On top of a notebook's time, for ending the old kernel and starting the new one."""
 FILE_SECONDS = 30.0
+MAX_MILLISECONDS = 1e9
 
 
 class AgentSandbox(Sandbox):
@@ -181,7 +182,7 @@ class AgentSandbox(Sandbox):
         self._end()
         adoption_cut_short = self._run_dir.adoption_note(self.id).exists()
         if self.record.blank and self.record.workspace and not adoption_cut_short:
-            shutil.rmtree(self.record.workspace, ignore_errors=True)
+            remove_tree(Path(self.record.workspace))
         self._run_dir.remove(self.id)
 
     def _connection(self) -> AgentConnection:
@@ -246,7 +247,8 @@ def _outcome(outcome: Any) -> CallOutcome:
     if not isinstance(outcome, dict):
         raise nonsense("an outcome is not an object")
     took = outcome.get("milliseconds")
-    milliseconds = float(took) if isinstance(took, int | float) else 0.0
+    # A number of the learner's making may be too large for a float.
+    milliseconds = float(took) if isinstance(took, int | float) and 0 <= took <= MAX_MILLISECONDS else 0.0
     if "error" in outcome:
         return CallOutcome(error=str(outcome["error"])[:DETAIL_CHARACTERS], milliseconds=milliseconds)
     return CallOutcome(value=decode(outcome.get("text")), milliseconds=milliseconds)

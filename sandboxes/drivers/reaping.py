@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandboxes.clearing import remove_tree
 from sandboxes.drivers.run_dir import RunDirectory
 from sandboxes.interface import Driver
 
@@ -72,10 +72,7 @@ def remove_scratch(folders: Collection[Path], *, dry_run: bool = False) -> int:
     freed = sum(tree_bytes(folder) for folder in folders)
     if not dry_run:
         for folder in folders:
-            if folder.is_dir() and not folder.is_symlink():
-                shutil.rmtree(folder, ignore_errors=True)
-            else:
-                folder.unlink(missing_ok=True)
+            remove_tree(folder)
     return freed
 
 

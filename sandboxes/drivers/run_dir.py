@@ -19,7 +19,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import stat
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -27,6 +26,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sandboxes.clearing import remove_tree
 from sandboxes.drivers.processes import identity
 from sandboxes.interface import DriverUnavailable, Limits, SandboxSpec
 from sandboxes.protocol import JUPYTER_SOCKET, LOG_FOLDER, STATUS_BYTES, STATUS_FILE
@@ -162,7 +162,7 @@ class RunDirectory:
         """Remove every trace of a sandbox, the record last. Never raises for what is missing."""
         (self._routes / f"{sandbox_id}.json").unlink(missing_ok=True)
         for folder in (self.doors(sandbox_id), self.inside(sandbox_id)):
-            _remove_tree(folder)
+            remove_tree(folder)
         (self._records / f"{sandbox_id}.json").unlink(missing_ok=True)
 
     def open_doors(self, sandbox_id: str, sockets: Iterable[str]) -> None:
@@ -298,14 +298,3 @@ def _tail(folder: int, name: str) -> bytes:
             return file.read(TAIL_BYTES)
     except OSError:
         return b""
-
-
-def _remove_tree(folder: Path) -> None:
-    """Remove a folder even while its last processes still put files into it."""
-    for _ in range(20):
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder)
-        if not folder.exists():
-            return
-        time.sleep(0.05)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -16,9 +16,9 @@ from labs.errors import BrokenLab
 from labs.grader import grade, grading_spec
 from labs.notebook import dumps
 from labs.report import NotebookStatus, Report, TaskStatus
-from sandboxes.interface import Phase, SandboxGone, StartFailed
+from sandboxes.interface import Phase, SandboxError, SandboxGone, StartFailed, TooLarge
 from sandboxes.pool import Pool
-from tests.unit.labs.fake_driver import FakeDriver
+from tests.unit.labs.fake_driver import FakeDriver, FakeSandbox
 
 
 def as_bytes(notebook: dict[str, Any]) -> bytes:
@@ -256,7 +256,7 @@ def test_a_broken_check_is_an_error_and_not_the_learners_fault(
     lab = reload()
     report = grade(lab, as_bytes(lab.source.solution()), seed=1, driver=driver)
     assert results(report) == {"add": "error", "double": "passed"}
-    assert "not your fault" in messages(report)["add"]
+    assert "not your fault (ZeroDivisionError)" in messages(report)["add"]
 
 
 def test_checks_that_do_not_load_are_raised_before_a_sandbox_starts(
@@ -284,11 +284,39 @@ def test_a_notebook_that_ends_its_sandbox_twice_gets_a_result(lab: Lab, driver: 
     assert all(sandbox.stops for sandbox in driver.sandboxes)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [TooLarge("an answer that is too large"), SandboxError("an answer that makes no sense", detail="x")],
+)
+def test_a_sandbox_whose_answers_make_no_sense_gets_a_result_too(
+    lab: Lab, driver: FakeDriver, monkeypatch: pytest.MonkeyPatch, error: SandboxError
+) -> None:
+    def nonsense(self: FakeSandbox, notebook: Any, limits: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(FakeSandbox, "execute", nonsense)
+    report = grade(lab, as_bytes(lab.source.solution()), seed=1, driver=driver)
+    assert report.notebook.status is NotebookStatus.SANDBOX_LOST
+    assert [sandbox.stops for sandbox in driver.sandboxes] == [1, 1]
+
+
+def test_names_of_the_labs_own_notebook_are_told(lab: Lab, driver: FakeDriver) -> None:
+    report = grade(
+        lab, as_bytes(lab.source.with_answers({"add": "return a.real.nothing_known"})), seed=1, driver=driver
+    )
+    assert "has no attribute 'nothing_known'" in messages(report)["add"]
+    notebook = lab.source.solution()
+    for cell in notebook["cells"]:
+        cell["source"] = cell["source"].replace("def add(", "def plus(")
+    assert (
+        "the notebook defines no 'add'"
+        in messages(grade(lab, as_bytes(notebook), seed=1, driver=driver))["add"]
+    )
+
+
 def test_a_sandbox_that_ends_once_is_replaced(
     lab: Lab, driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.unit.labs.fake_driver import FakeSandbox
-
     call, calls = FakeSandbox.call, []
 
     def flaky(self: FakeSandbox, function: str, *arguments: Any, timeout: float = 10.0) -> Any:

@@ -22,6 +22,7 @@ from sandboxes.interface import (
     KernelDied,
     LearnerCodeError,
     Sandbox,
+    SandboxError,
     SandboxGone,
     TooLarge,
 )
@@ -29,7 +30,11 @@ from sandboxes.interface import (
 
 def handle(sandbox: Sandbox | None = None, seconds: float = 5.0) -> LabUnderTest:
     return LabUnderTest(
-        sandbox or create_autospec(Sandbox), task="add", seed=3, deadline=time.monotonic() + seconds
+        sandbox or create_autospec(Sandbox),
+        task="add",
+        seed=3,
+        deadline=time.monotonic() + seconds,
+        words={"inventory", "reserve"},
     )
 
 
@@ -58,6 +63,16 @@ def test_a_check_that_returns_passes_with_its_property() -> None:
             'relation "inventory" does not exist',
             False,
         ),
+        (pg.UndefinedTable('relation "secret-7" does not exist'), "PostgreSQL says: UndefinedTable", False),
+        (pg.RaiseException("secret-7"), "refused what the check does (RaiseException)", False),
+        (
+            httpx.HTTPStatusError(
+                "secret-7", request=create_autospec(httpx.Request), response=create_autospec(httpx.Response)
+            ),
+            "refused what the check asked",
+            False,
+        ),
+        (SandboxError("secret-7", detail="not JSON"), "answers that make no sense", True),
         (psycopg.OperationalError("gone"), "PostgreSQL in your sandbox does not answer", False),
         (httpx.ConnectError("gone"), "A service in your sandbox does not answer", False),
     ],
@@ -66,20 +81,56 @@ def test_what_the_learners_work_does_fails_the_task(error: Exception, words: str
     verdict = judge(raising(error), handle())
     assert verdict.status is TaskStatus.FAILED
     assert words in verdict.message
+    assert "secret-7" not in verdict.message
     assert verdict.kernel_spent is spent
 
 
-def test_details_that_hold_hidden_inputs_are_not_passed_on() -> None:
-    error = LearnerCodeError(
-        "CheckViolation", "violates a constraint\nDETAIL:  Failing row contains (secret-7, -1)."
-    )
-    assert judge(raising(error), handle()).message == "Your code raised CheckViolation: violates a constraint"
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (
+            LearnerCodeError("TypeError", "'reserve' is not a function"),
+            "Your code raised TypeError: 'reserve' is not a function",
+        ),
+        (LearnerCodeError("KeyError", "'secret-7'"), "Your code raised KeyError. What it says is not shown"),
+        (LearnerCodeError("secret-7", "x"), "Your code raised Exception. "),
+        (
+            LearnerCodeError(
+                "CheckViolation",
+                'new row for relation "inventory" violates check constraint "reserve"\nDETAIL: secret-7',
+            ),
+            'Your code raised CheckViolation: new row for relation "inventory" violates check constraint "reserve"',
+        ),
+    ],
+)
+def test_of_what_the_learners_code_raised_no_hidden_input_comes_through(
+    raised: LearnerCodeError, told: str
+) -> None:
+    sandbox = create_autospec(Sandbox)
+    sandbox.call.side_effect = sandbox.value.side_effect = raised
+    for ask in (lambda lab: lab.call("add", "secret-7"), lambda lab: lab.value("add")):
+        message = judge(Check("add", ask, "It adds."), handle(sandbox)).message
+        assert message.startswith(told)
+        assert "secret-7" not in message
+
+
+def test_nor_of_one_of_many_calls() -> None:
+    sandbox = create_autospec(Sandbox)
+    sandbox.call_many.return_value = [
+        CallOutcome(error="ValueError: secret-7"),
+        CallOutcome(error="secret-7"),
+        CallOutcome(error="NameError: name 'reserve' is not defined"),
+        CallOutcome(value=1),
+    ]
+    errors = [outcome.error for outcome in handle(sandbox).call_many("add", [[]] * 4)]
+    assert errors == ["ValueError", "Exception", "NameError: name 'reserve' is not defined", None]
 
 
 def test_anything_else_is_our_error() -> None:
-    verdict = judge(raising(ZeroDivisionError("division by zero")), handle())
+    verdict = judge(raising(KeyError("secret-7")), handle())
     assert verdict.status is TaskStatus.ERROR
-    assert "not your fault" in verdict.message
+    assert "not your fault (KeyError)" in verdict.message
+    assert "secret-7" not in verdict.message
 
 
 def test_a_sandbox_that_is_gone_is_for_the_grader() -> None:

@@ -1,0 +1,15 @@
+"""Never returns from a call, and its threads don't either."""
+
+LOCAL = True
+CELL = "sum-up"
+KEEPS = True
+SAYS = "did not answer in time"
+
+
+def total(lines):
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            pass

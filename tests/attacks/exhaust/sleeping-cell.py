@@ -1,0 +1,9 @@
+"""Sleeps in its cell until somebody gives up."""
+
+LOCAL = True
+CELL = "first"
+KEEPS = True
+SAYS = "took longer than 4 s"
+import time
+
+time.sleep(3_600)

@@ -1,0 +1,17 @@
+"""Waits for input that never comes."""
+
+LOCAL = True
+CELL = "first"
+KEEPS = True
+import getpass
+import sys
+
+try:
+    input("password: ")
+except BaseException:
+    pass
+try:
+    getpass.getpass()
+except BaseException:
+    pass
+sys.stdin.read(1)

@@ -1,0 +1,54 @@
+"""Somebody honest who is graded all the time while the attacks run."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from labs.catalogue import Lab
+from labs.grader import grade
+from labs.notebook import dumps
+from sandboxes.interface import Driver
+
+PAUSE_SECONDS = 1.0
+STOP_SECONDS = 120.0
+
+
+class Neighbour:
+    """Grades the honest solution again and again on the attacks' driver, in a thread of its own."""
+
+    def __init__(self, lab: Lab, driver: Driver) -> None:
+        # An attack may use its share of the machine to the full, so the neighbour gets more patience, and nothing else.
+        limits = lab.manifest.limits.model_copy(
+            update={"cell_seconds": 60, "total_seconds": 120, "check_seconds": 120}
+        )
+        self._lab = replace(lab, manifest=lab.manifest.model_copy(update={"limits": limits}))
+        self._driver = driver
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="neighbour", daemon=True)
+        self.graded = 0
+        self.harm: list[str] = []
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when the last grading is done."""
+        self._stopping.set()
+        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            self.harm.append("a grading of the neighbour does not end")
+
+    def _live(self) -> None:
+        notebook = dumps(self._lab.source.solution()).encode()
+        while True:
+            try:
+                report = grade(self._lab, notebook, seed=self.graded, driver=self._driver)
+            except Exception as error:
+                self.harm.append(f"a grading of the neighbour failed: {error!r}")
+            else:
+                if report.percent != 100:
+                    self.harm.append(f"the neighbour lost points: {report.document()}")
+            self.graded += 1
+            if self._stopping.wait(PAUSE_SECONDS):
+                return
