@@ -42,6 +42,13 @@ def check_services(wanted: Mapping[str, Mapping[str, str]]) -> None:
         if late:
             raise ValueError(f"the service {name} makes use of {late[0]}: name {late[0]} before it")
         before.append(name)
+    for name in wanted:
+        exposed = sorted(SERVICES[name].never_beside & set(wanted))
+        if exposed:
+            raise ValueError(
+                f"the service {name} can't run beside {exposed[0]}: it reads and writes files as the learner tells it, with the "
+                f"rights that {exposed[0]} has"
+            )
 
 
 __all__ = ["SERVICES", "Service", "check_services"]

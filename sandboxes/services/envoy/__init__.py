@@ -60,6 +60,7 @@ class Envoy(Service):
     """One proxy with one thread."""
 
     name = "envoy"
+    never_beside: ClassVar[frozenset[str]] = frozenset({"postgres", "meridian"})
     option_names: ClassVar[frozenset[str] | None] = frozenset()
     sockets = (SOCKET,)
 

@@ -79,6 +79,12 @@ def test_what_a_service_makes_use_of_is_named_before_it() -> None:
         check_services({"terraform": {}, "aws": {}})
 
 
+def test_what_could_read_anothers_data_never_runs_beside_it() -> None:
+    check_services({"envoy": {}, "redis": {}})
+    with pytest.raises(ValueError, match="envoy can't run beside postgres"):
+        check_services({"postgres": {}, "envoy": {}})
+
+
 def test_an_incomplete_service_fails_when_it_is_defined() -> None:
     with pytest.raises(TypeError, match="lacks name, option_names, sockets"):
         type("Half", (Service,), {})
