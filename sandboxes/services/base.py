@@ -85,7 +85,7 @@ class Service(ABC):
     uses: ClassVar[tuple[str, ...]] = ()
     """Services that it makes use of when the lab asks for them too: they have to be named before it."""
     never_beside: ClassVar[frozenset[str]] = frozenset()
-    """Services whose data the learner could reach through it, because it does what the learner's files say as the services' user."""
+    """Services whose data it would let the learner reach: it does what their files say, as the services' user."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
