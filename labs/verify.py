@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -69,15 +69,32 @@ def cases(lab: Lab) -> list[Case]:
     ]
 
 
+def few_cases(lab: Lab) -> list[Case]:
+    """The solution, the starter, and for each task the first wrong answer that loses it: what shows that drivers grade alike."""
+    chosen: list[Case] = []
+    lost: set[str] = set()
+    for case in cases(lab):
+        if case.name in ("solution", "starter"):
+            chosen.append(case)
+        elif not case.loses <= lost:
+            chosen.append(case)
+            lost |= case.loses
+    return chosen
+
+
 def verify(
     lab: Lab,
     driver: Driver,
     *,
     seed: int,
     parallel: int = PARALLEL,
+    only: Sequence[Case] | None = None,
     finished: Callable[[Proof], None] = lambda _: None,
 ) -> list[Proof]:
-    """Grade every case of a lab, `parallel` at a time; `finished` is told each as it ends. Raises SandboxError, BrokenLab."""
+    """Grade every case of a lab, or `only` some, `parallel` at a time; `finished` is told each as it ends.
+
+    Raises SandboxError, BrokenLab.
+    """
 
     def prove(case: Case) -> Proof:
         report = grade(lab, dumps(case.notebook).encode(), seed=seed, driver=driver, labels={"case": case.name})
@@ -86,7 +103,7 @@ def verify(
         return proof
 
     with ThreadPoolExecutor(max_workers=max(1, parallel), thread_name_prefix="verify") as pool:
-        pending = [pool.submit(prove, case) for case in cases(lab)]
+        pending = [pool.submit(prove, case) for case in (cases(lab) if only is None else only)]
         try:
             return [one.result() for one in pending]
         except BaseException:

@@ -10,7 +10,9 @@ from labs.grader import grade
 from labs.notebook import dumps
 from sandboxes.interface import Driver
 
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS = {"exhaust": 0.5, "escape": 0.5, "reach": 2.0}
+"""Between two gradings, by the kind of attack that runs; others can't do it harm but by the machine, and wait longer."""
+LONG_SECONDS = 6.0
 STOP_SECONDS = 120.0
 
 
@@ -26,6 +28,8 @@ class Neighbour:
         self._driver = driver
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._live, name="neighbour", daemon=True)
+        self.beside = ""
+        """The kind of attack that runs now."""
         self.graded = 0
         self.harm: list[str] = []
 
@@ -50,5 +54,5 @@ class Neighbour:
                 if report.percent != 100:
                     self.harm.append(f"the neighbour lost points: {report.document()}")
             self.graded += 1
-            if self._stopping.wait(PAUSE_SECONDS):
+            if self._stopping.wait(PAUSE_SECONDS.get(self.beside, LONG_SECONDS)):
                 return

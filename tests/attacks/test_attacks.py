@@ -41,6 +41,7 @@ def test_nothing_is_gained(
 ) -> None:
     lab = labs.labs[attack.lab]
     here = place(driver)
+    here.neighbour.beside = attack.path.parent.name
     watched = Watched(here.driver)
     report = grade(lab, attack.notebook(lab, host.known()), seed=new_seed(), driver=watched)
     assert problems(report, attack, attack.may_earn(lab), [*SECRETS, host.secret]) == []

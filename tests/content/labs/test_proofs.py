@@ -1,4 +1,7 @@
-"""Each lab, proven: the solution passes all, the starter nothing, each wrong answer loses exactly its tasks."""
+"""Each lab, proven: the solution passes all, the starter nothing, each wrong answer loses exactly its tasks.
+
+All of it on Docker; on the local driver what shows that it grades alike. `python -m labs verify --driver local` proves all there.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from labs.catalogue import CONTENT_ROOT, Catalogue
-from labs.verify import verify
+from labs.verify import few_cases, verify
 from sandboxes.interface import Driver
 
 SLUGS = sorted(
@@ -24,5 +27,8 @@ SLUGS = sorted(
 def test_a_lab_holds(
     catalogue: Catalogue, real_driver: Callable[[str], Driver], driver_name: str, slug: str
 ) -> None:
-    proofs = verify(catalogue.labs[slug], real_driver(driver_name), seed=1)
+    lab = catalogue.labs[slug]
+    only = few_cases(lab) if driver_name == "local" else None
+    proofs = verify(lab, real_driver(driver_name), seed=1, only=only)
+    assert len(proofs) >= 2 + len(lab.tasks) // 2
     assert {proof.case.name: proof.problems for proof in proofs if not proof.holds} == {}
