@@ -77,6 +77,7 @@ def test_a_crowd_is_served_a_few_at_a_time(jupyter: Path) -> None:
         ahead.open_in_background(jupyter, f"/s/{number}/", "lab.ipynb")
     for _ in range(ahead.STARTING):
         assert Jupyter.arrived.acquire(timeout=10)
+    assert not Jupyter.arrived.acquire(timeout=0.5), "more started than may"
     Jupyter.answer.set()
     for _ in range(6 - ahead.STARTING):
         assert Jupyter.arrived.acquire(timeout=10)
