@@ -18,6 +18,7 @@ from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.grading import grade
 from portal.work.launching import launch, stop
+from portal.work.places import free_places
 from portal.work.reaping import clean_up_after_crash, clear_other_drivers, stop_everything
 from portal.work.reporter import Reporter
 from portal.work.warming import Warming
@@ -131,6 +132,7 @@ def with_pool(context: WorkContext) -> WorkContext:
         labels=context.labels,
         total=settings.pool_total,
         memory_mb=physical_memory_mb() // 4,
+        room=lambda: free_places(context),
         tell=StatusFile(settings.run_dir).write,
     )
     warming = Warming(pool, context.database, context.content, settings)

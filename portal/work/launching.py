@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
 from labs.catalogue import Lab
-from portal.models import PLACE_STATES, LabSession, SessionState, Work, utcnow
+from portal.models import LabSession, SessionState, Work, utcnow
 from portal.settings import Settings
 from portal.work import metrics, places
 from portal.work.claims import Claim, claim
@@ -163,11 +163,7 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
 
 def _make_room(context: WorkContext, driver: Driver, more: int = 0) -> None:
     """Let warm sandboxes go where they and the learners' together take more than the site's places, and `more`."""
-    with context.database.transaction() as db:
-        learners = db.scalar(
-            select(func.count()).select_from(LabSession).where(LabSession.state.in_(PLACE_STATES))
-        )
-    driver.make_room(max(0, places.site_places(context.settings) - (learners or 0)) + more)
+    driver.make_room(places.free_places(context) + more)
 
 
 def _failed(owned: Claim, message: str, text: str = "") -> None:

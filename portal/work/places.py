@@ -40,6 +40,15 @@ def site_places(settings: Settings, memory_mb: int | None = None) -> int:
     return max(1, (memory - RESERVE_MB) // settings.sandbox_place_mb)
 
 
+def free_places(context: WorkContext) -> int:
+    """How many places no learner holds now."""
+    with context.database.transaction() as db:
+        taken = db.scalar(
+            select(func.count()).select_from(LabSession).where(LabSession.state.in_(PLACE_STATES))
+        )
+    return max(0, site_places(context.settings) - (taken or 0))
+
+
 def admit(context: WorkContext, only: int | None = None) -> list[int]:
     """Give free places to the oldest in the queue; ids of the sessions that are STARTING now.
 

@@ -150,7 +150,7 @@ class DockerDriver(Driver):
         self._engine = Engine()
         self._relays = Relays()
         self._transport = parse_transport(transport)
-        self._started: dict[str, Sandbox] = {}
+        self._started: dict[str, DockerSandbox] = {}
         self._starting: set[str] = set()
         self.scratch = self._run_dir.scratch
         self._quota = QuotaWatch(
@@ -223,6 +223,10 @@ class DockerDriver(Driver):
         except BaseException:
             self._forget(sandbox)
             raise
+        # Without those that have been stopped: a worker lives for months.
+        for key, one in list(self._started.items()):
+            if one.stopped:
+                self._started.pop(key, None)
         self._started[spec.sandbox_id] = sandbox
         return sandbox
 

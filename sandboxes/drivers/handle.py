@@ -66,6 +66,11 @@ class AgentSandbox(Sandbox):
         self._agent = AgentConnection(run_dir.doors(record.id) / AGENT_SOCKET)
         self._stopped = False
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called on this handle."""
+        return self._stopped
+
     @abstractmethod
     def alive(self) -> bool:
         """Whether its agent runs. Never raises."""

@@ -97,7 +97,7 @@ class LocalDriver(Driver):
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = RunDirectory(run_dir)
-        self._started: dict[str, Sandbox] = {}
+        self._started: dict[str, LocalSandbox] = {}
         self._starting: set[str] = set()
         self.scratch = self._run_dir.scratch
         self._quota = QuotaWatch(
@@ -157,6 +157,10 @@ class LocalDriver(Driver):
         except BaseException:
             sandbox.stop()
             raise
+        # Without those that have been stopped: a worker lives for months.
+        for key, one in list(self._started.items()):
+            if one.stopped:
+                self._started.pop(key, None)
         self._started[spec.sandbox_id] = sandbox
         return sandbox
 
