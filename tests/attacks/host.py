@@ -7,12 +7,12 @@ import hashlib
 import secrets
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandboxes.drivers.docker import container_name
+from sandboxes.drivers.docker_engine import container_name
 from sandboxes.interface import Driver, ProgressListener, Sandbox, SandboxSpec
 
 MARK = "attack-was-here"
@@ -28,6 +28,7 @@ class Watched(Driver):
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self.scratch = driver.scratch
         self.name = driver.name  # type: ignore[misc]  # a report says which driver it was
         self.started: list[SandboxSpec] = []
 
@@ -46,6 +47,9 @@ class Watched(Driver):
 
     def running(self) -> list[tuple[str, Mapping[str, str]]]:
         return self._driver.running()
+
+    def reap(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
+        return self._driver.reap(keep, grace_seconds)
 
     def close(self) -> None:
         """The real driver belongs to somebody else."""
