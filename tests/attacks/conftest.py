@@ -87,6 +87,10 @@ def place(labs: Catalogue, host: Host) -> Iterator[Callable[[str], Place]]:
     assert [each.neighbour.harm for each in places.values()] == [[] for _ in places]
     assert all(each.neighbour.graded > 0 for each in places.values())
     assert running == [[] for _ in places]
-    left = [path for name in ("s", "doors", "records", "routes", "scratch") for path in (host.run_dir / name).glob("*")]
+    left = [
+        path
+        for name in ("s", "doors", "records", "routes", "scratch")
+        for path in (host.run_dir / name).glob("*")
+    ]
     left += [path for path in host.work.iterdir() if path not in host.secret_files]
     assert left == []

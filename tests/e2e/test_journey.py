@@ -181,8 +181,8 @@ def test_a_learner_proves_a_topic(product: Product, page: Page) -> None:
     page.goto(f"{product.origin}/labs/{LAB}")
     page.get_by_role("button", name="Stop", exact=True).first.click()
     expect(page.get_by_role("button", name=re.compile("^Launch"))).to_be_visible(timeout=30_000)
-    saved = next((product.instance / "workspaces").glob(f"*/{LAB}/{LAB}.ipynb"))
-    assert "LAB_SLUG" in saved.read_text()
+    saved = (product.instance / "workspaces").glob(f"*/{LAB}/{LAB}.ipynb")  # other tests' learners have theirs
+    assert any("LAB_SLUG" in notebook.read_text() for notebook in saved)
 
 
 def catalogue_module_of(topic: str) -> str:

@@ -90,6 +90,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) < 7 or arguments[5] != "--" or not arguments[1].isdigit():
         print(USAGE, file=sys.stderr)  # noqa: T201 - a program's word to whoever starts it
         return 2
+    os.umask(0o022)  # the learner, who may be another user, reads the log
     log = BoundedLog(Path(arguments[4]), size=LOG_BYTES)
     try:
         command = subprocess.Popen(arguments[6:], stderr=subprocess.PIPE, preexec_fn=die_with_parent(ENDING[0]))

@@ -15,7 +15,8 @@ from labs.notebook import dumps
 from labs.report import NotebookStatus, Report
 from sandboxes.interface import Driver
 
-DRIVERS = [pytest.param("local", marks=pytest.mark.postgres), pytest.param("docker", marks=pytest.mark.docker)]
+DRIVERS = [pytest.param("docker", marks=pytest.mark.docker)]
+"""The corpus in tests/attacks has the like for the local driver too."""
 FIRST_TASK = "measure-oversell"
 
 

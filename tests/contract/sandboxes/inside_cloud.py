@@ -199,7 +199,7 @@ def stack() -> Any:
         "Outputs": {"QueueUrl": {"Value": {"Ref": "Queue"}}},
     }
     cloudformation = boto3.client("cloudformation")
-    parameters = [{"ParameterKey": "Name", "ParameterValue": "shop"}]
+    parameters = [{"ParameterKey": "Name", "ParameterValue": "stacked"}]
     cloudformation.create_stack(StackName="shop", TemplateBody=json.dumps(template), Parameters=parameters)
     described = cloudformation.describe_stacks(StackName="shop")["Stacks"][0]
     buckets = [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
@@ -210,9 +210,9 @@ def stack() -> Any:
         for each in cloudformation.list_stack_resources(StackName="shop")["StackResourceSummaries"]
     ]
     cloudformation.delete_stack(StackName="shop")
-    queues = boto3.client("sqs").list_queues(QueueNamePrefix="shop").get("QueueUrls", [])
+    queues = boto3.client("sqs").list_queues(QueueNamePrefix="stacked").get("QueueUrls", [])
     url = described["Outputs"][0]["OutputValue"]
-    return [described["StackStatus"], url.rsplit("/", 1)[-1], "shop-files" in buckets, left, queues]
+    return [described["StackStatus"], url.rsplit("/", 1)[-1], "stacked-files" in buckets, left, queues]
 
 
 def secret() -> Any:

@@ -97,7 +97,7 @@ def grader(cloud: Sandbox, service: str) -> httpx.Client:
             "state_machine",
             [[["SUCCEEDED", {"order": "small"}], ["SUCCEEDED", {"order": "large"}]], ["total 500"]],
         ),
-        ("stack", ["CREATE_COMPLETE", "shop-jobs", True, ["Queue"], []]),
+        ("stack", ["CREATE_COMPLETE", "stacked-jobs", True, ["Queue"], []]),
         ("secret", ["second", "first"]),
         ("event", ["placed"]),
         ("name", ["192.0.2.1"]),
@@ -137,58 +137,55 @@ def test_many_clients_are_served_at_once(cloud: Sandbox, outside: httpx.Client) 
     assert listed.text.count("<Key>") == 200
 
 
-def terraform(cloud: Sandbox, *arguments: str) -> CommandResult:
-    return cloud.run(["terraform", arguments[0], "-no-color", *arguments[1:]], timeout=120)
+def terraform(cloud: Sandbox, folder: str, *arguments: str) -> CommandResult:
+    return cloud.run(["terraform", f"-chdir={folder}", arguments[0], "-no-color", *arguments[1:]], timeout=120)
 
 
-@pytest.fixture(scope="module")
-def initialised(cloud: Sandbox) -> CommandResult:
-    """The answer of `terraform init` over a configuration with its state in S3."""
-    cloud.write("main.tf", CONFIGURATION.encode())
-    return cloud.run(
-        ["bash", "-c", 'terraform init -no-color -backend-config="$TERRAFORM_BACKEND"'], timeout=120
-    )
+def initialised(cloud: Sandbox, folder: str) -> None:
+    """A folder with a configuration whose state is in S3, under the folder's name, after `terraform init`."""
+    cloud.run(["mkdir", "-p", folder])
+    cloud.write(f"{folder}/main.tf", CONFIGURATION.replace("shop.tfstate", f"{folder}.tfstate").encode())
+    command = f'terraform -chdir={folder} init -no-color -backend-config="$TERRAFORM_BACKEND"'
+    answer = cloud.run(["bash", "-c", command], timeout=120)
+    assert answer.exit_code == 0, answer.output
 
 
-def test_terraform_keeps_its_state_in_the_sandboxs_s3(
-    cloud: Sandbox, outside: httpx.Client, initialised: CommandResult
-) -> None:
-    assert initialised.exit_code == 0, initialised.output
-    planned = terraform(cloud, "plan", "-out=plan")
+def test_terraform_keeps_its_state_in_the_sandboxs_s3(cloud: Sandbox, outside: httpx.Client) -> None:
+    initialised(cloud, "kept")
+    planned = terraform(cloud, "kept", "plan", "-out=plan")
     assert "1 to add, 0 to change, 0 to destroy" in planned.output
-    applied = terraform(cloud, "apply", "plan")
+    applied = terraform(cloud, "kept", "apply", "plan")
     assert applied.exit_code == 0, applied.output
-    state = outside.get(f"/{BUCKET}/shop.tfstate").json()
+    state = outside.get(f"/{BUCKET}/kept.tfstate").json()
     assert state["outputs"]["size"]["value"] == "small"
-    changed = terraform(cloud, "apply", "-auto-approve", "-var=size=large")
+    changed = terraform(cloud, "kept", "apply", "-auto-approve", "-var=size=large")
     assert "0 added, 1 changed, 0 destroyed" in changed.output
-    assert outside.get(f"/{BUCKET}/shop.tfstate").json()["outputs"]["size"]["value"] == "large"
+    assert outside.get(f"/{BUCKET}/kept.tfstate").json()["outputs"]["size"]["value"] == "large"
     with pytest.raises(FileNotFoundError):
-        cloud.read("terraform.tfstate")
+        cloud.read("kept/terraform.tfstate")
 
 
 def test_a_second_apply_is_refused_while_the_first_holds_the_lock(
-    cloud: Sandbox, initialised: CommandResult
+    cloud: Sandbox,
 ) -> None:
-    assert initialised.exit_code == 0, initialised.output
-    cloud.run(["rm", "-f", "applying"])
+    initialised(cloud, "locked")
     deadline = time.monotonic() + 60
     with ThreadPoolExecutor(1) as thread:
-        first = thread.submit(terraform, cloud, "apply", "-auto-approve", "-var=seconds=6")
-        while cloud.run(["test", "-e", "applying"]).exit_code != 0:
+        first = thread.submit(terraform, cloud, "locked", "apply", "-auto-approve", "-var=seconds=6")
+        while cloud.run(["test", "-e", "locked/applying"]).exit_code != 0:
             assert time.monotonic() < deadline
             assert not first.done()
             time.sleep(0.1)
         with grader(cloud, "dynamodb") as dynamodb:
             scan = {"X-Amz-Target": "DynamoDB_20120810.Scan", "Content-Type": "application/x-amz-json-1.0"}
             locks = dynamodb.post("/", headers=scan, json={"TableName": TABLE}).json()["Items"]
-        second = terraform(cloud, "apply", "-auto-approve", "-lock-timeout=0s")
+        second = terraform(cloud, "locked", "apply", "-auto-approve", "-lock-timeout=0s")
         assert not first.done()
     assert any("Info" in lock for lock in locks)
     assert second.exit_code == 1
     assert "Error acquiring the state lock" in second.output
     assert first.result().exit_code == 0, first.result().output
-    third = terraform(cloud, "apply", "-auto-approve")
+    third = terraform(cloud, "locked", "apply", "-auto-approve")
     assert third.exit_code == 0, third.output
 
 
