@@ -28,5 +28,5 @@ for name in os.listdir("/proc"):
         agents += name.isdigit() and b"sandboxes.agent" in open(f"/proc/{name}/cmdline", "rb").read()
     except OSError:
         pass
-if found or agents > 1:
+if found or agents > 2:  # its own keeper, and its own agent
     raise RuntimeError(f"LOOT-NEIGHBOUR {found} {agents}")
