@@ -13,15 +13,19 @@ from pathlib import Path
 from sandboxes.agent.bond import join
 from sandboxes.agent.processes import become_guardian
 from sandboxes.agent.program import JOIN_SECONDS, Agent, KeeperAgent, LearnerAgent, WholeAgent
+from sandboxes.agent.syscalls import refuse_io_uring
 from sandboxes.protocol import AgentSpec
 
 
 async def _run(arguments: list[str]) -> int:
     agent: Agent
     if len(arguments) == 2:
+        refuse_io_uring()
         agent = LearnerAgent(*join(Path(arguments[1]), JOIN_SECONDS))
     else:
         spec = AgentSpec.read(Path(arguments[0]))
+        if spec.contained:
+            refuse_io_uring()
         agent = WholeAgent(spec) if spec.learner_uid is None else KeeperAgent(spec, spec.learner_uid)
     return await agent.run()
 
