@@ -1,6 +1,5 @@
 """Computes a number so large that Python hears no interrupt until it is done."""
 
-LOCAL = True
 CELL = "sum-up"
 KEEPS = True
 SAYS = "did not answer in time|ended the Python kernel"

@@ -1,7 +1,5 @@
 """Leaves a report in the workspace that is JSON nested beyond any parser's stack."""
 
-LOCAL = True
-
 
 def write_report(rows):
     open("report.json", "w").write('{"a":' * 1_600 + "1" + "}" * 1_600)

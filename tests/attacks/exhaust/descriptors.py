@@ -1,6 +1,5 @@
 """Opens files, pipes and sockets until no descriptor is left, and keeps them."""
 
-LOCAL = True
 CELL = "last"
 import os
 import socket

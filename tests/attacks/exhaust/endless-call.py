@@ -1,6 +1,5 @@
 """Never returns from a call, and its threads don't either."""
 
-LOCAL = True
 CELL = "sum-up"
 KEEPS = True
 SAYS = "did not answer in time"

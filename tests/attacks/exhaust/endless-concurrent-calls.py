@@ -1,6 +1,5 @@
 """Never returns from concurrent calls, which lock each other out."""
 
-LOCAL = True
 CELL = "sell-once"
 KEEPS = True
 SAYS = "did not answer in time"

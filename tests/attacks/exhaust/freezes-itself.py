@@ -1,6 +1,5 @@
 """Stops its own process with SIGSTOP, so that it neither answers nor ends."""
 
-LOCAL = True
 CELL = "sum-up"
 KEEPS = True
 SAYS = "did not answer in time"

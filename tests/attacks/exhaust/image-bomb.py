@@ -1,6 +1,5 @@
 """Displays a picture of a few kilobytes that unfolds to ten gigabytes of pixels."""
 
-LOCAL = True
 import struct
 import zlib
 

@@ -1,6 +1,5 @@
 """Floods the kernel's channels with small messages of kinds that nobody counts."""
 
-LOCAL = True
 CELL = "last"
 SAYS = "took longer|printed more|ended|broke"
 kernel = get_ipython().kernel

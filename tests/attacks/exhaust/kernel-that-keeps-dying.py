@@ -1,6 +1,5 @@
 """Ends the kernel in cell after cell, more often than cells are left out."""
 
-LOCAL = True
 import os
 
 

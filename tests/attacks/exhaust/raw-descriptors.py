@@ -1,6 +1,5 @@
 """Writes without end to the raw descriptors, which no notebook shows."""
 
-LOCAL = True
 CELL = "last"
 KEEPS = True
 SAYS = "printed more than|took longer"

@@ -1,6 +1,5 @@
 """Searches with a regular expression that takes longer than the universe."""
 
-LOCAL = True
 CELL = "sum-up"
 KEEPS = True
 SAYS = "did not answer in time"

@@ -1,6 +1,5 @@
 """Multiplies a small output: a thousand displays of one name, all updated at once to a large one."""
 
-LOCAL = True
 from IPython.display import display
 
 publish = get_ipython().display_pub.publish

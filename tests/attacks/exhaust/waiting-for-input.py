@@ -1,6 +1,5 @@
 """Waits for input that never comes."""
 
-LOCAL = True
 CELL = "first"
 KEEPS = True
 import getpass

@@ -1,6 +1,5 @@
 """Leaves compressed bombs where a report is expected, in case somebody unpacks them."""
 
-LOCAL = True
 import gzip
 import io
 import zipfile

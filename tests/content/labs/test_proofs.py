@@ -1,6 +1,7 @@
 """Each lab, proven: the solution passes all, the starter nothing, each wrong answer loses exactly its tasks.
 
-All of it on Docker; on the local driver what shows that it grades alike. `python -m labs verify --driver local` proves all there.
+Here the solution, the starter and for each task the first wrong answer that loses it; `make labs` proves with every wrong answer,
+which takes several minutes a lab, and is run for each change of a lab.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ def test_a_lab_holds(
     catalogue: Catalogue, real_driver: Callable[[str], Driver], driver_name: str, slug: str
 ) -> None:
     lab = catalogue.labs[slug]
-    only = few_cases(lab) if driver_name == "local" else None
-    proofs = verify(lab, real_driver(driver_name), seed=1, only=only)
+    proofs = verify(lab, real_driver(driver_name), seed=1, only=few_cases(lab))
     assert len(proofs) >= 2 + len(lab.tasks) // 2
     assert {proof.case.name: proof.problems for proof in proofs if not proof.holds} == {}
