@@ -18,7 +18,7 @@ from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.grading import grade
 from portal.work.launching import launch, stop
-from portal.work.places import free_places
+from portal.work.places import free_places, physical_memory_mb
 from portal.work.reaping import clean_up_after_crash, clear_other_drivers, stop_everything
 from portal.work.reporter import Reporter
 from portal.work.warming import Warming
@@ -26,7 +26,7 @@ from portal.work.workspaces import Workspaces
 from sandboxes.drivers import choose_driver, open_driver
 from sandboxes.interface import Driver, DriverUnavailable, SandboxError
 from sandboxes.pool import Pool
-from sandboxes.pool_status import StatusFile, physical_memory_mb
+from sandboxes.pool_status import StatusFile
 
 log = structlog.get_logger("worker")
 POLL_SECONDS = 0.02

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from sandboxes.drivers.run_dir import write_document
 
 NAME = "pool.json"
 
@@ -23,12 +23,4 @@ class StatusFile:
     def write(self, status: Mapping[str, Any]) -> None:
         """Put a status in its place in one step. Raises OSError."""
         with self._lock:
-            half = self._path.with_suffix(".half")
-            half.touch(mode=0o600)
-            half.write_text(json.dumps({**status, "updated_at": time.time()}), encoding="utf-8")
-            half.replace(self._path)
-
-
-def physical_memory_mb() -> int:
-    """This machine's memory in MiB."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_048_576
+            write_document(self._path, {**status, "updated_at": time.time()})

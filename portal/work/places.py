@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
 
 from portal.models import PLACE_STATES, EndReason, LabSession, SessionState, utcnow
 from portal.settings import Settings
@@ -43,10 +44,12 @@ def site_places(settings: Settings, memory_mb: int | None = None) -> int:
 def free_places(context: WorkContext) -> int:
     """How many places no learner holds now."""
     with context.database.transaction() as db:
-        taken = db.scalar(
-            select(func.count()).select_from(LabSession).where(LabSession.state.in_(PLACE_STATES))
-        )
-    return max(0, site_places(context.settings) - (taken or 0))
+        return _free(db, context.settings)
+
+
+def _free(db: Session, settings: Settings) -> int:
+    taken = db.scalar(select(func.count()).select_from(LabSession).where(LabSession.state.in_(PLACE_STATES)))
+    return max(0, site_places(settings) - (taken or 0))
 
 
 def admit(context: WorkContext, only: int | None = None) -> list[int]:
@@ -55,11 +58,8 @@ def admit(context: WorkContext, only: int | None = None) -> list[int]:
     With `only`, that session gets its place if it is its turn, and nobody else does: its launch is at hand, the others' are not.
     """
     with _admitting, context.database.transaction() as db:
-        taken = db.scalar(
-            select(func.count()).select_from(LabSession).where(LabSession.state.in_(PLACE_STATES))
-        )
-        free = site_places(context.settings) - (taken or 0)
-        if free <= 0:
+        free = _free(db, context.settings)
+        if not free:
             return []
         next_ones = db.scalars(
             select(LabSession.id)

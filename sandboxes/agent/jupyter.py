@@ -5,13 +5,11 @@ Its settings are the gateway's business (`sandboxes/gateway/jupyter_config.py`),
 
 from __future__ import annotations
 
-import http.client
 import sys
 from pathlib import Path
 
 from sandboxes.protocol import JUPYTER_SOCKET
-from sandboxes.services.base import NotReady
-from sandboxes.unix_http import UnixConnection
+from sandboxes.services.base import probe_http
 
 LAUNCHER = Path(__file__).parents[1] / "gateway" / "jupyter_start.py"
 
@@ -39,13 +37,4 @@ def variables(
 
 def probe(socket_dir: Path, web_path: str) -> None:
     """Return when Jupyter answers. Raises NotReady."""
-    connection = UnixConnection(str(socket_dir / JUPYTER_SOCKET), timeout=5.0)
-    try:
-        connection.request("GET", f"{web_path}api")
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise NotReady(f"it answers {answer.status}")
-    except (OSError, http.client.HTTPException) as error:
-        raise NotReady(f"no answer on its socket: {error}") from error
-    finally:
-        connection.close()
+    probe_http(socket_dir / JUPYTER_SOCKET, f"{web_path}api", 5.0, called="it")

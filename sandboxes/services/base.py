@@ -6,6 +6,7 @@ it; outside, the driver asks it for the endpoint. Adding one is one module and o
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sandboxes.interface import Endpoint
+from sandboxes.unix_http import UnixConnection
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,23 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def probe_http(path: Path, target: str, seconds: float, *, called: str = "") -> None:
+    """Return when whoever listens on the Unix socket at `path` answers a GET with 200 within so many seconds. Raises NotReady.
+
+    `called` stands in the error for a target that must not be told.
+    """
+    connection = UnixConnection(str(path), timeout=seconds)
+    try:
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise NotReady(f"{called or target} answers {answer.status}")
+    except (OSError, http.client.HTTPException) as error:
+        raise NotReady(f"no answer on its socket: {error}") from error
+    finally:
+        connection.close()
 
 
 class Service(ABC):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import importlib.util
 import re
 import sys
@@ -11,8 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sandboxes.interface import Endpoint
-from sandboxes.services.base import Command, NotReady, Service
-from sandboxes.unix_http import UnixConnection
+from sandboxes.services.base import Command, Service, probe_http
 
 SOCKET = "meridian.sock"
 BASE_URL = "http://meridian"
@@ -63,16 +61,7 @@ class Meridian(Service):
         )  # fmt: skip
 
     def probe(self) -> None:
-        connection = UnixConnection(self._socket, timeout=2.0)
-        try:
-            connection.request("GET", HEALTH_PATH)
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise NotReady(f"{HEALTH_PATH} answers {answer.status}")
-        except (OSError, http.client.HTTPException) as error:
-            raise NotReady(f"no answer on its socket: {error}") from error
-        finally:
-            connection.close()
+        probe_http(Path(self._socket), HEALTH_PATH, 2.0)
 
     @classmethod
     def endpoint(cls, options: Mapping[str, str], folder: Path) -> Endpoint:

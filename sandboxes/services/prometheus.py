@@ -8,7 +8,6 @@ log say what is wrong with them.
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import shutil
@@ -19,8 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sandboxes.interface import Endpoint
-from sandboxes.services.base import Command, NotReady, Place, Service, ServiceFailed, free_port
-from sandboxes.unix_http import UnixConnection
+from sandboxes.services.base import Command, Place, Service, ServiceFailed, free_port, probe_http
 
 FOLDER = "prometheus"
 SOCKET = f"{FOLDER}/prometheus.sock"
@@ -157,16 +155,7 @@ class Prometheus(Service):
         }
 
     def probe(self) -> None:
-        connection = UnixConnection(str(self.place.run_dir / SOCKET), timeout=PROBE_SECONDS)
-        try:
-            connection.request("GET", "/-/ready")
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise NotReady(f"/-/ready answers {answer.status}")
-        except (OSError, http.client.HTTPException) as error:
-            raise NotReady(f"no answer on its socket: {error}") from error
-        finally:
-            connection.close()
+        probe_http(self.place.run_dir / SOCKET, "/-/ready", PROBE_SECONDS)
 
     @classmethod
     def endpoint(cls, options: Mapping[str, str], folder: Path) -> Endpoint:

@@ -5,7 +5,6 @@ Its state is in the memory of one process: it is gone with the sandbox.
 
 from __future__ import annotations
 
-import http.client
 import importlib.util
 import re
 import sys
@@ -16,14 +15,13 @@ from typing import ClassVar
 from sandboxes.interface import Endpoint
 from sandboxes.services.base import (
     Command,
-    NotReady,
     Place,
     Service,
     ServiceFailed,
     free_port,
     open_to_the_learner,
+    probe_http,
 )
-from sandboxes.unix_http import UnixConnection
 
 FOLDER = "aws"
 SOCKET = f"{FOLDER}/aws.sock"
@@ -102,16 +100,7 @@ class Aws(Service):
         )  # fmt: skip
 
     def probe(self) -> None:
-        connection = UnixConnection(str(self.place.run_dir / SOCKET), timeout=PROBE_SECONDS)
-        try:
-            connection.request("GET", READY_PATH)
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise NotReady(f"{READY_PATH} answers {answer.status}")
-        except (OSError, http.client.HTTPException) as error:
-            raise NotReady(f"no answer on its socket: {error}") from error
-        finally:
-            connection.close()
+        probe_http(self.place.run_dir / SOCKET, READY_PATH, PROBE_SECONDS)
 
     @classmethod
     def endpoint(cls, options: Mapping[str, str], folder: Path) -> Endpoint:

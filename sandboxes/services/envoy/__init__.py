@@ -7,7 +7,6 @@ tells it when something changed. Administration is on the loopback for the learn
 
 from __future__ import annotations
 
-import http.client
 import importlib.util
 import json
 import os
@@ -19,15 +18,14 @@ from typing import Any, ClassVar
 from sandboxes.interface import Endpoint
 from sandboxes.services.base import (
     Command,
-    NotReady,
     Place,
     Service,
     ServiceFailed,
     find_program,
     free_port,
     open_to_the_learner,
+    probe_http,
 )
-from sandboxes.unix_http import UnixConnection
 
 FOLDER = "envoy"
 SOCKET = f"{FOLDER}/admin.sock"
@@ -161,16 +159,7 @@ class Envoy(Service):
         }
 
     def probe(self) -> None:
-        connection = UnixConnection(str(self.place.run_dir / SOCKET), timeout=PROBE_SECONDS)
-        try:
-            connection.request("GET", "/ready")
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise NotReady(f"/ready answers {answer.status}")
-        except (OSError, http.client.HTTPException) as error:
-            raise NotReady(f"no answer on its socket: {error}") from error
-        finally:
-            connection.close()
+        probe_http(self.place.run_dir / SOCKET, "/ready", PROBE_SECONDS)
 
     @classmethod
     def endpoint(cls, options: Mapping[str, str], folder: Path) -> Endpoint:

@@ -15,7 +15,6 @@ groups can't be listed or described. The door's `/facts` says which engine runs 
 
 from __future__ import annotations
 
-import http.client
 import importlib.util
 import os
 import re
@@ -27,8 +26,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sandboxes.interface import Endpoint
-from sandboxes.services.base import Command, NotReady, Place, Service, ServiceFailed, free_port
-from sandboxes.unix_http import UnixConnection
+from sandboxes.services.base import Command, Place, Service, ServiceFailed, free_port, probe_http
 
 FOLDER = "kafka"
 SOCKET = f"{FOLDER}/kafka.sock"
@@ -96,16 +94,7 @@ class Kafka(Service):
         )  # fmt: skip
 
     def probe(self) -> None:
-        connection = UnixConnection(str(self.place.run_dir / SOCKET), timeout=PROBE_SECONDS)
-        try:
-            connection.request("GET", "/facts")
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise NotReady(f"/facts answers {answer.status}")
-        except (OSError, http.client.HTTPException) as error:
-            raise NotReady(f"no answer on its socket: {error}") from error
-        finally:
-            connection.close()
+        probe_http(self.place.run_dir / SOCKET, "/facts", PROBE_SECONDS)
 
     @classmethod
     def endpoint(cls, options: Mapping[str, str], folder: Path) -> Endpoint:
