@@ -17,6 +17,8 @@ import sys
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+PRINTED_CHARACTERS = 65_536
+"""After so many characters whoever prints waits until they are sent."""
 BRIDGE = "_sandbox_bridge"
 
 
@@ -53,6 +55,24 @@ def load_bridge() -> None:
     spec.loader.exec_module(module)
 
 
+def bound_output() -> None:
+    """Let nobody print faster than it can be sent: ipykernel would keep the rest in memory, as much as it may be."""
+    from ipykernel.iostream import OutStream
+
+    write_all = OutStream.write
+    waiting: dict[str, int] = {}
+
+    def write(self: OutStream, string: str) -> int | None:
+        written = write_all(self, string)
+        waiting[self.name] = waiting.get(self.name, 0) + len(string)
+        if waiting[self.name] >= PRINTED_CHARACTERS:
+            waiting[self.name] = 0
+            self.flush()
+        return written
+
+    OutStream.write = write  # type: ignore[method-assign]
+
+
 def add_workspace() -> None:
     """Let notebooks import the learner's own modules, after all others: their `json.py` or `zmq.py` must not break the kernel."""
     sys.path.append("")
@@ -62,6 +82,7 @@ if __name__ == "__main__":
     guard()
     add_workspace()
     load_bridge()
+    bound_output()
     from ipykernel.kernelapp import launch_new_instance
 
     launch_new_instance()

@@ -37,6 +37,7 @@ class CappedNotebookClient(NotebookClient):
             store_widget_state=False,
             record_timing=False,
             skip_cells_with_tag="",
+            on_cell_executed=_note_error,
             **traits,
         )
         self._limits = limits
@@ -137,6 +138,17 @@ class CappedNotebookClient(NotebookClient):
             room = max(0, self._room + len(json.dumps(content, default=str)))
             name = "stderr" if content.get("name") == "stderr" else "stdout"
             cell.outputs.append(new_output("stream", name=name, text=text[:room]))
+
+
+def _note_error(cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
+    """Put the error that a cell's reply tells into its outputs when the message with that output was lost."""
+    content = execute_reply.get("content")
+    if not isinstance(content, dict) or content.get("status") != "error":
+        return
+    if any(output.get("output_type") == "error" for output in cell.get("outputs", ())):
+        return
+    name, says = str(content.get("ename") or "Error")[:200], str(content.get("evalue") or "")
+    cell.outputs.append(new_output("error", ename=name, evalue=says[:DETAIL_CHARACTERS], traceback=[]))
 
 
 def _merge_streams(cell: NotebookNode) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from sandboxes.agent.notebook_run import _merge_streams, cell_errors
+from sandboxes.agent.notebook_run import _merge_streams, _note_error, cell_errors
 
 
 def test_neighbouring_pieces_of_a_stream_become_one() -> None:
@@ -41,3 +43,27 @@ def test_errors_name_their_cell_and_are_capped() -> None:
         200,
         2_000,
     )
+
+
+REPLY = {"content": {"status": "error", "ename": "MemoryError", "evalue": "none left"}}
+
+
+def test_an_error_whose_output_was_lost_is_known_from_the_reply() -> None:
+    cell = new_code_cell("x")
+    _note_error(cell, REPLY, cell_index=0)
+    assert [(error["name"], error["detail"]) for error in cell_errors(new_notebook(cells=[cell]))] == [
+        ("MemoryError", "none left")
+    ]
+
+
+def test_an_error_that_has_its_output_is_told_once() -> None:
+    cell = new_code_cell("x", outputs=[new_output("error", ename="KeyError", evalue="'a'", traceback=[])])
+    _note_error(cell, REPLY, cell_index=0)
+    assert [error["name"] for error in cell_errors(new_notebook(cells=[cell]))] == ["KeyError"]
+
+
+@pytest.mark.parametrize("reply", [{}, {"content": None}, {"content": {"status": "ok"}}])
+def test_a_reply_without_an_error_adds_none(reply: dict[str, Any]) -> None:
+    cell = new_code_cell("x")
+    _note_error(cell, reply, cell_index=0)
+    assert cell.outputs == []
