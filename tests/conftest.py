@@ -20,7 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
 IN_CI = os.environ.get("CI", "").lower() == "true"
 
-pytest_plugins = ["tests.fixtures.browser", "tests.fixtures.portal", "tests.fixtures.postgres"]
+pytest_plugins = [
+    "tests.fixtures.browser",
+    "tests.fixtures.portal",
+    "tests.fixtures.postgres",
+    "tests.fixtures.redis",
+]
 
 
 @functools.cache
