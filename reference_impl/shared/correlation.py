@@ -27,6 +27,11 @@ def causation_id() -> str | None:
     return _causation.get()
 
 
+def outgoing() -> dict[str, str]:
+    """The headers that tell another service what is being worked on."""
+    return {HEADER: correlation_id()}
+
+
 def acceptable(value: str | None) -> str:
     """A caller's id when it is short and harmless, else a fresh one."""
     return value if value and _ACCEPTED.fullmatch(value) else new_id()

@@ -1,4 +1,13 @@
-"""A service's own database: short typed transactions on SQLite now, on PostgreSQL by another URL later."""
+"""A service's own database: short typed transactions, on an SQLite file or on PostgreSQL.
+
+Two transactions that get into each other's way end in different errors::
+
+    another one keeps a lock too long, or all connections are busy    Problem 503, the caller may try again
+    a deadlock, or a write that another one forestalled               the driver's error, for which `conflicts` is true
+    a second row under one unique key                                 sqlalchemy.exc.IntegrityError
+
+Nothing is repeated here: only who began a transaction knows whether all that it did can be done again.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +19,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Enum, MetaData, create_engine, event, text
+from sqlalchemy import URL, DateTime, Dialect, Enum, MetaData, create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
+from reference_impl.shared import postgres
 from reference_impl.shared.problems import Problem
+from reference_impl.shared.settings import Settings
 
 LOCK_SECONDS = 5.0
 _BEGIN = "meridian_begin"
@@ -50,16 +63,46 @@ def stored_as_value(states: type[StrEnum]) -> Enum:
 class Database:
     """One service's tables. `read` sees a snapshot; `write` is one transaction that commits at its end or not at all."""
 
-    def __init__(self, url: str, metadata: MetaData) -> None:
+    def __init__(self, url: str | URL, metadata: MetaData, **options: Any) -> None:
         self._metadata = metadata
-        self._engine = create_engine(url, pool_size=10, max_overflow=30, pool_timeout=LOCK_SECONDS)
+        self._engine = create_engine(
+            url, **{"pool_size": 10, "max_overflow": 30, "pool_timeout": LOCK_SECONDS} | options
+        )
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         # SQLite has one writer. Waiting for a lock of our own is fair and quick; SQLite's own waiting sleeps and starves.
         self._writer = threading.Lock()
         self._after_commit: list[Callable[[], None]] = []
+        self._writing_engine: Engine = self._engine
+        self._reading_engine: Engine = self._engine
         if self._is_sqlite:
             _prepare_sqlite(self._engine)
-        self._writing_engine = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+            self._writing_engine = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        else:
+            self._reading_engine = self._engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+
+    @classmethod
+    def of(cls, settings: Settings, name: str, metadata: MetaData) -> Database:
+        """The database of one service with its tables, made when missing, where the settings say.
+
+        Raises SettingsError when the URL can't be used, and the driver's error when the server does not answer.
+        """
+        if not settings.database_url:
+            return cls.in_directory(settings.data, name, metadata)
+        url = postgres.ensure_database(settings.database_url, f"{settings.database_prefix}_{name}")
+        database = cls(
+            url,
+            metadata,
+            pool_size=settings.database_pool,
+            max_overflow=0,
+            pool_recycle=postgres.LONGEST_CONNECTION_SECONDS,
+            connect_args=postgres.connect_args(f"meridian-{name}", LOCK_SECONDS),
+        )
+        with database._engine.begin() as connection:
+            postgres.one_at_a_time(connection)
+            metadata.create_all(connection)
+        return database
 
     @classmethod
     def in_directory(cls, directory: Path, name: str, metadata: MetaData) -> Database:
@@ -69,25 +112,32 @@ class Database:
         metadata.create_all(database._engine)
         return database
 
+    @property
+    def is_postgres(self) -> bool:
+        """Whether PostgreSQL is underneath, for what only it can do."""
+        return not self._is_sqlite
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call this after each committed `write`: it wakes whoever relays what was written."""
         self._after_commit.append(callback)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that only reads; nothing it does is kept."""
-        with Session(self._engine, expire_on_commit=False) as session:
+        """A session that only reads, all of it as of one moment; nothing it does is kept. Raises Problem 503 like `write`."""
+        with _busy_told(), Session(self._reading_engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes commit together. Raises Problem 503 when another writer keeps the lock too long."""
         if self._is_sqlite and not self._writer.acquire(timeout=LOCK_SECONDS):
-            raise Problem(
-                503, "busy", "The database is busy", "Another writer held the lock too long; try again."
-            )
+            raise _busy("Another writer held the lock too long; try again.")
         try:
-            with Session(self._writing_engine, expire_on_commit=False) as session, session.begin():
+            with (
+                _busy_told(),
+                Session(self._writing_engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
                 yield session
         finally:
             if self._is_sqlite:
@@ -103,6 +153,28 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def conflicts(error: BaseException) -> bool:
+    """Whether a transaction failed only because another one was in its way: all of it may be tried again."""
+    return isinstance(error, DBAPIError) and postgres.sqlstate(error) in postgres.CONFLICTS
+
+
+@contextmanager
+def _busy_told() -> Iterator[None]:
+    """Make a wait that took too long a problem to be told to the caller."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise _busy("All connections were in use for too long; try again.") from error
+    except DBAPIError as error:
+        if postgres.sqlstate(error) not in postgres.TOO_SLOW:
+            raise
+        raise _busy("A lock or a statement took too long; try again.") from error
+
+
+def _busy(detail: str) -> Problem:
+    return Problem(503, "busy", "The database is busy", detail)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

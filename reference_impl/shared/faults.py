@@ -34,6 +34,7 @@ class FaultFlag(BaseModel):
 
     name: str
     description: str
+    owner: Annotated[str, Field(description="The service that plays it; `every`: each of them.")]
     unit: Unit
     maximum: float
     value: Annotated[float, Field(description="0 is off.")] = 0.0
@@ -43,48 +44,56 @@ FLAGS = (
     FaultFlag(
         name="payment.decline",
         description="The gateway declines this share of payment attempts, whatever the card.",
+        owner="payment",
         unit=Unit.FRACTION,
         maximum=1,
     ),
     FaultFlag(
         name="payment.delay",
         description="The gateway takes this long to answer an authorisation. Clearing the flag ends the wait.",
+        owner="payment",
         unit=Unit.SECONDS,
         maximum=60,
     ),
     FaultFlag(
         name="events.duplicate",
         description="This share of events enters the log a second time, 50 to 400 ms after the first.",
+        owner="every",
         unit=Unit.FRACTION,
         maximum=1,
     ),
     FaultFlag(
         name="events.reorder",
         description="This share of events is held back for 50 to 400 ms, so that later ones overtake them.",
+        owner="every",
         unit=Unit.FRACTION,
         maximum=1,
     ),
     FaultFlag(
         name="order.lag",
         description="The order service waits this long before it handles an event. Clearing the flag ends the wait.",
+        owner="order",
         unit=Unit.SECONDS,
         maximum=10,
     ),
     FaultFlag(
         name="inventory.latency",
         description="Every request to the inventory service waits this long before it is looked at.",
+        owner="inventory",
         unit=Unit.SECONDS,
         maximum=5,
     ),
     FaultFlag(
         name="inventory.unavailable",
         description="This share of stock adjustments is refused with 503 before anything has happened.",
+        owner="inventory",
         unit=Unit.FRACTION,
         maximum=1,
     ),
     FaultFlag(
         name="inventory.lost-answers",
         description="This share of stock adjustments is applied, and then answered with 504 all the same.",
+        owner="inventory",
         unit=Unit.FRACTION,
         maximum=1,
     ),

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import httpx
 from fastapi import APIRouter
 
 from reference_impl.shared import logs
 from reference_impl.shared.bus import EventBus
+from reference_impl.shared.cache import Cache
 from reference_impl.shared.database import Database
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.health import HealthState, PartHealth
 from reference_impl.shared.inbox import Consumer
 from reference_impl.shared.outbox import Relay
+from reference_impl.shared.peers import Peers
 from reference_impl.shared.settings import Settings
 
 STOP_SECONDS = 3.0
@@ -29,10 +30,11 @@ class Context:
 
     settings: Settings
     bus: EventBus
+    cache: Cache
     faults: Faults
     stopping: threading.Event
-    peers: httpx.AsyncBaseTransport
-    """How requests to other services travel: inside the process here, over the network elsewhere."""
+    """Set when the process ends: whoever waits or loops looks at it."""
+    peers: Peers
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,25 @@ class Chore:
 
 
 @dataclass(frozen=True)
+class Check:
+    """Something besides its database that a service can't work without."""
+
+    name: str
+    run: Callable[[], object]
+    """Raises when it is not there. It is asked at each look at the readiness, so it has to be quick."""
+
+
+@dataclass(frozen=True)
 class Service:
     """One service, ready to be put into a process."""
 
     name: str
     router: APIRouter
-    database: Database
+    database: Database | None = None
     relay: Relay | None = None
     consumer: Consumer | None = None
-    chores: Sequence[Chore] = field(default=())
+    chores: Sequence[Chore] = ()
+    checks: Sequence[Check] = ()
 
 
 class Runtime:
@@ -64,9 +76,11 @@ class Runtime:
         self._bus = bus
         self._stopping = stopping
         self._threads: dict[str, threading.Thread] = {}
+        self._started = False
 
     def start(self) -> None:
         """Start a thread for each relay, consumer and chore."""
+        self._started = True
         for service in self.services:
             if service.relay is not None:
                 self._start(f"{service.name} relay", service.relay.run)
@@ -87,7 +101,8 @@ class Runtime:
             if thread.is_alive():
                 _log.warning("still busy at the end; it resumes after a restart", thread=name)
         for service in self.services:
-            service.database.close()
+            if service.database is not None:
+                service.database.close()
 
     def settle(self) -> None:
         """Do all background work there is on the caller's thread, until none is left. Only for a runtime not started."""
@@ -108,27 +123,41 @@ class Runtime:
 
     def _inspect(self, service: Service) -> PartHealth:
         backlog = 0
+        failing = "database"
         try:
-            service.database.ping()
+            if service.database is not None:
+                service.database.ping()
             backlog += service.relay.backlog() if service.relay is not None else 0
+            failing = "bus"
             backlog += self._bus.lag(service.name) if service.consumer is not None else 0
+            for check in service.checks:
+                failing = check.name
+                check.run()
         except Exception as error:
             return PartHealth(
-                name=service.name, state=HealthState.DOWN, detail=f"database: {type(error).__name__}"
+                name=service.name,
+                state=HealthState.DOWN,
+                detail=f"{failing}: {type(error).__name__}",
+                backlog=backlog,
             )
+        detail = self._not_working(service)
+        state = HealthState.DOWN if detail else HealthState.UP
+        return PartHealth(name=service.name, state=state, detail=detail, backlog=backlog)
+
+    def _not_working(self, service: Service) -> str:
+        """Why the background work of a service is not being done; empty when it is."""
+        if not self._started:
+            return "not started"
         dead = [
             name
             for name, thread in self._threads.items()
-            if name.startswith(service.name) and not thread.is_alive()
+            if name.startswith(f"{service.name} ") and not thread.is_alive()
         ]
-        if dead or not self._threads:
-            detail = f"not running: {', '.join(dead)}" if dead else "not started"
-            return PartHealth(name=service.name, state=HealthState.DOWN, detail=detail, backlog=backlog)
+        if dead:
+            return f"not running: {', '.join(dead)}"
         if service.relay is not None and not service.relay.healthy:
-            return PartHealth(
-                name=service.name, state=HealthState.DOWN, detail="the bus takes no events", backlog=backlog
-            )
-        return PartHealth(name=service.name, state=HealthState.UP, backlog=backlog)
+            return "the bus takes no events"
+        return ""
 
     def _start(self, name: str, run: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=run, args=(self._stopping,), name=name, daemon=True)

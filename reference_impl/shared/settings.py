@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 PREFIX = "MERIDIAN_"
+SECTIONS = ("user", "product", "inventory", "order", "payment", "shipping", "notification", "gateway")
+"""Whose settings `MERIDIAN_<SECTION>_<NAME>` may be: the names of the services, and nothing more is known of them here."""
 
 
 class SettingsError(Exception):
@@ -26,13 +28,45 @@ class Compensation(StrEnum):
     """A consumer outside: Meridian leaves the declined order as it is and its stock reserved."""
 
 
+class BusKind(StrEnum):
+    """What carries events between services."""
+
+    IN_PROCESS = "in-process"
+    """A log in a file, for services that share one process."""
+    KAFKA = "kafka"
+    SNS_SQS = "sns-sqs"
+
+
+class Saga(StrEnum):
+    """Who leads a checkout through its steps."""
+
+    ORCHESTRATED = "orchestrated"
+    """The order service: it tells the others what to do, and keeps how far it has come."""
+    CHOREOGRAPHED = "choreographed"
+    """Nobody: each service knows which event it answers with what."""
+
+
 class Settings(BaseModel):
-    """Everything that can be set, each as `MERIDIAN_<NAME>`."""
+    """What concerns the whole platform, each as `MERIDIAN_<NAME>`. What concerns one service is in a `Section` of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Path = Path("instance/meridian")
-    """Directory of the SQLite files, one a service; made when missing."""
+    """Directory of the SQLite files, one a service, and of what a topology keeps; made when missing."""
+    database_url: str = ""
+    """A PostgreSQL server, as `postgresql://user:password@host:port`; empty: SQLite files below `data`."""
+    database_prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")] = "meridian"
+    """On PostgreSQL each service has the database `<prefix>_<service>`."""
+    database_pool: Annotated[int, Field(ge=1, le=200)] = 20
+    """The most connections that one service holds to PostgreSQL; who comes when all are busy waits five seconds for one."""
+    bus: BusKind = BusKind.IN_PROCESS
+    """What carries events."""
+    kafka_bootstrap_servers: str = ""
+    """Where the Kafka cluster is, as `host:port,host:port`."""
+    redis_url: str = ""
+    """Where the cache is, as `redis://host:port/0`; empty: in the memory of each process."""
+    saga: Saga = Saga.ORCHESTRATED
+    """Who leads a checkout through its steps."""
     compensation: Compensation = Compensation.BUILTIN
     """Who compensates a declined payment."""
     payment_window: Annotated[float, Field(ge=0, le=86_400)] = 60.0
@@ -43,12 +77,24 @@ class Settings(BaseModel):
     """Fault flags set at the start, as `name=value,name=value`."""
     seed: int | None = None
     """Seed of the fault flags' dice; none means another one at each start."""
+    trust_network: bool = True
+    """Whether a request without a token is an internal one that may do everything; the public door refuses it all the same."""
+    traces: str = ""
+    """Where spans go: `console`, or the address of an OTLP/HTTP collector; empty: nowhere."""
+    host: str = "127.0.0.1"
+    """The address that ports are opened on; 0.0.0.0 in a container."""
+    base_port: Annotated[int, Field(ge=1, le=65_000)] = 8080
+    """The gateway's port in the topology `services`; the services have the ports behind it."""
+    peer_url: str = "http://127.0.0.1:{port}"
+    """Where a service finds another in the topology `services`; `{service}` and `{port}` are filled in."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe log line that is written."""
     url: str | None = None
     """Where the command line finds a running Meridian."""
     socket: Path | None = None
     """The Unix socket at which the command line finds a running Meridian; wins over `url`."""
+    sections: Mapping[str, str] = {}
+    """What was set for single services, as `order_<name>`; a `Section` reads it."""
 
     @field_validator("seed", "url", "socket", mode="before")
     @classmethod
@@ -60,15 +106,62 @@ class Settings(BaseModel):
         """Settings from `MERIDIAN_*` variables; overrides that are not None win. Raises SettingsError."""
         source = os.environ if environment is None else environment
         found = {key[len(PREFIX) :].lower(): value for key, value in source.items() if key.startswith(PREFIX)}
-        unknown = sorted(set(found) - set(cls.model_fields))
-        if unknown:
-            names = ", ".join(f"{PREFIX}{name.upper()}" for name in unknown)
-            known = ", ".join(f"{PREFIX}{name.upper()}" for name in sorted(cls.model_fields))
-            raise SettingsError(f"Unknown setting {names}. Known are: {known}.")
-        values = found | {key: value for key, value in overrides.items() if value is not None}
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            raise SettingsError(f"{PREFIX}{name.upper()} is not usable: {first['msg']}.") from error
+        platform = set(cls.model_fields) - {"sections"}
+        sections = {
+            name: value
+            for name, value in found.items()
+            if name not in platform and name.partition("_")[0] in SECTIONS and "_" in name
+        }
+        _refuse_unknown(set(found) - platform - set(sections), platform)
+        values = {name: value for name, value in found.items() if name in platform} | {"sections": sections}
+        return _validated(cls, values | {key: value for key, value in overrides.items() if value is not None})
+
+
+class Section(BaseModel):
+    """The settings of one service, each as `MERIDIAN_<SECTION>_<NAME>`; a service declares its own below its folder::
+
+    class OrderSettings(Section):
+        section = "order"
+        snapshot_every: Annotated[int, Field(ge=1)] = 20
+
+    OrderSettings.of(context.settings)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    section: ClassVar[str]
+    """One of SECTIONS."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """What was set for this service, and the defaults of the rest. Raises SettingsError."""
+        prefix = f"{cls.section}_"
+        found = {
+            name[len(prefix) :]: value for name, value in settings.sections.items() if name.startswith(prefix)
+        }
+        _refuse_unknown(set(found) - set(cls.model_fields), set(cls.model_fields), prefix)
+        return _validated(cls, found, prefix)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _refuse_unknown(unknown: Collection[str], known: Collection[str], prefix: str = "") -> None:
+    if unknown:
+        names = ", ".join(_variable(name, prefix) for name in sorted(unknown))
+        raise SettingsError(
+            f"Unknown setting {names}. Known are: {', '.join(_variable(name, prefix) for name in sorted(known))}."
+        )
+
+
+def _validated(model: type[Model], values: Mapping[str, Any], prefix: str = "") -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = _variable(".".join(str(part) for part in first["loc"]), prefix)
+        raise SettingsError(f"{name} is not usable: {first['msg']}.") from error
+
+
+def _variable(name: str, prefix: str) -> str:
+    return f"{PREFIX}{prefix}{name}".upper()

@@ -7,37 +7,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import httpx
 from fastapi import FastAPI
 
 from reference_impl.services import inventory, order, payment, product
 from reference_impl.shared import faults as fault_flags
 from reference_impl.shared import health, problems
 from reference_impl.shared.bus import EventBus, InProcessBus
+from reference_impl.shared.cache import open_cache
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.feed import Feed
 from reference_impl.shared.http import BoundedBodies, Correlated
+from reference_impl.shared.peers import Loopback
 from reference_impl.shared.runtime import Context, Runtime
 from reference_impl.shared.settings import Settings
 
 NAME = "monolith"
 BUILDERS = (product.build, inventory.build, order.build, payment.build)
-
-
-class Loopback(httpx.AsyncBaseTransport):
-    """Carries a request from one service to another inside the process, as a real request through the whole application."""
-
-    def __init__(self) -> None:
-        self._transport: httpx.ASGITransport | None = None
-
-    def connect(self, app: FastAPI) -> None:
-        """From now on requests go to this application."""
-        self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self._transport is None:
-            raise httpx.ConnectError("the application is not built yet", request=request)
-        return await self._transport.handle_async_request(request)
 
 
 @dataclass(frozen=True)
@@ -61,7 +46,8 @@ def build(settings: Settings, bus: EventBus | None = None) -> Monolith:
     log = InProcessBus(settings.data, flags)
     bus = bus or log
     peers = Loopback()
-    context = Context(settings=settings, bus=bus, faults=flags, stopping=stopping, peers=peers)
+    cache = open_cache(settings.redis_url)
+    context = Context(settings=settings, bus=bus, cache=cache, faults=flags, stopping=stopping, peers=peers)
     services = [build_service(context) for build_service in BUILDERS]
     runtime = Runtime(services, bus, stopping)
     feed = Feed(log, bus)
@@ -73,6 +59,7 @@ def build(settings: Settings, bus: EventBus | None = None) -> Monolith:
             yield
         finally:
             runtime.stop()
+            cache.close()
 
     app = FastAPI(
         title="Meridian",

@@ -136,7 +136,7 @@ class MovementPage(View):
 
 def build(context: Context) -> Service:
     """The inventory service on its own database."""
-    database = Database.in_directory(context.settings.data, NAME, Base.metadata)
+    database = Database.of(context.settings, NAME, Base.metadata)
     consumer = Consumer(NAME, _handlers(context, database), bus=context.bus, database=database, inbox=INBOX)
     return Service(NAME, _routes(context, database), database, Relay(OUTBOX, database, context.bus), consumer)
 

@@ -105,7 +105,7 @@ class OrderPage(View):
 
 def build(context: Context) -> Service:
     """The order service on its own database."""
-    database = Database.in_directory(context.settings.data, NAME, Base.metadata)
+    database = Database.of(context.settings, NAME, Base.metadata)
     consumer = Consumer(NAME, _handlers(context, database), bus=context.bus, database=database, inbox=INBOX)
     pending_timeout = timedelta(seconds=context.settings.pending_timeout)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import httpx
 
-from reference_impl.shared import correlation
+from reference_impl.shared.peers import Peers
 from reference_impl.shared.problems import Problem
 
 TIMEOUT_SECONDS = 2.0
@@ -34,24 +33,18 @@ class Catalogue(ABC):
 class HttpCatalogue(Catalogue):
     """Asks the product service."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, base_url: str = "http://product") -> None:
-        self._transport = transport
-        self._base_url = base_url
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
 
     async def prices(self, skus: Collection[str]) -> Mapping[str, Price]:
         wanted = sorted(set(skus))
-        # The client is not closed: that would close the transport, which is the topology's.
-        client = httpx.AsyncClient(transport=self._transport, base_url=self._base_url, timeout=TIMEOUT_SECONDS)
+        client = self._peers.client("product", timeout_seconds=TIMEOUT_SECONDS)
         try:
-            # The transport within the process knows no timeouts of its own.
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer = await client.get(
-                    "/products",
-                    params={"skus": ",".join(wanted), "limit": max(1, len(wanted))},
-                    headers={correlation.HEADER: correlation.correlation_id()},
-                )
+            answer = await client.get(
+                "/products", params={"skus": ",".join(wanted), "limit": max(1, len(wanted))}
+            )
             answer.raise_for_status()
-        except (TimeoutError, httpx.HTTPError) as error:
+        except httpx.HTTPError as error:
             raise Problem(
                 503,
                 "catalogue-unavailable",

@@ -44,7 +44,7 @@ class PaymentPage(View):
 
 def build(context: Context) -> Service:
     """The payment service on its own database."""
-    database = Database.in_directory(context.settings.data, NAME, Base.metadata)
+    database = Database.of(context.settings, NAME, Base.metadata)
     gateway = SimulatedGateway(context.faults, context.stopping)
     service = PaymentService(database, OUTBOX, INBOX, gateway)
     consumer = Consumer(

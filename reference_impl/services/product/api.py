@@ -47,7 +47,7 @@ class ProductPage(View):
 
 def build(context: Context) -> Service:
     """The product service on its own database."""
-    database = Database.in_directory(context.settings.data, "product", Base.metadata)
+    database = Database.of(context.settings, "product", Base.metadata)
     routes = APIRouter(prefix="/products", tags=["products"])
 
     @routes.post("", status_code=201, summary="Add a product", responses=responses(409, 413, 422))

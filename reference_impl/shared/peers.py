@@ -1,0 +1,108 @@
+"""How a service asks another: by its name, over HTTP, whether it runs in the same process or on another machine."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from weakref import WeakKeyDictionary
+
+import httpx
+from starlette.types import ASGIApp
+
+from reference_impl.shared import correlation
+
+MOST_CONNECTIONS = 100
+
+
+class Peers(ABC):
+    """The other services of the platform."""
+
+    @abstractmethod
+    def address(self, service: str) -> str:
+        """The base URL of a service. Raises UnknownPeer."""
+
+    @abstractmethod
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """Carry one request. Raises httpx.TransportError."""
+
+    def client(self, service: str, timeout_seconds: float = 2.0) -> httpx.AsyncClient:
+        """A client for one service. Making one is cheap, its connections are shared; closing it is allowed, not needed.
+
+        The whole answer's head has to come within the time. What is being worked on now travels along in the headers.
+        """
+        return httpx.AsyncClient(
+            transport=_Shared(self, timeout_seconds),
+            base_url=self.address(service),
+            timeout=timeout_seconds,
+            headers={"User-Agent": "meridian"},
+            trust_env=False,
+        )
+
+
+class UnknownPeer(Exception):
+    """There is no service of that name in this topology."""
+
+
+class Loopback(Peers):
+    """Inside one process: each request goes through the whole application, as a real one would."""
+
+    def __init__(self) -> None:
+        self._transport: httpx.ASGITransport | None = None
+
+    def connect(self, app: ASGIApp) -> None:
+        """From now on requests go to this application."""
+        self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+
+    def address(self, service: str) -> str:
+        return f"http://{service}"
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        if self._transport is None:
+            raise httpx.ConnectError("the application is not built yet", request=request)
+        return await self._transport.handle_async_request(request)
+
+
+class Network(Peers):
+    """A process a service: requests go over TCP to where each one listens."""
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        self._addresses = addresses
+        # A connection belongs to the event loop that opened it; a background thread may run a loop of its own.
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncHTTPTransport] = (
+            WeakKeyDictionary()
+        )
+
+    def address(self, service: str) -> str:
+        try:
+            return self._addresses[service]
+        except KeyError:
+            raise UnknownPeer(
+                f"No service is named {service}; there are {', '.join(sorted(self._addresses))}."
+            ) from None
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            limits = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS)
+            pool = self._pools[loop] = httpx.AsyncHTTPTransport(limits=limits, verify=False, retries=1)
+        return await pool.handle_async_request(request)
+
+
+class _Shared(httpx.AsyncBaseTransport):
+    """What one client sends through: adds the headers, keeps the time, and outlives the client."""
+
+    def __init__(self, peers: Peers, timeout_seconds: float) -> None:
+        self._peers = peers
+        self._timeout_seconds = timeout_seconds
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        for name, value in correlation.outgoing().items():
+            request.headers.setdefault(name, value)
+        try:
+            # The transport within the process knows no timeouts of its own, that over TCP none for the whole.
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._peers.send(request)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(f"no answer within {self._timeout_seconds:g} s", request=request) from error
