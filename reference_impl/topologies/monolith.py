@@ -11,12 +11,14 @@ import httpx
 from fastapi import FastAPI
 
 from reference_impl.services import inventory, order, payment, product
+from reference_impl.shared import auth, health, problems
 from reference_impl.shared import faults as fault_flags
-from reference_impl.shared import health, problems
+from reference_impl.shared.auth import Verifier
 from reference_impl.shared.bus import EventBus, InProcessBus
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.feed import Feed
 from reference_impl.shared.http import BoundedBodies, Correlated
+from reference_impl.shared.jwks import KeyRing, fetch_from
 from reference_impl.shared.runtime import Context, Runtime
 from reference_impl.shared.settings import Settings
 
@@ -88,6 +90,8 @@ def build(settings: Settings, bus: EventBus | None = None) -> Monolith:
     app.include_router(fault_flags.router(flags))
     app.include_router(health.router(runtime.inspect))
     problems.install(app)
+    keys = KeyRing(fetch_from(lambda: httpx.AsyncClient(transport=peers, base_url="http://user")))
+    auth.install(app, Verifier(keys), trust_network=True)
     app.add_middleware(BoundedBodies)
     app.add_middleware(Correlated)
     peers.connect(app)
