@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from reference_impl.services import inventory, order, payment, product
+from reference_impl.shared import auth, health, problems
 from reference_impl.shared import faults as fault_flags
-from reference_impl.shared import health, problems
+from reference_impl.shared.auth import Verifier
 from reference_impl.shared.bus import EventBus, InProcessBus
 from reference_impl.shared.cache import open_cache
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.feed import Feed
 from reference_impl.shared.http import BoundedBodies, Correlated
+from reference_impl.shared.jwks import KeyRing, fetch_from
 from reference_impl.shared.peers import Loopback
 from reference_impl.shared.runtime import Context, Runtime
 from reference_impl.shared.settings import Settings
@@ -75,6 +77,8 @@ def build(settings: Settings, bus: EventBus | None = None) -> Monolith:
     app.include_router(fault_flags.router(flags))
     app.include_router(health.router(runtime.inspect))
     problems.install(app)
+    keys = KeyRing(fetch_from(lambda: peers.client("user")))
+    auth.install(app, Verifier(keys), trust_network=settings.trust_network)
     app.add_middleware(BoundedBodies)
     app.add_middleware(Correlated)
     peers.connect(app)
