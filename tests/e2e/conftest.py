@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -19,22 +20,19 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from portal.settings import Settings
+from sandboxes.services.base import free_port
 from tests.conftest import ROOT
 
-START_SECONDS = 60
+START_SECONDS = 120
 RESULTS = ROOT / "test-results"
 
 
 def free_port_pair() -> int:
     """A port whose successor is free too."""
     for _ in range(50):
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
+        port = free_port()
+        with contextlib.suppress(OSError), socket.socket() as successor:
+            successor.bind(("127.0.0.1", port + 1))
             return port
     raise RuntimeError("no two neighbouring ports are free")
 
@@ -132,7 +130,7 @@ def stop_product(product: Product) -> int:
             product.process.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(product.process.pid, signal.SIGKILL)
-            product.process.wait(10)
+            product.process.wait(60)
     return product.process.returncode
 
 

@@ -118,7 +118,7 @@ def test_many_calls_start_together_and_answer_in_order(sandbox: Sandbox) -> None
         sandbox,
         """
         import threading
-        together = threading.Barrier(16, timeout=10)
+        together = threading.Barrier(16, timeout=60)
         def meet(number):
             together.wait()
             if number % 5 == 0:
@@ -126,7 +126,7 @@ def test_many_calls_start_together_and_answer_in_order(sandbox: Sandbox) -> None
             return number * 10
         """,
     )
-    outcomes = sandbox.call_many("meet", [[number] for number in range(16)], workers=16, timeout=20)
+    outcomes = sandbox.call_many("meet", [[number] for number in range(16)], workers=16, timeout=90)
     assert [outcome.value for outcome in outcomes] == [None if n % 5 == 0 else n * 10 for n in range(16)]
     assert outcomes[5].error == "ValueError: 5 is a multiple"
     assert all(outcome.milliseconds > 0 for outcome in outcomes)

@@ -121,14 +121,14 @@ def test_a_sandbox_outlives_the_process_that_started_it_and_is_reached_by_the_ne
         assert beside is not None
         assert beside.run(["echo", "beside"]).output == "beside\n"
         holder.kill()
-        holder.wait(10)
+        holder.wait(60)
         found = open_driver("docker", run_dir).find(sandbox_id)
         assert found is not None
         assert eventually(found) == "back\n"
         found.write("kept.txt", b"kept")
     finally:
         holder.kill()
-        holder.wait(10)
+        holder.wait(60)
         left = tunnel_driver.find(sandbox_id)
         assert left is not None
         left.stop()

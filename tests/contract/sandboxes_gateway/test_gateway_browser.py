@@ -128,7 +128,7 @@ def test_a_save_that_fails_says_so(launch: Callable[[], Sandbox], open_lab: Call
     told(page, "kernel", status="idle")
     type_into_last_cell(page, page.frame_locator("iframe"), "\n# lost")
     sandbox.process.kill()
-    sandbox.process.wait(10)
+    sandbox.process.wait(60)
     page.evaluate("tell({ type: 'save', request: 'r2' })")
     saved = told(page, "saved", request="r2")
     assert saved["ok"] is False

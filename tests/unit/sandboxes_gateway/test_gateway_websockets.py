@@ -71,7 +71,7 @@ def test_the_browsers_end_ends_jupyters(in_world: InWorld) -> None:
         closed = with_echo(world)
         socket = await world.client.ws_connect(f"{world.base}/channels", origin=world.origin)
         await socket.close(code=4100)
-        for _ in range(100):
+        for _ in range(3_000):
             if closed:
                 break
             await asyncio.sleep(0.02)
@@ -85,7 +85,7 @@ def test_jupyters_end_ends_the_browsers_with_its_code(in_world: InWorld) -> None
         with_echo(world)
         async with world.client.ws_connect(f"{world.base}/channels", origin=world.origin) as socket:
             await socket.send_str("end")
-            message = await socket.receive(timeout=5)
+            message = await socket.receive(timeout=60)
             assert message.type is aiohttp.WSMsgType.CLOSE
             assert socket.close_code == 4001
 
@@ -138,7 +138,7 @@ def test_a_message_beyond_the_limit_ends_the_connection(
         with_echo(world)
         async with world.client.ws_connect(f"{world.base}/channels", origin=world.origin) as socket:
             await socket.send_bytes(bytes(2000))
-            message = await socket.receive(timeout=5)
+            message = await socket.receive(timeout=60)
             assert message.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
 
     in_world(check)
