@@ -148,7 +148,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page in a fresh profile; when the test fails it leaves a screenshot and the console in test-results/."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     console: list[str] = []
     page.on("console", lambda message: console.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: console.append(f"pageerror: {error}"))
@@ -174,4 +174,4 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def wait_for_http(url: str) -> int:
     """The status of a page, without following redirects."""
-    return httpx.get(url, timeout=10, follow_redirects=False).status_code
+    return httpx.get(url, timeout=60, follow_redirects=False).status_code

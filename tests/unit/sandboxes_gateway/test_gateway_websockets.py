@@ -26,6 +26,9 @@ def with_echo(world: World) -> list[int | None]:
             message = await socket.receive()
             if message.data == "end":
                 await socket.close(code=4001)
+            elif message.data == "break":
+                assert request.transport is not None
+                request.transport.abort()
             elif message.type is aiohttp.WSMsgType.TEXT:
                 await socket.send_str(message.data)
             elif message.type is aiohttp.WSMsgType.BINARY:
@@ -88,6 +91,20 @@ def test_jupyters_end_ends_the_browsers_with_its_code(in_world: InWorld) -> None
             message = await socket.receive(timeout=60)
             assert message.type is aiohttp.WSMsgType.CLOSE
             assert socket.close_code == 4001
+
+    in_world(check)
+
+
+def test_a_connection_that_breaks_is_one_that_the_browser_makes_again(in_world: InWorld) -> None:
+    """Jupyter's front end stays disconnected after the codes 1000 and 1001, and connects again after all others."""
+
+    async def check(world: World) -> None:
+        with_echo(world)
+        async with world.client.ws_connect(f"{world.base}/channels", origin=world.origin) as socket:
+            await socket.send_str("break")
+            message = await socket.receive(timeout=60)
+            assert message.type is aiohttp.WSMsgType.CLOSE
+            assert socket.close_code == 1012
 
     in_world(check)
 
