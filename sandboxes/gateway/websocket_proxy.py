@@ -15,7 +15,7 @@ HANDSHAKE_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
 GOING_AWAY = 1001
 BROKEN = 1012
-"""For a side whose other side was lost without a word. Jupyter's front end connects again after it, and after "going away" never."""
+"""For a side whose other side was lost without a word. After it Jupyter's front end connects again, after 1000 and 1001 never."""
 NEVER_SENT = frozenset((1004, 1005, 1006, 1015))
 
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse

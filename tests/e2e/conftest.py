@@ -127,7 +127,7 @@ def stop_product(product: Product) -> int:
     if product.process.poll() is None:
         product.process.send_signal(signal.SIGINT)
         try:
-            product.process.wait(60)
+            product.process.wait(120)
         except subprocess.TimeoutExpired:
             os.killpg(product.process.pid, signal.SIGKILL)
             product.process.wait(60)
