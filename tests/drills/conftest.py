@@ -50,7 +50,7 @@ class Site:
         for pid in self._processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.product.process.wait(10)
+        self.product.process.wait(60)
 
     def kill_worker(self) -> None:
         os.kill(self.product.pid_of("portal worker"), signal.SIGKILL)

@@ -70,9 +70,9 @@ def test_calls_that_hang_are_counted_and_interrupted() -> None:
             running.discard(number)
 
     document = _ask(
-        {"spin": spin}, do="call_many", function="spin", calls=[[1], [2], [3]], workers=2, seconds=0.3
+        {"spin": spin}, do="call_many", function="spin", calls=[[1], [2], [3]], workers=2, seconds=1.5
     )
-    assert (document["kind"], document["detail"]) == ("timeout", "3 of 3 calls had not returned after 0.3 s")
+    assert (document["kind"], document["detail"]) == ("timeout", "3 of 3 calls had not returned after 1.5 s")
     assert running == set()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("call-")]
 
