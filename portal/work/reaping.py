@@ -60,6 +60,10 @@ def clean_up_after_crash(context: WorkContext) -> None:
             if orphan is not None:
                 log.info("ending an orphan", sandbox=sandbox_id, purpose=labels.get("purpose"))
                 orphan.stop()
+    try:
+        driver.settle(context.settings.workspaces_dir)
+    except SandboxError as error:  # each launch settles its own again
+        log.warning("files that were being moved could not be put back yet", error=str(error))
     _reap(context, wanted)
     for row in ready:
         if row.driver not in ("", driver.name):
