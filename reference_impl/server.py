@@ -1,4 +1,4 @@
-"""Serving a topology: in the foreground, until SIGTERM or Ctrl-C, on a port or a Unix socket."""
+"""Serving one process, all services or one: in the foreground, until SIGTERM or Ctrl-C, on a port or a Unix socket."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from reference_impl.shared import logs
 from reference_impl.shared.settings import Settings
-from reference_impl.topologies import monolith
+from reference_impl.topologies import monolith, single
 
 GRACE_SECONDS = 3
 LONGEST_SOCKET_PATH = 100
-TOPOLOGIES: dict[str, Callable[[Settings], monolith.Monolith]] = {monolith.NAME: monolith.build}
 
 
 class CannotServe(Exception):
@@ -33,11 +33,12 @@ class Address:
 
     port: int = 8080
     uds: Path | None = None
+    host: str = "127.0.0.1"
 
     @property
     def text(self) -> str:
         """The address as one writes it."""
-        return f"unix:{self.uds}" if self.uds else f"http://127.0.0.1:{self.port}"
+        return f"unix:{self.uds}" if self.uds else f"http://{self.host}:{self.port}"
 
 
 class _Server(uvicorn.Server):
@@ -73,15 +74,34 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(topology: str, settings: Settings, address: Address, on_ready: Callable[[float], None]) -> None:
-    """Serve until told to stop; `on_ready` gets the seconds that the start took. Raises CannotServe."""
+def serve_monolith(settings: Settings, address: Address, on_ready: Callable[[float], None]) -> None:
+    """Serve every service until told to stop; `on_ready` gets the seconds that the start took. Raises CannotServe."""
+
+    def build() -> tuple[FastAPI, Callable[[], None]]:
+        built = monolith.build(settings)
+        return built.app, built.feed.stop
+
+    _serve(build, settings, address, on_ready)
+
+
+def serve_service(name: str, settings: Settings, address: Address, on_ready: Callable[[float], None]) -> None:
+    """Serve one service likewise. Raises CannotServe, and KeyError for an unknown one."""
+    _serve(lambda: (single.build(settings, name).app, lambda: None), settings, address, on_ready)
+
+
+def _serve(
+    build: Callable[[], tuple[FastAPI, Callable[[], None]]],
+    settings: Settings,
+    address: Address,
+    on_ready: Callable[[float], None],
+) -> None:
     started = time.perf_counter()
     logs.configure(settings.log_level)
-    _check(address)
-    built = TOPOLOGIES[topology](settings)
+    check_free(address)
+    app, on_exit = build()
     config = uvicorn.Config(
-        built.app,
-        host="127.0.0.1",
+        app,
+        host=address.host,
         port=address.port,
         uds=str(address.uds) if address.uds else None,
         log_config=None,
@@ -90,7 +110,7 @@ def serve(topology: str, settings: Settings, address: Address, on_ready: Callabl
         limit_concurrency=512,
         backlog=256,
     )
-    server = _Server(config, lambda: on_ready(time.perf_counter() - started), built.feed.stop)
+    server = _Server(config, lambda: on_ready(time.perf_counter() - started), on_exit)
     try:
         server.run()
     finally:
@@ -98,7 +118,7 @@ def serve(topology: str, settings: Settings, address: Address, on_ready: Callabl
             address.uds.unlink(missing_ok=True)
 
 
-def _check(address: Address) -> None:
+def check_free(address: Address) -> None:
     """Raise CannotServe when something else serves there, or nothing can."""
     if address.uds is not None:
         if len(str(address.uds)) > LONGEST_SOCKET_PATH:
@@ -114,7 +134,7 @@ def _check(address: Address) -> None:
     with sockets.socket() as probe:
         probe.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", address.port))
+            probe.bind((address.host, address.port))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise CannotServe(f"Port {address.port} can't be used: {error.strerror}.") from error

@@ -40,7 +40,7 @@ class Peers(ABC):
         )
 
 
-class UnknownPeer(Exception):
+class UnknownPeer(httpx.TransportError):
     """There is no service of that name in this topology."""
 
 

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from reference_impl.services import inventory, order, payment, product
-from reference_impl.shared import auth, health, problems
-from reference_impl.shared import faults as fault_flags
-from reference_impl.shared.auth import Verifier
 from reference_impl.shared.bus import EventBus, InProcessBus
 from reference_impl.shared.cache import open_cache
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.feed import Feed
-from reference_impl.shared.http import BoundedBodies, Correlated
-from reference_impl.shared.jwks import KeyRing, fetch_from
 from reference_impl.shared.peers import Loopback
 from reference_impl.shared.runtime import Context, Runtime
 from reference_impl.shared.settings import Settings
+from reference_impl.topologies import registry
+from reference_impl.topologies.application import application
 
 NAME = "monolith"
-BUILDERS = (product.build, inventory.build, order.build, payment.build)
 
 
 @dataclass(frozen=True)
@@ -50,36 +43,9 @@ def build(settings: Settings, bus: EventBus | None = None) -> Monolith:
     peers = Loopback()
     cache = open_cache(settings.redis_url)
     context = Context(settings=settings, bus=bus, cache=cache, faults=flags, stopping=stopping, peers=peers)
-    services = [build_service(context) for build_service in BUILDERS]
+    services = [entry.builder()(context) for entry in registry.entries()]
     runtime = Runtime(services, bus, stopping)
     feed = Feed(log, bus)
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        runtime.start()
-        try:
-            yield
-        finally:
-            runtime.stop()
-            cache.close()
-
-    app = FastAPI(
-        title="Meridian",
-        version="0.1.0",
-        summary="A small commerce platform: products, inventory, orders, payments.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-    )
-    for service in services:
-        app.include_router(service.router)
-    app.include_router(feed.router())
-    app.include_router(fault_flags.router(flags))
-    app.include_router(health.router(runtime.inspect))
-    problems.install(app)
-    keys = KeyRing(fetch_from(lambda: peers.client("user")))
-    auth.install(app, Verifier(keys), trust_network=settings.trust_network)
-    app.add_middleware(BoundedBodies)
-    app.add_middleware(Correlated)
+    app = application(context, runtime, title="Meridian", more=[feed.router()], at_end=[cache.close])
     peers.connect(app)
     return Monolith(app, runtime, feed, flags)

@@ -1,0 +1,55 @@
+"""The ASGI application of one process: the routes of its services and what every process has besides."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from reference_impl.shared import auth, health, problems
+from reference_impl.shared import faults as fault_flags
+from reference_impl.shared.auth import Verifier
+from reference_impl.shared.http import BoundedBodies, Correlated
+from reference_impl.shared.jwks import KeyRing, fetch_from
+from reference_impl.shared.runtime import Context, Runtime
+
+SUMMARY = "A small commerce platform: products, inventory, orders, payments."
+
+
+def application(
+    context: Context,
+    runtime: Runtime,
+    *,
+    title: str,
+    summary: str = SUMMARY,
+    more: Sequence[APIRouter] = (),
+    at_end: Sequence[Callable[[], object]] = (),
+) -> FastAPI:
+    """Put a process together. The background work starts and stops with the application's lifespan; then `at_end` is called."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        runtime.start()
+        try:
+            yield
+        finally:
+            runtime.stop()
+            for close in at_end:
+                close()
+
+    app = FastAPI(
+        title=title, version="0.1.0", summary=summary, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    for service in runtime.services:
+        app.include_router(service.router)
+    for router in more:
+        app.include_router(router)
+    app.include_router(fault_flags.router(context.faults))
+    app.include_router(health.router(runtime.inspect))
+    problems.install(app)
+    keys = KeyRing(fetch_from(lambda: context.peers.client("user")))
+    auth.install(app, Verifier(keys), trust_network=context.settings.trust_network)
+    app.add_middleware(BoundedBodies)
+    app.add_middleware(Correlated)
+    return app
