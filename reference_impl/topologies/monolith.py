@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from reference_impl.services import inventory, order, payment, product
-from reference_impl.shared import auth, health, problems
+from reference_impl.shared import auth, dead_letters, health, problems
 from reference_impl.shared import faults as fault_flags
 from reference_impl.shared.auth import Verifier
-from reference_impl.shared.bus import EventBus, InProcessBus
+from reference_impl.shared.bus import EventBus
+from reference_impl.shared.buses import open_bus
+from reference_impl.shared.buses.faulty import FaultyBus
+from reference_impl.shared.buses.in_process import InProcessBus
 from reference_impl.shared.cache import open_cache
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.feed import Feed
@@ -21,9 +24,10 @@ from reference_impl.shared.http import BoundedBodies, Correlated
 from reference_impl.shared.jwks import KeyRing, fetch_from
 from reference_impl.shared.peers import Loopback
 from reference_impl.shared.runtime import Context, Runtime
-from reference_impl.shared.settings import Settings
+from reference_impl.shared.settings import BusKind, Settings
 
 NAME = "monolith"
+NAMES = ("product", "inventory", "order", "payment")
 BUILDERS = (product.build, inventory.build, order.build, payment.build)
 
 
@@ -40,19 +44,23 @@ class Monolith:
 def build(settings: Settings, bus: EventBus | None = None) -> Monolith:
     """Put the services together. Their background work starts and stops with the application's lifespan.
 
-    Another bus for the services may be given; the event feed then stays empty, because it reads the log of the in-process one.
+    Another bus for the services may be given, or named by the settings; the event feed then stays empty, because it reads
+    the log of the in-process one.
     """
     flags = Faults(settings.seed)
     flags.set_from(settings.faults)
     stopping = threading.Event()
-    log = InProcessBus(settings.data, flags)
-    bus = bus or log
+    log = InProcessBus(settings.data)
+    if bus is None:
+        bus = log if settings.bus is BusKind.IN_PROCESS else open_bus(settings, NAMES)
+    bus = FaultyBus(bus, flags, settings.data)
     peers = Loopback()
     cache = open_cache(settings.redis_url)
     context = Context(settings=settings, bus=bus, cache=cache, faults=flags, stopping=stopping, peers=peers)
     services = [build_service(context) for build_service in BUILDERS]
     runtime = Runtime(services, bus, stopping)
-    feed = Feed(log, bus)
+    consumers = [service.consumer for service in services if service.consumer is not None]
+    feed = Feed(log, consumers)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -74,6 +82,7 @@ def build(settings: Settings, bus: EventBus | None = None) -> Monolith:
     for service in services:
         app.include_router(service.router)
     app.include_router(feed.router())
+    app.include_router(dead_letters.router(consumers))
     app.include_router(fault_flags.router(flags))
     app.include_router(health.router(runtime.inspect))
     problems.install(app)
