@@ -56,8 +56,15 @@ FLAGS = (
         maximum=60,
     ),
     FaultFlag(
+        name="events.lose",
+        description="This share of events never enters the bus, though their publisher is told that they did.",
+        owner="every",
+        unit=Unit.FRACTION,
+        maximum=1,
+    ),
+    FaultFlag(
         name="events.duplicate",
-        description="This share of events enters the log a second time, 50 to 400 ms after the first.",
+        description="This share of events enters the bus a second time, 50 to 400 ms after the first.",
         owner="every",
         unit=Unit.FRACTION,
         maximum=1,
@@ -68,6 +75,20 @@ FLAGS = (
         owner="every",
         unit=Unit.FRACTION,
         maximum=1,
+    ),
+    FaultFlag(
+        name="events.poison",
+        description="Behind this share of events enters a twin that no consumer can read.",
+        owner="every",
+        unit=Unit.FRACTION,
+        maximum=1,
+    ),
+    FaultFlag(
+        name="consumer.lag",
+        description="Every consumer waits this long before each event. Clearing the flag ends the wait.",
+        owner="every",
+        unit=Unit.SECONDS,
+        maximum=10,
     ),
     FaultFlag(
         name="order.lag",

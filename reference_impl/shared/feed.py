@@ -7,13 +7,15 @@ its own cursor; reading from an older one is how it replays.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from reference_impl.shared.bus import EventBus, EventLog
+from reference_impl.shared.bus import EventLog
+from reference_impl.shared.dead_letters import Keeper, oldest
 from reference_impl.shared.events import Event
 from reference_impl.shared.problems import Problem, responses
 
@@ -42,9 +44,9 @@ class ParkedEvent(BaseModel):
 class Feed:
     """The routes, and the waiting behind them."""
 
-    def __init__(self, log: EventLog, bus: EventBus) -> None:
+    def __init__(self, log: EventLog, keepers: Sequence[Keeper]) -> None:
         self._log = log
-        self._bus = bus
+        self._keepers = keepers
         self._waiting = 0
         self._stopping = asyncio.Event()
 
@@ -80,8 +82,8 @@ class Feed:
         @routes.get("/parked", summary="Events that a consumer gave up on, oldest first")
         def read_parked(limit: Annotated[int, Query(ge=1, le=500)] = 100) -> list[ParkedEvent]:
             return [
-                ParkedEvent(consumer=item.group, error=item.error, event=item.event)
-                for item in self._bus.parked(limit)
+                ParkedEvent(consumer=letter.consumer, error=letter.error, event=letter.event)
+                for letter in oldest(self._keepers, limit)
             ]
 
         return routes

@@ -7,50 +7,65 @@ A note kept anywhere else would be wrong after a crash between the two.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+import httpx
 from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from reference_impl.shared import correlation, logs
-from reference_impl.shared.bus import Delivery, EventBus
+from reference_impl.shared.bus import UNREADABLE, BusAway, Delivery, EventBus
 from reference_impl.shared.database import Database, UtcDateTime
+from reference_impl.shared.dead_letters import DeadLetter, DeadLetters
 from reference_impl.shared.events import Event, now
+from reference_impl.shared.problems import Problem
 
 BATCH = 50
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.02
 IDLE_SECONDS = 1.0
+POSTPONED_SECONDS = 0.5
+PATIENCE_SECONDS = 300.0
+"""How long an event may be postponed because a neighbour is away, before it is parked."""
+ACKNOWLEDGE_SECONDS = 1.0
+"""A batch is acknowledged as a whole, but what is done of a slow one at least so often."""
 KEPT = timedelta(days=7)
 PRUNE_EVERY = 1000
 _log = logs.logger("meridian.consumer")
 
 Handler = Callable[[Event], None]
-"""Handles one event, in transactions of its own. Raises Poison for an event that can never be handled."""
+"""Handles one event, in transactions of its own. Raises Poison for an event that can never be handled, and NotNow."""
 
 
 class Poison(Exception):
     """This event can't be handled, now or later: park it without retrying."""
 
 
+class NotNow(Exception):
+    """This event can't be handled before something else has happened: deliver it, and what follows it, again."""
+
+
 @dataclass(frozen=True)
 class Inbox:
-    """Which events one service has handled, as a table in its own database."""
+    """Which events one service has handled and which it gave up on, as two tables in its own database."""
 
     handled: Table
+    dead_letters: DeadLetters
 
     @classmethod
     def on(cls, metadata: MetaData) -> Inbox:
-        """Declare the table among the service's own."""
+        """Declare the tables among the service's own."""
         table = Table(
             "inbox",
             metadata,
             Column("event_id", String(64), primary_key=True),
             Column("handled_at", UtcDateTime, nullable=False, index=True),
         )
-        return cls(table)
+        return cls(table, DeadLetters.on(metadata))
 
     def seen(self, session: Session, event: Event) -> bool:
         """Whether this event has taken effect already."""
@@ -80,7 +95,11 @@ class Inbox:
 
 
 class Consumer:
-    """Reads the bus for one service: retries what fails, parks what keeps failing, loses nothing."""
+    """Reads the bus for one service: retries what fails, parks what keeps failing, loses nothing.
+
+    What fails because the database or a neighbour is away is not the event's fault. It is neither parked nor
+    acknowledged, and the consumer waits with all that follows it.
+    """
 
     def __init__(
         self, group: str, handlers: Mapping[str, Handler], *, bus: EventBus, database: Database, inbox: Inbox
@@ -91,14 +110,23 @@ class Consumer:
         self._database = database
         self._inbox = inbox
         self._handled = 0
+        self._postponed: dict[str, float] = {}
 
     def run_once(self, wait_seconds: float = 0.0, stop: threading.Event | None = None) -> int:
-        """Handle what there is, at most one batch, and return how many deliveries that was."""
+        """Handle what there is, at most one batch, and return how many deliveries that was. Raises NotNow, BusAway."""
         batch = self._bus.receive(self.group, limit=BATCH, wait_seconds=wait_seconds)
-        for delivery in batch:
-            if stop is not None and stop.is_set():
-                break
-            self._deliver(delivery, stop)
+        done: list[Delivery] = []
+        since = time.monotonic()
+        try:
+            for delivery in batch:
+                if (stop is not None and stop.is_set()) or not self._settle(delivery.event, stop):
+                    break
+                done.append(delivery)
+                if time.monotonic() - since >= ACKNOWLEDGE_SECONDS:
+                    self._acknowledge(done)
+                    done, since = [], time.monotonic()
+        finally:
+            self._acknowledge(done)
         return len(batch)
 
     def run(self, stop: threading.Event) -> None:
@@ -106,28 +134,78 @@ class Consumer:
         while not stop.is_set():
             try:
                 self.run_once(IDLE_SECONDS, stop)
+            except NotNow as postponed:
+                _log.warning("postponed", group=self.group, reason=str(postponed))
+                stop.wait(POSTPONED_SECONDS)
+            except BusAway as away:
+                if not stop.is_set():
+                    _log.warning("the bus is away", group=self.group, reason=str(away))
+                stop.wait(IDLE_SECONDS)
             except Exception:
                 _log.exception("consumer failed", group=self.group)
                 stop.wait(IDLE_SECONDS)
 
-    def _deliver(self, delivery: Delivery, stop: threading.Event | None) -> None:
-        event = delivery.event
+    def parked(self, limit: int) -> list[DeadLetter]:
+        """The oldest dead letters of this service."""
+        with self._database.read() as session:
+            return self._inbox.dead_letters.page(session, self.group, limit)
+
+    def replay(self, letter_id: str) -> bool:
+        """Hand a dead letter to its handler once more; False when there is none. Raises Problem 409 when it fails again."""
+        with self._database.read() as session:
+            letter = self._inbox.dead_letters.find(session, self.group, letter_id)
+        if letter is None:
+            return False
+        event = letter.event
         handler = self._handlers.get(event.type)
-        if handler is not None:
+        try:
+            if handler is None:
+                raise Poison(f"this service handles no {event.type}")
             with correlation.working_on(event.correlation_id, event.id):
-                error = self._attempt(handler, event, stop)
-            if error is not None:
-                if stop is not None and stop.is_set():
-                    return  # not acknowledged: it is delivered again after the restart
-                self._bus.park(self.group, delivery, error)
-        self._bus.acknowledge(self.group, delivery)
-        self._handled += 1
-        if self._handled % PRUNE_EVERY == 0:
+                handler(event)
+        except Exception as failure:
+            error = _text(failure)
+            with self._database.write() as session:
+                self._inbox.dead_letters.park(session, event, error)
+            _log.warning("replay failed", group=self.group, type=event.type, event_id=event.id, reason=error)
+            raise Problem(409, "dead-letter-fails", "It can't be handled yet", error) from failure
+        _log.info("replayed", group=self.group, type=event.type, event_id=event.id)
+        return self.discard(letter_id) or True
+
+    def discard(self, letter_id: str) -> bool:
+        """Forget a dead letter; whether there was one."""
+        with self._database.write() as session:
+            return self._inbox.dead_letters.remove(session, letter_id)
+
+    def _acknowledge(self, done: list[Delivery]) -> None:
+        if not done:
+            return
+        self._bus.acknowledge(self.group, done)
+        before, self._handled = self._handled, self._handled + len(done)
+        if before // PRUNE_EVERY < self._handled // PRUNE_EVERY:
             with self._database.write() as session:
                 self._inbox.prune(session)
 
+    def _settle(self, event: Event, stop: threading.Event | None) -> bool:
+        """Handle or park it; False when told to stop before that: it is delivered again after the restart."""
+        handler = self._handlers.get(event.type)
+        if event.type == UNREADABLE:
+            error: str | None = f"the record is no event: {event.payload.get('error', '')}"
+        elif handler is None:
+            return True
+        else:
+            with correlation.working_on(event.correlation_id, event.id):
+                error = self._attempt(handler, event, stop)
+        if error is not None:
+            if stop is not None and stop.is_set():
+                return False
+            with self._database.write() as session:
+                self._inbox.dead_letters.park(session, event, error)
+        self._postponed.pop(event.id, None)
+        return True
+
     def _attempt(self, handler: Handler, event: Event, stop: threading.Event | None) -> str | None:
-        """Try, at most ATTEMPTS times; None when handled, else the last error."""
+        """Try, at most ATTEMPTS times; None when handled, else the last error. Raises NotNow."""
         error = ""
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -138,17 +216,34 @@ class Consumer:
                 )
                 return str(poison)
             except Exception as failure:
-                error = f"{type(failure).__name__}: {failure}"
+                error = _text(failure)
                 _log.warning(
                     "handler failed", group=self.group, type=event.type, attempt=attempt, exc_info=failure
                 )
+                if isinstance(failure, NotNow) or attempt == ATTEMPTS:
+                    self._postpone(event, failure)
             else:
                 _log.debug("handled", group=self.group, type=event.type, event_id=event.id, key=event.key)
                 return None
             if attempt < ATTEMPTS:
                 pause = FIRST_PAUSE_SECONDS * 2**attempt
                 if stop is None:
-                    threading.Event().wait(pause)
+                    time.sleep(pause)
                 elif stop.wait(pause):
                     break
         return error
+
+    def _postpone(self, event: Event, failure: Exception) -> None:
+        """Raise NotNow when something else is to blame than the event, but not for ever."""
+        if isinstance(failure, DBAPIError):
+            if failure.connection_invalidated:
+                raise NotNow(_text(failure)) from failure
+            self._database.ping()  # whatever it raises, parking would fail too
+        elif isinstance(failure, NotNow | httpx.TransportError):
+            since = self._postponed.setdefault(event.id, time.monotonic())
+            if time.monotonic() - since < PATIENCE_SECONDS:
+                raise NotNow(_text(failure)) from failure
+
+
+def _text(failure: Exception) -> str:
+    return str(failure) if isinstance(failure, Poison | NotNow) else f"{type(failure).__name__}: {failure}"

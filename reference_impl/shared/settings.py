@@ -35,6 +35,7 @@ class BusKind(StrEnum):
     """A log in a file, for services that share one process."""
     KAFKA = "kafka"
     SNS_SQS = "sns-sqs"
+    """Region, credentials and AWS_ENDPOINT_URL are read from the environment, as by any client of AWS."""
 
 
 class Saga(StrEnum):
@@ -63,6 +64,8 @@ class Settings(BaseModel):
     """What carries events."""
     kafka_bootstrap_servers: str = ""
     """Where the Kafka cluster is, as `host:port,host:port`."""
+    kafka_partitions: Annotated[int, Field(ge=1, le=64)] = 6
+    """Partitions of a topic that is made; as many processes of one service can share its events."""
     redis_url: str = ""
     """Where the cache is, as `redis://host:port/0`; empty: in the memory of each process."""
     saga: Saga = Saga.ORCHESTRATED

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from reference_impl.shared import auth, health, problems
+from reference_impl.shared import auth, dead_letters, health, problems
 from reference_impl.shared import faults as fault_flags
 from reference_impl.shared.auth import Verifier
 from reference_impl.shared.http import BoundedBodies, Correlated
@@ -45,6 +45,8 @@ def application(
         app.include_router(service.router)
     for router in more:
         app.include_router(router)
+    consumers = [service.consumer for service in runtime.services if service.consumer is not None]
+    app.include_router(dead_letters.router(consumers))
     app.include_router(fault_flags.router(context.faults))
     app.include_router(health.router(runtime.inspect))
     problems.install(app)

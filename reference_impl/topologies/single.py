@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from reference_impl.shared.bus import EventBus, InProcessBus
+from reference_impl.shared.bus import EventBus
+from reference_impl.shared.buses import open_bus
+from reference_impl.shared.buses.faulty import FaultyBus
 from reference_impl.shared.cache import open_cache
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.peers import Network
@@ -31,7 +33,8 @@ def build(settings: Settings, name: str, bus: EventBus | None = None) -> Single:
     entry = registry.entry(name)
     flags = Faults(settings.seed)
     flags.set_from(settings.faults)
-    bus = bus or InProcessBus(settings.data, flags)
+    bus = bus or open_bus(settings, [other.name for other in registry.entries()])
+    bus = FaultyBus(bus, flags, settings.data, f"held-{name}")
     stopping = threading.Event()
     cache = open_cache(settings.redis_url)
     peers = Network({other.name: other.address(settings) for other in registry.entries()})

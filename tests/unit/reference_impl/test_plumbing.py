@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
-from reference_impl.shared.bus import EventBus, InProcessBus
+from reference_impl.shared.bus import EventBus
+from reference_impl.shared.buses.in_process import InProcessBus
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event, Payload
 from reference_impl.shared.faults import Faults
@@ -39,7 +40,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def bus(tmp_path: Path) -> Iterator[InProcessBus]:
-    opened = InProcessBus(tmp_path, Faults(1))
+    opened = InProcessBus(tmp_path)
     yield opened
     opened.close()
 
@@ -137,9 +138,10 @@ def test_a_handler_that_fails_is_tried_again_and_its_first_try_leaves_nothing(
     emit(database, 1, 2)
     Relay(OUTBOX, database, bus).run_once()
     effect = Recorder(ConnectionError(), ConnectionError())
-    consumer(database, bus, effect).run_once()
+    reader = consumer(database, bus, effect)
+    reader.run_once()
     assert effect.numbers == [1, 2]
-    assert bus.parked(10) == []
+    assert reader.parked(10) == []
 
 
 @pytest.mark.parametrize(
@@ -153,10 +155,11 @@ def test_an_event_that_can_not_be_handled_is_parked_and_the_next_goes_on(
     emit(database, 1, 2)
     Relay(OUTBOX, database, bus).run_once()
     effect = Recorder(*failures)
-    consumer(database, bus, effect).run_once()
+    reader = consumer(database, bus, effect)
+    reader.run_once()
     assert effect.calls == calls + 1
     assert effect.numbers == [2]
-    (parked,) = bus.parked(10)
+    (parked,) = reader.parked(10)
     assert parked.event.payload == {"number": 1}
     assert str(failures[-1]) in parked.error
 

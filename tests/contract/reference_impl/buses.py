@@ -1,0 +1,142 @@
+"""The three buses as tests need them: opened afresh or once more, with a broker that can go away and come back."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference_impl.shared.bus import EventBus
+from reference_impl.shared.buses.in_process import InProcessBus
+
+GROUPS = ("one", "two")
+SOURCES = ("test", "other")
+PATIENCE_SECONDS = 2.0
+"""How long these buses wait for an answer of their broker."""
+
+
+class Ground(ABC):
+    """Where one adapter lives during one test."""
+
+    shared = True
+    """Whether several processes, here several objects, can be members of one group."""
+    keeps_order_after_a_crash = True
+
+    def __init__(self) -> None:
+        self.opened: list[EventBus] = []
+
+    def open(self) -> EventBus:
+        """The bus; again, after closing it, the same one."""
+        self.opened.append(self._open())
+        return self.opened[-1]
+
+    @abstractmethod
+    def _open(self) -> EventBus: ...
+
+    def away(self) -> None:
+        """The broker stops answering and keeps what it has."""
+        pytest.skip("this bus has no broker that could go away")
+
+    def back(self) -> None:
+        """It answers again."""
+        raise AssertionError("it never went away")
+
+    def close(self) -> None:
+        for bus in self.opened:
+            bus.close()
+
+
+class InProcess(Ground):
+    """A file."""
+
+    shared = False
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.directory = directory
+
+    def _open(self) -> EventBus:
+        return InProcessBus(self.directory)
+
+
+class Kafka(Ground):
+    """librdkafka's mock cluster with one broker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from sandboxes.services.kafka.mock import MockCluster
+
+        self.cluster = MockCluster(1)
+
+    def _open(self) -> EventBus:
+        from reference_impl.shared.buses.kafka import KafkaBus
+
+        return KafkaBus(
+            self.cluster.bootstrap, SOURCES, timeout_seconds=PATIENCE_SECONDS, session_seconds=2.0
+        )  # fmt: skip
+
+    def away(self) -> None:
+        self._broker("down")
+
+    def back(self) -> None:
+        self._broker("up")
+
+    def close(self) -> None:
+        super().close()
+        self.cluster.close()
+
+    def _broker(self, state: str) -> None:
+        change: Any = getattr(self.cluster._library, f"rd_kafka_mock_broker_set_{state}")
+        change.argtypes = [ctypes.c_void_p, ctypes.c_int32]
+        assert change(self.cluster._cluster, 1) == 0
+
+
+class SnsSqs(Ground):
+    """moto's server in this process; what it keeps survives its going away."""
+
+    visibility_seconds = 2
+    # When messages of one group come back together, moto hands out the last of them first. SQS does not.
+    keeps_order_after_a_crash = False
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        self.port = 0
+        self.back()
+        self._reset()
+
+    def _open(self) -> EventBus:
+        from reference_impl.shared.buses.sns_sqs import SnsSqsBus
+
+        return SnsSqsBus(
+            GROUPS,
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            region="eu-central-1",
+            visibility_seconds=self.visibility_seconds,
+            timeout_seconds=PATIENCE_SECONDS,
+        )
+
+    def _reset(self) -> None:
+        import httpx
+
+        httpx.post(f"http://127.0.0.1:{self.port}/moto-api/reset", timeout=20).raise_for_status()
+
+    def away(self) -> None:
+        self.server.stop()
+
+    def back(self) -> None:
+        from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
+        self.server = ThreadedMotoServer("127.0.0.1", self.port, verbose=False)
+        self.server.start()
+        self.port = self.server.get_host_and_port()[1]
+
+    def close(self) -> None:
+        super().close()
+        self.server.stop()
