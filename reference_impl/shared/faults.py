@@ -118,6 +118,27 @@ FLAGS = (
         unit=Unit.FRACTION,
         maximum=1,
     ),
+    FaultFlag(
+        name="inventory.hot-row",
+        description="Every reservation keeps the rows of its SKUs locked this much longer: others who want the same wait.",
+        owner="inventory",
+        unit=Unit.SECONDS,
+        maximum=1,
+    ),
+    FaultFlag(
+        name="product.stampede",
+        description="This share of product reads goes without single flight and jitter: whoever misses the cache loads.",
+        owner="product",
+        unit=Unit.FRACTION,
+        maximum=1,
+    ),
+    FaultFlag(
+        name="product.slow-query",
+        description="This share of searches goes without the full-text index: every product is read and parsed again.",
+        owner="product",
+        unit=Unit.FRACTION,
+        maximum=1,
+    ),
 )
 
 

@@ -1,88 +1,58 @@
-"""The product service over HTTP."""
+"""How the product service is built."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
 
-from fastapi import APIRouter, Query, Response
-from pydantic import Field
+from fastapi import APIRouter
 
+from reference_impl.services.product import api_v1, api_v2
+from reference_impl.services.product.catalogue import Catalogue
+from reference_impl.services.product.changes import Changes
+from reference_impl.services.product.events import ProductPriceChangedView, ProductUpdatedView
 from reference_impl.services.product.models import Base
-from reference_impl.services.product.service import ProductService
+from reference_impl.services.product.settings import ProductSettings
+from reference_impl.services.product.versions import AcceptsV2, V2Json
 from reference_impl.shared.database import Database
-from reference_impl.shared.idempotency import IdempotencyKey, IdempotencyKeys, mark
-from reference_impl.shared.problems import responses
+from reference_impl.shared.events import Event
+from reference_impl.shared.idempotency import IdempotencyKeys
+from reference_impl.shared.inbox import Consumer, Inbox
+from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.runtime import Context, Service
-from reference_impl.shared.types import After, Cents, Command, Currency, PageSize, Sku, SkuPath, View
 
+NAME = "product"
+OUTBOX = Outbox.on(Base.metadata, NAME)
+INBOX = Inbox.on(Base.metadata)
 KEYS = IdempotencyKeys.on(Base.metadata)
-
-
-class NewProduct(Command):
-    """A product to be added."""
-
-    sku: Sku
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    description: Annotated[str, Field(max_length=2000)] = ""
-    unit_price_cents: Cents
-    currency: Currency = "USD"
-
-
-class ProductView(View):
-    """A product as others see it."""
-
-    sku: str
-    name: str
-    description: str
-    unit_price_cents: int
-    currency: str
-
-
-class ProductPage(View):
-    """Some products, and where to go on."""
-
-    products: list[ProductView]
-    next: Annotated[int | None, Field(description="Pass it as `after`; null when this is the last page.")]
 
 
 def build(context: Context) -> Service:
     """The product service on its own database."""
-    database = Database.of(context.settings, "product", Base.metadata)
-    routes = APIRouter(prefix="/products", tags=["products"])
+    settings = ProductSettings.of(context.settings)
+    database = Database.of(context.settings, NAME, Base.metadata)
+    catalogue = Catalogue(database, OUTBOX, context.cache, context.faults, cache_seconds=settings.cache_seconds)
+    changes = Changes(database, OUTBOX, KEYS, catalogue)
+    routes = APIRouter()
+    # Who accepts v2 is looked at first; `/products` is v1 for everybody else.
+    routes.include_router(
+        api_v2.router(
+            "/products", catalogue, changes, route_class=AcceptsV2, response_class=V2Json, in_schema=False
+        )
+    )
+    routes.include_router(api_v1.router("/products", catalogue, changes, settings))
+    routes.include_router(api_v1.router("/v1/products", catalogue, changes, settings))
+    routes.include_router(api_v2.router("/v2/products", catalogue, changes))
+    routes.include_router(api_v2.category_router(catalogue, changes))
+    consumer = Consumer(NAME, _handlers(catalogue), bus=context.bus, database=database, inbox=INBOX)
+    return Service(NAME, routes, database, Relay(OUTBOX, database, context.bus), consumer)
 
-    @routes.post("", status_code=201, summary="Add a product", responses=responses(409, 413, 422))
-    def add_product(
-        body: NewProduct, response: Response, idempotency_key: IdempotencyKey = None
-    ) -> ProductView:
-        with database.write() as session:
-            view, replayed = KEYS.once(
-                session,
-                scope="POST /products",
-                key=idempotency_key,
-                request=body,
-                answer=ProductView,
-                act=lambda: ProductView.model_validate(ProductService(session).add(**body.model_dump())),
-            )
-        mark(response, replayed)
-        return view
 
-    @routes.get("", summary="List products", responses=responses(422))
-    def list_products(
-        after: After = 0,
-        limit: PageSize = 50,
-        skus: Annotated[
-            str | None, Query(max_length=3500, description="Only these SKUs, separated by commas.")
-        ] = None,
-    ) -> ProductPage:
-        wanted = None if skus is None else skus.split(",")
-        with database.read() as session:
-            found = ProductService(session).page(after=after, limit=limit, skus=wanted)
-        more = found[-1].id if len(found) == limit else None
-        return ProductPage(products=[ProductView.model_validate(product) for product in found], next=more)
+def _handlers(catalogue: Catalogue) -> dict[str, Callable[[Event], None]]:
+    """The service listens to itself: what died between its commit and its cache is made good by the event.
 
-    @routes.get("/{sku}", summary="One product", responses=responses(404, 422))
-    def get_product(sku: SkuPath) -> ProductView:
-        with database.read() as session:
-            return ProductView.model_validate(ProductService(session).get(sku))
-
-    return Service("product", routes, database)
+    Forgetting twice is the same as forgetting once, so these events need no note in the inbox.
+    """
+    return {
+        "ProductUpdated": lambda event: catalogue.forget(event.read(ProductUpdatedView).sku),
+        "ProductPriceChanged": lambda event: catalogue.forget(event.read(ProductPriceChangedView).sku),
+    }
