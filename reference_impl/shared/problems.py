@@ -10,8 +10,9 @@ A service raises `Problem`; everything else that reaches the edge is translated 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -45,11 +46,17 @@ class Problem(Exception):
 
     def __init__(self, status: int, name: str, title: str, detail: str = "", **members: Any) -> None:
         super().__init__(detail or title)
+        self.headers: Mapping[str, str] = {}
         self.status = status
         self.name = name
         self.title = title
         self.detail = detail
         self.members = members
+
+    def with_headers(self, headers: Mapping[str, str]) -> Self:
+        """This problem, answered with these headers too, such as Retry-After."""
+        self.headers = headers
+        return self
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -76,9 +83,11 @@ def install(app: FastAPI) -> None:
 
     async def on_problem(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)
-        return problem_response(
+        answer = problem_response(
             request, error.status, TYPE_PREFIX + error.name, error.title, error.detail, **error.members
         )
+        answer.headers.update(error.headers)
+        return answer
 
     async def on_invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

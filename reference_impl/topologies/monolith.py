@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from reference_impl.services import inventory, order, payment, product
+from reference_impl.shared import auth, health, problems
 from reference_impl.shared import faults as fault_flags
-from reference_impl.shared import health, problems
+from reference_impl.shared.auth import Verifier
 from reference_impl.shared.bus import EventBus, InProcessBus
 from reference_impl.shared.cache import open_cache
 from reference_impl.shared.faults import Faults
@@ -75,6 +76,7 @@ def build(settings: Settings, bus: EventBus | None = None) -> Monolith:
     app.include_router(fault_flags.router(flags))
     app.include_router(health.router(runtime.inspect))
     problems.install(app)
+    auth.install(app, Verifier.asking(peers), trust_network=settings.trust_network)
     app.add_middleware(BoundedBodies)
     app.add_middleware(Correlated)
     peers.connect(app)
