@@ -40,7 +40,7 @@ def missing(need: str) -> str | None:
         if shutil.which("docker") is None:
             return "no docker command: ci/provision installs one"
         try:
-            answer = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
+            answer = subprocess.run(["docker", "info"], capture_output=True, timeout=120, check=False)
         except subprocess.TimeoutExpired:
             return "the Docker engine does not answer"
         return None if answer.returncode == 0 else "no Docker engine answers: ci/provision starts one"
