@@ -23,7 +23,7 @@ from portal.settings import Settings
 from sandboxes.services.base import free_port
 from tests.conftest import ROOT
 
-START_SECONDS = 120
+START_SECONDS = 200
 RESULTS = ROOT / "test-results"
 
 

@@ -11,7 +11,7 @@ import httpx
 from reference_impl.shared.peers import Peers
 from reference_impl.shared.problems import Problem
 
-TIMEOUT_SECONDS = 2.0
+TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)

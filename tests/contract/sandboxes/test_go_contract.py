@@ -117,9 +117,8 @@ def test_tests_and_benchmarks_run(workshop: Sandbox) -> None:
 
 
 def test_a_failing_test_fails(workshop: Sandbox) -> None:
-    workshop.write(
-        "wrong/go.mod", b"module wrong\n\ngo 1.25\n"
-    )  # a module of its own: none of the others' ./...
+    # A module of its own: no part of the others' ./...
+    workshop.write("wrong/go.mod", b"module wrong\n\ngo 1.25\n")
     workshop.write(
         "wrong/wrong_test.go",
         b'package wrong\n\nimport "testing"\n\nfunc TestIt(t *testing.T) { t.Fatal("no") }\n',

@@ -77,6 +77,24 @@ def test_calls_that_hang_are_counted_and_interrupted() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("call-")]
 
 
+def test_a_call_that_swallows_one_interrupt_is_interrupted_again() -> None:
+    heard = []
+
+    def spin() -> None:
+        while True:
+            try:
+                while True:
+                    time.sleep(0.01)
+            except KeyboardInterrupt:
+                heard.append("once")
+                if len(heard) == 2:
+                    raise
+
+    document = _ask({"spin": spin}, do="call_many", function="spin", calls=[[]], workers=1, seconds=0.2)
+    assert document["kind"] == "timeout"
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("call-")]
+
+
 def test_no_calls_are_answered_with_none() -> None:
     assert _ask({"f": len}, do="call_many", function="f", calls=[], workers=8, seconds=1) == {
         "ok": True,
