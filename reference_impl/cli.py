@@ -10,7 +10,7 @@ import httpx
 
 from reference_impl import seed as seeding
 from reference_impl import verify as verifying
-from reference_impl.client import Unreachable, connect
+from reference_impl.client import Unreachable, connect, locate
 from reference_impl.commands import running
 from reference_impl.commands.common import as_json as as_json_option
 from reference_impl.commands.common import say, table, where
@@ -50,8 +50,10 @@ def seed_command(url: str | None, uds: Path | None, as_json: bool) -> None:
 @where
 def verify_command(settle: float, stuck: float, url: str | None, uds: Path | None, as_json: bool) -> None:
     """Verify."""
-    with connect(Settings.from_environment(), url=url, uds=uds) as client:
-        verdict = verifying.verify(client, settle_seconds=settle, stuck_seconds=stuck)
+    settings = Settings.from_environment()
+    with connect(settings, url=url, uds=uds) as client:
+        bases = locate(settings, url=url, uds=uds).bases()
+        verdict = verifying.verify(client, settle_seconds=settle, stuck_seconds=stuck, processes=bases)
     broken = {violation.invariant for violation in verdict.violations}
     document = {
         "clean": verdict.clean,

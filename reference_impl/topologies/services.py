@@ -197,7 +197,7 @@ class Supervisor:
             topology=NAME,
             pid=os.getpid(),
             phase=self._phase,
-            url=registry.ENTRIES[0].address(self._settings),
+            url=registry.entries()[0].address(self._settings),
             started_at=self._started_at,
             seconds=self._seconds,
             processes=[*parts, *services],
