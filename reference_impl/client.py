@@ -1,9 +1,10 @@
-"""How the command line reaches a running Meridian."""
+"""How the command line reaches a running Meridian, be it one process or many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import httpx
 from reference_impl.shared.settings import Settings
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+ANY_URL = "http://meridian"
 TIMEOUT_SECONDS = 10.0
 
 
@@ -18,20 +20,83 @@ class Unreachable(Exception):
     """No Meridian answers there; the message says where and what to do."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a Meridian is."""
+
+    url: str
+    socket: Path | None = None
+    processes: Mapping[str, str] = field(default_factory=dict)
+    """The base URL of each service when they have a process each; empty when one process is everything."""
+
+    @property
+    def text(self) -> str:
+        """The place as one writes it."""
+        return str(self.socket or self.url)
+
+    def bases(self) -> list[str]:
+        """What to put before a path to reach every process once."""
+        return list(self.processes.values()) or [""]
+
+
+class Routed(httpx.HTTPTransport):
+    """Sends a request for the whole platform to the service that its path belongs to; those for one service go there."""
+
+    def __init__(self, processes: Mapping[str, str]) -> None:
+        from reference_impl.topologies.registry import ENTRIES
+
+        super().__init__(verify=False)
+        self._by_path = {
+            path: httpx.URL(processes[entry.name])
+            for entry in ENTRIES
+            if entry.name in processes
+            for path in entry.paths
+        }
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host == httpx.URL(ANY_URL).host:
+            base = self._by_path.get(request.url.path.split("/")[1])
+            if base is None:
+                raise httpx.ConnectError(f"no service answers for {request.url.path}", request=request)
+            request.url = request.url.copy_with(scheme=base.scheme, host=base.host, port=base.port)
+            request.headers["Host"] = request.url.netloc.decode("ascii")
+        return super().handle_request(request)
+
+
+def locate(settings: Settings, *, url: str | None = None, uds: Path | None = None) -> Place:
+    """The Meridian that is meant: what is given, else what the settings say, else the one that runs on their directory."""
+    if uds or (settings.socket and not url):
+        return Place(ANY_URL, uds or settings.socket)
+    if url or settings.url:
+        return Place(url or settings.url or "")
+    from reference_impl.topologies.ground import Ground  # only who gives no address needs it
+
+    running = Ground(settings.data).read()
+    if running is None:
+        return Place(DEFAULT_URL)
+    services = {process.name: process.url for process in running.processes if process.kind == "service"}
+    if running.topology == "services":
+        return Place(ANY_URL, None, services)
+    return Place(ANY_URL, running.socket) if running.socket else Place(running.url)
+
+
 @contextmanager
 def connect(settings: Settings, *, url: str | None = None, uds: Path | None = None) -> Iterator[httpx.Client]:
-    """A client of the Meridian at a socket or an address; the settings say where when neither is given. Raises Unreachable."""
-    socket = uds or (None if url else settings.socket)
-    # No TLS on a Unix socket; `verify=True` would read all certificates for nothing.
-    transport = httpx.HTTPTransport(uds=str(socket), verify=False) if socket else None
-    base_url = "http://meridian" if socket else (url or settings.url or DEFAULT_URL)
-    with httpx.Client(transport=transport, base_url=base_url, timeout=TIMEOUT_SECONDS) as client:
+    """A client of the Meridian that is meant. Raises Unreachable."""
+    place = locate(settings, url=url, uds=uds)
+    transport: httpx.HTTPTransport | None = None
+    if place.processes:
+        transport = Routed(place.processes)
+    elif place.socket:
+        # No TLS on a Unix socket; `verify=True` would read all certificates for nothing.
+        transport = httpx.HTTPTransport(uds=str(place.socket), verify=False)
+    with httpx.Client(transport=transport, base_url=place.url, timeout=TIMEOUT_SECONDS) as client:
         try:
-            client.get("/health/liveness").raise_for_status()
+            for base in place.bases():
+                client.get(f"{base}/health/liveness").raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            where = socket or base_url
             raise Unreachable(
-                f"No Meridian answers at {where} ({type(error).__name__}). Start one with `python -m reference_impl up`, "
-                "or say where it is with --url or --uds."
+                f"No Meridian answers at {place.text} ({type(error).__name__}). Start one with "
+                "`python -m reference_impl up`, or say where it is with --url or --uds."
             ) from error
         yield client

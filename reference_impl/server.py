@@ -7,7 +7,7 @@ import signal
 import socket as sockets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,11 +131,23 @@ def check_free(address: Address) -> None:
             probe.connect(str(address.uds))
             raise CannotServe(f"Something serves at {address.uds} already; stop it or choose another --uds.")
         return
-    with sockets.socket() as probe:
-        probe.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise CannotServe(f"Port {address.port} can't be used: {error.strerror}.") from error
-            raise CannotServe(f"Port {address.port} is taken; choose another with --port.") from error
+    check_ports(address.host, {"it": address.port})
+
+
+def check_ports(host: str, ports: Mapping[str, int]) -> None:
+    """Raise CannotServe, naming all of them, when some of these ports can't be opened."""
+    taken = []
+    for name, port in ports.items():
+        with sockets.socket() as probe:
+            probe.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise CannotServe(f"Port {port} can't be used: {error.strerror}.") from error
+                taken.append(f"{port}" if len(ports) == 1 else f"{port} ({name})")
+    if taken:
+        one = len(taken) == 1
+        raise CannotServe(
+            f"Port{'' if one else 's'} {', '.join(taken)} {'is' if one else 'are'} taken; choose another with --port."
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -63,28 +63,40 @@ class Verdict:
         return not self.violations
 
 
-def verify(client: httpx.Client, *, settle_seconds: float = 5.0, stuck_seconds: float = 30.0) -> Verdict:
+def verify(
+    client: httpx.Client,
+    *,
+    settle_seconds: float = 5.0,
+    stuck_seconds: float = 30.0,
+    processes: Sequence[str] = ("",),
+) -> Verdict:
     """Look until every invariant holds or the time to settle is over; the verdict of the last look.
+
+    `processes` are the base URLs at which each process is asked for what only it knows; one process needs none.
 
     Reading over HTTP is no snapshot: an order may move between two requests, so a first impression doesn't count.
     """
     deadline = time.monotonic() + settle_seconds
     while True:
-        snapshot = read(client)
+        snapshot = read(client, processes)
         verdict = Verdict(len(snapshot.orders), len(snapshot.stock), violations(snapshot, stuck_seconds))
         if verdict.clean or time.monotonic() >= deadline:
             return verdict
         time.sleep(POLL_SECONDS)
 
 
-def read(client: httpx.Client) -> Snapshot:
+def read(client: httpx.Client, processes: Sequence[str] = ("",)) -> Snapshot:
     """Everything there is, page by page. Raises httpx.HTTPError, and ValueError when there is more than MOST_ROWS."""
     return Snapshot(
         stock=list(_pages(client, "/inventory", "stock")),
         orders=list(_pages(client, "/orders", "orders")),
         reservations=list(_pages(client, "/inventory/reservations", "reservations")),
         payments=list(_pages(client, "/payments", "payments")),
-        parked=client.get("/events/parked", params={"limit": 500}).raise_for_status().json(),
+        parked=[
+            letter
+            for base in processes
+            for letter in client.get(f"{base}/dead-letters", params={"limit": 500}).raise_for_status().json()
+        ],
         taken_at=datetime.now(UTC),
     )
 

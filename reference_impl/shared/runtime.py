@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -95,11 +96,13 @@ class Runtime:
         for service in self.services:
             if service.relay is not None:
                 service.relay.wake()
-        self._bus.close()
+        deadline = time.monotonic() + STOP_SECONDS
         for name, thread in self._threads.items():
-            thread.join(STOP_SECONDS)
+            # Before the bus is closed: what is handled now can still be acknowledged.
+            thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 _log.warning("still busy at the end; it resumes after a restart", thread=name)
+        self._bus.close()
         for service in self.services:
             if service.database is not None:
                 service.database.close()

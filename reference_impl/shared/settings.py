@@ -90,6 +90,8 @@ class Settings(BaseModel):
     """The gateway's port in the topology `services`; the services have the ports behind it."""
     peer_url: str = "http://127.0.0.1:{port}"
     """Where a service finds another in the topology `services`; `{service}` and `{port}` are filled in."""
+    restart: bool = True
+    """Whether the topology `services` starts a service again that ended by itself."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe log line that is written."""
     url: str | None = None

@@ -29,7 +29,7 @@ class Single:
 
 
 def build(settings: Settings, name: str, bus: EventBus | None = None) -> Single:
-    """Put one service together; another bus may be given. Raises KeyError for an unknown name."""
+    """Put one service together; another bus may be given. Raises KeyError for an unknown name, SettingsError."""
     entry = registry.entry(name)
     flags = Faults(settings.seed)
     flags.set_from(settings.faults)

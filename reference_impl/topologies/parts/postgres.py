@@ -68,7 +68,7 @@ class Postgres(Part):
                 os.chown(path, self._account.uid, self._account.gid)
         if not (cluster / "PG_VERSION").exists():
             self._initialise(binaries, cluster)
-        arguments = [binaries / "postgres", "-D", cluster, "-p", str(self._port)]
+        arguments: list[str | Path] = [binaries / "postgres", "-D", cluster, "-p", str(self._port)]
         for key, value in OPTIONS.items():
             arguments += ["-c", f"{key}={value}"]
         self.process = launch(arguments, self.log, cwd=self.folder, **self._identity)

@@ -1,0 +1,290 @@
+"""Starting and stopping Meridian: up, serve, service, down, status, restart, logs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+
+from reference_impl.commands import logs as reading
+from reference_impl.commands.common import as_json as json_option
+from reference_impl.commands.common import data_option, say, table
+from reference_impl.shared.settings import Settings
+from reference_impl.topologies.ground import Ground, Held, Phase, PlatformState, ProcessState
+
+TOPOLOGIES = ("monolith", "services")
+STOP_SECONDS = 60.0
+RESTART_SECONDS = 60.0
+PROBE_SECONDS = 2.0
+
+_port = click.option(
+    "--port", type=click.IntRange(1, 65_000), help="Port; with `services` the gateway's.  [default: 8080]"
+)
+
+
+def _serve_command(name: str, help_text: str) -> click.Command:
+    @click.command(name, help=help_text)
+    @click.option("--topology", type=click.Choice(TOPOLOGIES), default="monolith", show_default=True)
+    @_port
+    @click.option(
+        "--uds", type=click.Path(path_type=Path), help="Serve the monolith on this Unix socket instead."
+    )
+    @data_option
+    @click.option("--detach", is_flag=True, help="Return when it is ready; `down` stops it.")
+    @json_option
+    def command(
+        topology: str, port: int | None, uds: Path | None, data: Path | None, detach: bool, as_json: bool
+    ) -> None:
+        settings = Settings.from_environment(data=data, base_port=port)
+        if topology == "services" and uds:
+            raise click.BadParameter("only the monolith serves on a Unix socket", param_hint="--uds")
+        if detach:
+            from reference_impl.commands.detach import start
+
+            start(topology, settings, uds, as_json)
+        elif topology == "services":
+            _up_services(settings, as_json)
+        else:
+            _up_monolith(settings, uds, as_json)
+
+    return command
+
+
+def _up_monolith(settings: Settings, uds: Path | None, as_json: bool) -> None:
+    from reference_impl.server import Address, CannotServe, check_free, serve_monolith
+    from reference_impl.shared.problems import Problem
+
+    address = Address(settings.base_port, uds.resolve() if uds else None, settings.host)
+    ground = Ground(settings.data)
+
+    def ready(seconds: float) -> None:
+        process = ProcessState(
+            name="monolith", kind="service", phase=Phase.READY, pid=os.getpid(), url=address.text
+        )
+        state = PlatformState(
+            topology="monolith",
+            pid=os.getpid(),
+            phase=Phase.READY,
+            url=address.text,
+            socket=address.uds,
+            started_at=datetime.now(UTC),
+            seconds=seconds,
+            processes=[process],
+        )
+        ground.write(state)
+        _say_ready(state, as_json)
+
+    try:
+        check_free(address)
+        with ground.hold():
+            serve_monolith(settings, address, ready)
+    except (CannotServe, Held, Problem) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _up_services(settings: Settings, as_json: bool) -> None:
+    from reference_impl.server import CannotServe, check_ports
+    from reference_impl.topologies.services import StartFailed, Supervisor, ports
+
+    ground = Ground(settings.data)
+    try:
+        with ground.hold():
+            check_ports(settings.host, ports(settings))
+            supervisor = Supervisor(settings, ground, lambda line: click.echo(line, err=as_json))
+            supervisor.run(lambda state: _say_ready(state, as_json))
+    except (Held, CannotServe, StartFailed) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _say_ready(state: PlatformState, as_json: bool) -> None:
+    seconds = state.seconds or 0.0
+    document: dict[str, Any] = {
+        "state": "ready",
+        "topology": state.topology,
+        "address": state.url,
+        "seconds": round(seconds, 2),
+    }
+    if state.topology == "services":
+        document["services"] = {item.name: item.url for item in state.processes if item.kind == "service"}
+    text = f"Meridian is ready at {state.url} ({state.topology}, {seconds:.1f} s). Ctrl-C stops it."
+    say(document, text, as_json)
+
+
+@click.command("service", help="Run one service alone, as the topology `services` and a container do.")
+@click.argument("name")
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), help="Its port. Default: its place behind MERIDIAN_BASE_PORT."
+)
+@data_option
+@json_option
+def service_command(name: str, port: int | None, data: Path | None, as_json: bool) -> None:
+    """One service."""
+    from reference_impl.server import Address, CannotServe, serve_service
+    from reference_impl.topologies import registry
+
+    settings = Settings.from_environment(data=data)
+    try:
+        address = Address(port or registry.entry(name).port(settings), None, settings.host)
+        serve_service(
+            name,
+            settings,
+            address,
+            lambda seconds: say(
+                {"state": "ready", "service": name, "address": address.text, "seconds": round(seconds, 2)},
+                f"{name} is ready at {address.text} ({seconds:.1f} s).",
+                as_json,
+            ),
+        )
+    except KeyError as error:
+        raise click.BadParameter(str(error.args[0]), param_hint="NAME") from error
+    except CannotServe as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command("down", help="Stop the Meridian that runs on a directory, wherever it was started.")
+@data_option
+@json_option
+def down_command(data: Path | None, as_json: bool) -> None:
+    """Stop."""
+    ground = Ground(Settings.from_environment(data=data).data)
+    running = ground.read()
+    if running is None:
+        say({"state": "stopped"}, f"No Meridian runs on {ground.data}.", as_json)
+        return
+    os.kill(running.pid, signal.SIGTERM)
+    if not _until(lambda: ground.read() is None, STOP_SECONDS):
+        raise click.ClickException(
+            f"Meridian (process {running.pid}) has not stopped after {STOP_SECONDS:g} s."
+        )
+    say({"state": "stopped"}, f"Meridian ({running.topology}) has stopped.", as_json)
+
+
+@click.command("status", help="Show what runs on a directory; exit code 1 when something is not ready.")
+@data_option
+@json_option
+def status_command(data: Path | None, as_json: bool) -> None:
+    """Look."""
+    ground = Ground(Settings.from_environment(data=data).data)
+    running = ground.read()
+    if running is None:
+        say({"state": "stopped", "processes": []}, f"No Meridian runs on {ground.data}.", as_json)
+        raise SystemExit(1)
+    with ThreadPoolExecutor(8) as pool:
+        looks = list(pool.map(lambda process: _look(process, running.socket), running.processes))
+    well = running.phase is Phase.READY and all(look["state"] == "ready" for look in looks)
+    rows = [
+        [
+            look["name"],
+            look["state"],
+            str(look["pid"] or "–"),
+            str(look["port"] or "–"),
+            str(look["backlog"]),
+            str(look["restarts"]),
+            look["detail"],
+        ]
+        for look in looks
+    ]
+    header = ["process", "state", "pid", "port", "backlog", "restarts", ""]
+    document = {
+        "state": running.phase.value,
+        "topology": running.topology,
+        "pid": running.pid,
+        "address": running.url,
+        "processes": looks,
+    }
+    say(document, f"{running.topology}, {running.phase.value}, {running.url}\n\n{table(header, rows)}", as_json)
+    if not well:
+        raise SystemExit(1)
+
+
+def _look(process: ProcessState, socket: Path | None) -> dict[str, Any]:
+    """One process as it is now: `state` is what the supervisor says, or `not ready` with the reason."""
+    look: dict[str, Any] = {
+        "name": process.name,
+        "kind": process.kind,
+        "state": process.phase.value,
+        "pid": process.pid,
+        "port": httpx.URL(process.url).port if process.url.startswith("http") else None,
+        "backlog": 0,
+        "restarts": process.restarts,
+        "detail": "" if process.detail == process.url else process.detail,
+    }
+    if process.phase is not Phase.READY or not process.url:
+        return look
+    transport = httpx.HTTPTransport(uds=str(socket), verify=False) if socket else None
+    base = "http://meridian" if socket else process.url
+    with httpx.Client(transport=transport, base_url=base, timeout=PROBE_SECONDS, trust_env=False) as client:
+        try:
+            health = client.get("/health/readiness").json()
+            look["backlog"] = sum(part["backlog"] for part in health["parts"])
+            troubles = [f"{part['name']}: {part['detail']}" for part in health["parts"] if part["detail"]]
+            ready = health["state"] == "up"
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            troubles, ready = [f"does not answer ({type(error).__name__})"], False
+    if not ready:
+        look |= {"state": "not ready", "detail": "; ".join(troubles)}
+    return look
+
+
+@click.command("restart", help="Restart one service of the topology `services`, and wait until it is ready.")
+@click.argument("name")
+@data_option
+@json_option
+def restart_command(name: str, data: Path | None, as_json: bool) -> None:
+    """Restart."""
+    ground = Ground(Settings.from_environment(data=data).data)
+    before = _process(ground, name)
+    ground.ask_restart(name)
+
+    def done() -> bool:
+        now = _process(ground, name)
+        return now.restarts > before.restarts and now.phase is Phase.READY
+
+    started = time.monotonic()
+    if not _until(done, RESTART_SECONDS):
+        raise click.ClickException(
+            f"{name} is not ready after {RESTART_SECONDS:g} s; its log is {ground.log(name)}."
+        )
+    seconds = time.monotonic() - started
+    now = _process(ground, name)
+    say(now.model_dump(mode="json"), f"{name} is ready again ({seconds:.1f} s, process {now.pid}).", as_json)
+
+
+def _process(ground: Ground, name: str) -> ProcessState:
+    running = ground.read()
+    if running is None or running.topology != "services":
+        raise click.ClickException(f"The topology `services` does not run on {ground.data}.")
+    services = {process.name: process for process in running.processes if process.kind == "service"}
+    if name not in services:
+        raise click.BadParameter(
+            f"there is no service {name}; there are {', '.join(services)}", param_hint="NAME"
+        )
+    return services[name]
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+COMMANDS = (
+    _serve_command("up", "Start Meridian; in the foreground unless told otherwise."),
+    _serve_command("serve", "The same as up, under the name that process managers expect."),
+    service_command,
+    down_command,
+    status_command,
+    restart_command,
+    reading.logs_command,
+)

@@ -1,0 +1,181 @@
+"""The topology `services` for real: a process a service, with PostgreSQL, Redis and Kafka's protocol."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from reference_impl.topologies import registry
+
+pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+
+ROOT = Path(__file__).resolve().parents[3]
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass
+class Platform:
+    """A Meridian that runs in the background on a directory of its own."""
+
+    data: Path
+    port: int
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MERIDIAN_")}
+        return subprocess.run(
+            [sys.executable, "-m", "reference_impl", *arguments],
+            cwd=ROOT, env={**kept, "MERIDIAN_DATA": str(self.data), "MERIDIAN_LOG_LEVEL": "warning"},
+            capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+
+    def up(self) -> subprocess.CompletedProcess[str]:
+        return self.run("up", "--topology", "services", "--port", str(self.port), "--detach", "--json")
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Each process by its name."""
+        found = json.loads(self.run("status", "--json").stdout)["processes"]
+        return {process["name"]: process for process in found}
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.port + registry.entry(service).offset}"
+
+    def buy(self, sku: str, quantity: int = 1) -> str:
+        body = {"items": [{"sku": sku, "quantity": quantity}]}
+        return str(
+            httpx.post(f"{self.url('order')}/orders", json=body, timeout=10).raise_for_status().json()["id"]
+        )
+
+    def order(self, order: str) -> str:
+        answer = httpx.get(f"{self.url('order')}/orders/{order}", timeout=10).raise_for_status()
+        return str(answer.json()["status"])
+
+
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row that nobody uses now, below those that are handed out to clients."""
+    for first in range(20_000 + os.getpid() % 500 * 20, 32_000, count):
+        probes = [socket.socket() for _ in range(count)]
+        try:
+            for offset, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", first + offset))
+            return first
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
+    raise AssertionError("no free ports")
+
+
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:g} s: {what}"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    with tempfile.TemporaryDirectory(prefix="meridian-") as directory:
+        Path(directory).chmod(0o755)  # PostgreSQL runs as somebody else when we are root
+        made = Platform(Path(directory), free_ports(len(registry.ENTRIES)))
+        started = made.up()
+        assert started.returncode == 0, started.stderr
+        assert made.run("seed").returncode == 0
+        yield made
+        assert made.run("down").returncode == 0
+        assert made.run("status").returncode == 1
+
+
+def test_everything_is_ready_and_says_so(platform: Platform) -> None:
+    processes = platform.status()
+    services = {entry.name for entry in registry.entries()}
+    assert set(processes) == services | {"postgres", "redis", "kafka"}
+    assert {process["state"] for process in processes.values()} == {"ready"}
+    assert {processes[name]["port"] for name in services} == {
+        platform.port + registry.entry(name).offset for name in services
+    }
+
+
+def test_an_order_is_confirmed_across_processes_and_the_books_are_clean(platform: Platform) -> None:
+    order = platform.buy("MUG-BLUE", 2)
+    eventually(lambda: platform.order(order) == "confirmed", "the order is confirmed")
+    verified = platform.run("verify", "--json", "--settle", "20")
+    assert verified.returncode == 0, verified.stdout
+    assert json.loads(verified.stdout)["orders"] >= 1
+
+
+def test_a_killed_service_comes_back_and_finishes_what_it_had(platform: Platform) -> None:
+    before = platform.status()["inventory"]
+    orders = [platform.buy("TEA-ASSAM") for _ in range(3)]
+    os.kill(before["pid"], signal.SIGKILL)
+    orders += [platform.buy("TEA-ASSAM") for _ in range(3)]
+    eventually(lambda: {platform.order(order) for order in orders} == {"confirmed"}, "all are confirmed")
+    after = platform.status()["inventory"]
+    assert after["state"] == "ready"
+    assert after["pid"] != before["pid"]
+    assert after["restarts"] == before["restarts"] + 1
+    assert platform.run("verify", "--settle", "20").returncode == 0
+
+
+def test_a_service_is_restarted_on_request(platform: Platform) -> None:
+    before = platform.status()["product"]["pid"]
+    assert platform.run("restart", "product").returncode == 0
+    assert platform.status()["product"]["pid"] != before
+    refused = platform.run("restart", "prodct")
+    assert refused.returncode == 2
+    assert "product" in refused.stderr
+
+
+def test_a_fault_goes_to_the_process_that_plays_it(platform: Platform) -> None:
+    def strength(service: str, flag: str) -> float:
+        flags = httpx.get(f"{platform.url(service)}/faults").raise_for_status().json()
+        return float(next(item["value"] for item in flags if item["name"] == flag))
+
+    assert platform.run("faults", "set", "payment.decline", "all").returncode == 0
+    assert platform.run("faults", "set", "events.duplicate", "0.5").returncode == 0
+    assert [strength(name, "payment.decline") for name in ("payment", "order")] == [1.0, 0.0]
+    assert [strength(name, "events.duplicate") for name in ("payment", "order")] == [0.5, 0.5]
+    listed = json.loads(platform.run("faults", "list", "--json").stdout)["faults"]
+    assert {flag["name"]: flag["value"] for flag in listed if flag["value"]} == {
+        "payment.decline": 1.0,
+        "events.duplicate": 0.5,
+    }
+    assert platform.run("faults", "clear", "payment.decline").returncode == 0
+    assert strength("payment", "payment.decline") == 0
+    assert platform.run("faults", "clear").returncode == 0
+    assert strength("order", "events.duplicate") == 0
+    assert platform.run("faults", "set", "payment.declin", "1").returncode == 1
+
+
+def test_the_logs_can_be_read(platform: Platform) -> None:
+    assert "order is ready at" in platform.run("logs", "order").stdout
+    everything = platform.run("logs", "-n", "100").stdout
+    assert "product    | " in everything
+    assert "supervisor | Meridian is ready" in everything
+    missing = platform.run("logs", "nobody")
+    assert missing.returncode == 1
+    assert "order" in missing.stderr
+
+
+def test_a_second_one_on_the_same_directory_or_ports_is_refused(platform: Platform, tmp_path: Path) -> None:
+    again = platform.up()
+    assert again.returncode == 1
+    assert "runs on" in again.stderr
+    elsewhere = Platform(tmp_path, platform.port)
+    taken = elsewhere.run("up", "--topology", "services", "--port", str(platform.port))
+    assert taken.returncode == 1
+    assert f"{platform.port + 4} (order)" in taken.stderr
+    assert elsewhere.run("status").returncode == 1
