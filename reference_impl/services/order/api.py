@@ -37,7 +37,9 @@ def routes(database: Database, checkout: Checkout, catalogue: Catalogue, faults:
     """The public routes."""
     router = APIRouter(prefix="/orders", tags=["orders"])
 
-    def place(body: NewOrder, prices: dict[str, Price], key: str | None, who: Principal) -> tuple[OrderView, bool]:
+    def place(
+        body: NewOrder, prices: dict[str, Price], key: str | None, who: Principal
+    ) -> tuple[OrderView, bool]:
         with database.write() as session:
             return KEYS.once(
                 session,
@@ -47,7 +49,11 @@ def routes(database: Database, checkout: Checkout, catalogue: Catalogue, faults:
                 answer=OrderView,
                 act=lambda: OrderView.model_validate(
                     checkout.place(
-                        session, body.items, prices, customer_id=_customer(who, body.customer_id), card=body.card
+                        session,
+                        body.items,
+                        prices,
+                        customer_id=_customer(who, body.customer_id),
+                        card=body.card,
                     )
                 ),
             )

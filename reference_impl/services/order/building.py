@@ -36,7 +36,9 @@ def build(context: Context) -> Service:
     database = Database.of(context.settings, NAME, Base.metadata)
     partitions.make_ahead(database)
     leading = checkout(context.settings.saga, _terms(context.settings, settings), OUTBOX)
-    consumer = Consumer(NAME, _handlers(context, leading, database), bus=context.bus, database=database, inbox=INBOX)
+    consumer = Consumer(
+        NAME, _handlers(context, leading, database), bus=context.bus, database=database, inbox=INBOX
+    )
     router = APIRouter()
     router.include_router(reports.routes(database, settings.snapshot_every))
     router.include_router(api.routes(database, leading, HttpCatalogue(context.peers), context.faults))

@@ -1,7 +1,7 @@
 """The events that the order service emits, and its own view of those it reads.
 
-Facts are told in both variants of the saga. Commands, events whose name is an order, are only given by the orchestrated one, except
-for CancelShipment, which asks a question that only shipping can answer.
+Facts are told in both variants of the saga. Commands, events whose name is an order, are only given by the orchestrated
+one, except for CancelShipment, which asks a question that only shipping can answer.
 """
 
 from __future__ import annotations

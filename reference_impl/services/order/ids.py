@@ -1,6 +1,7 @@
 """Order ids that say when the order was placed: 48 bits of milliseconds, then 80 random ones (as a UUID of version 7 has them).
 
-So ids grow with time, which keeps new index entries side by side, and the month in an id names the partition of its history.
+So ids grow with time, which keeps new index entries side by side, and the month in an id names the partition of its
+history.
 """
 
 from __future__ import annotations

@@ -16,9 +16,15 @@ CHECKOUT_SECONDS = Histogram(
     "From placing an order until it is confirmed.",
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
-CONFLICTS = Counter("meridian_order_append_conflicts_total", "Appends that found a newer history and were decided again.")
-RESENT = Counter("meridian_order_saga_resent_total", "Commands that were sent again because nobody answered.", ["step"])
-GIVEN_UP = Counter("meridian_order_saga_given_up_total", "Checkouts that took the way back after silence.", ["step"])
+CONFLICTS = Counter(
+    "meridian_order_append_conflicts_total", "Appends that found a newer history and were decided again."
+)
+RESENT = Counter(
+    "meridian_order_saga_resent_total", "Commands that were sent again because nobody answered.", ["step"]
+)
+GIVEN_UP = Counter(
+    "meridian_order_saga_given_up_total", "Checkouts that took the way back after silence.", ["step"]
+)
 PROJECTED = Counter("meridian_order_projected_total", "Orders that the slower projections have taken up.")
 
 _OWN_REASONS = ("out_of_stock", "timed_out", "payment_timeout")

@@ -1,8 +1,8 @@
 """The order service's tables.
 
-`order_events` is the truth; `order_snapshots` only makes reading it shorter. The rest is made from it: `orders` and `order_lines` in the
-transaction that appends, `customer_orders` and `daily_sales` a moment later (see `projections.py`). `sagas` is not made from it: how
-far a checkout has come with the other services is a matter of its own.
+`order_events` is the truth; `order_snapshots` only makes reading it shorter. The rest is made from it: `orders` and
+`order_lines` in the transaction that appends, `customer_orders` and `daily_sales` a moment later (see `projections.py`).
+`sagas` is not made from it: how far a checkout has come with the other services is a matter of its own.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Base(DeclarativeBase):
 class OrderEvent(Base):
     """One fact of one order's history: inserted once, never updated or deleted.
 
-    On PostgreSQL the table is partitioned by month. A unique key of a partitioned table has to contain the partition key, because each
-    partition has an index of its own. Were that the month of each event, two writers could both append fact 7 of one order,
-    one just before midnight on the last of the month and one after. So the key is the month in which the *order* was placed: it is the same for
-    all of its facts, (order_id, sequence) is unique again, and one order's history lies in one partition. The month is
-    in the order's id (`ids.py`), so whoever knows the id looks into one partition only.
+    On PostgreSQL the table is partitioned by month. A unique key of a partitioned table has to contain the partition key,
+    because each partition has an index of its own. Were that the month of each event, two writers could both append fact 7
+    of one order, one just before midnight on the last of the month and one after. So the key is the month in which the
+    *order* was placed: it is the same for all of its facts, (order_id, sequence) is unique again, and one order's history
+    lies in one partition. The month is in the order's id (`ids.py`), so whoever knows the id looks into one partition only.
     """
 
     __tablename__ = "order_events"

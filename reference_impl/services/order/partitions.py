@@ -1,13 +1,14 @@
 """The monthly partitions of `order_events` on PostgreSQL, made ahead of time. On SQLite the table is a plain one.
 
-There is no default partition to catch what fits nowhere: it would hide that this chore has stopped, and PostgreSQL refuses to make the partition
-of a month whose rows lie in the default one. A month without a partition fails loudly; with the next two always there, it takes weeks of
-failures to get to that.
+There is no default partition to catch what fits nowhere: it would hide that this chore has stopped, and PostgreSQL refuses
+to make the partition of a month whose rows lie in the default one. A month without a partition fails loudly; with the next
+two always there, it takes weeks of failures to get to that.
 """
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -27,7 +28,7 @@ def make_ahead(database: Database) -> int:
     months = [_month_after(now().date(), number) for number in range(AHEAD + 2)]
     with database.write() as session:
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        for first, behind in zip(months, months[1:], strict=False):
+        for first, behind in pairwise(months):
             # Names and dates come from the clock alone, and DDL takes no parameters.
             session.execute(
                 text(

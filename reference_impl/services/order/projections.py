@@ -1,12 +1,12 @@
 """Tables made from the history, so that nobody has to fold one to list orders.
 
-Two kinds, because their price differs. `orders` and `order_lines` are written in the transaction that appends: what the API answers is never
-behind, and each change pays for it. `customer_orders` and `daily_sales` are written by a chore a moment later: no change waits for
-them (a row a day is the hottest row there is), and whoever reads them may miss the last second.
+Two kinds, because their price differs. `orders` and `order_lines` are written in the transaction that appends: what the API
+answers is never behind, and each change pays for it. `customer_orders` and `daily_sales` are written by a chore a moment
+later: no change waits for them (a row a day is the hottest row there is), and whoever reads them may miss the last second.
 
-The chore does not follow a position in the history: transactions commit in another order than they began, and a reader that has passed
-position 7 never sees a 6 that is committed later. It takes the orders whose row says that they have moved on, and replays each of them whole.
-So a rebuild is the same work for every order.
+The chore does not follow a position in the history: transactions commit in another order than they began, and a reader that
+has passed position 7 never sees a 6 that is committed later. It takes the orders whose row says that they have moved on,
+and replays each of them whole. So a rebuild is the same work for every order.
 """
 
 from __future__ import annotations
@@ -104,16 +104,23 @@ def rebuild(session: Session, store: EventStore) -> int:
 
 def behind(session: Session) -> int:
     """How many orders the slower projections have still to take up."""
-    return int(session.scalar(select(func.count()).select_from(Order).where(Order.projected < Order.version)) or 0)
+    return int(
+        session.scalar(select(func.count()).select_from(Order).where(Order.projected < Order.version)) or 0
+    )
 
 
-def audit(session: Session, store: EventStore, *, after: int, limit: int) -> tuple[list[Order], list[Difference]]:
+def audit(
+    session: Session, store: EventStore, *, after: int, limit: int
+) -> tuple[list[Order], list[Difference]]:
     """Replay some orders from their first fact on, and compare: the orders looked at, and what differs."""
     query = select(Order).where(Order.number > after).order_by(Order.number).limit(limit)
     orders = list(session.scalars(query.options(selectinload(Order.lines))))
     wanted = [order.id for order in orders]
     histories = store.histories(wanted)
-    rows = {row.order_id: row for row in session.scalars(select(CustomerOrder).where(CustomerOrder.order_id.in_(wanted)))}
+    rows = {
+        row.order_id: row
+        for row in session.scalars(select(CustomerOrder).where(CustomerOrder.order_id.in_(wanted)))
+    }
     differences: list[Difference] = []
     for order in orders:
         state = fold(histories.get(order.id, []))
@@ -131,20 +138,26 @@ def audit_sales(session: Session) -> list[Difference]:
         day, currency = row.placed_at.astimezone(UTC).date(), row.currency
         for name, value in zip(SALES, _sales(row), strict=True):
             counted[day, currency, name] += value
-    for day in session.scalars(select(DailySales)):
+    for sales in session.scalars(select(DailySales)):
         for name in SALES:
-            counted[day.day, day.currency, name] -= getattr(day, name)
+            counted[sales.day, sales.currency, name] -= getattr(sales, name)
     return [
-        Difference(f"{day} {currency}", name, f"{-off:+d}", "0") for (day, currency, name), off in counted.items() if off
+        Difference(f"{day} {currency}", name, f"{-off:+d}", "0")
+        for (day, currency, name), off in counted.items()
+        if off
     ]
 
 
 def _compare(order: Order, row: CustomerOrder | None, state: OrderState) -> Iterator[Difference]:
-    pairs: list[tuple[str, Any, Any]] = [(name, getattr(order, name), getattr(state, name)) for name in MIRRORED]
+    pairs: list[tuple[str, Any, Any]] = [
+        (name, getattr(order, name), getattr(state, name)) for name in MIRRORED
+    ]
     lines = [OrderedLine.model_validate(line) for line in order.lines]
     pairs.append(("lines", lines, list(state.lines)))
     if order.projected == state.version:
-        pairs += [(f"customer_orders.{name}", getattr(row, name, None), value) for name, value in _row(state).items()]
+        pairs += [
+            (f"customer_orders.{name}", getattr(row, name, None), value) for name, value in _row(state).items()
+        ]
     for name, projected, replayed in pairs:
         if projected != replayed:
             yield Difference(order.id, name, str(projected), str(replayed))

@@ -42,8 +42,12 @@ def routes(database: Database, snapshot_every: int) -> APIRouter:
     )
     def customer_history(
         who: Caller,
-        customer_id: Annotated[str | None, Query(max_length=64, description="Whose; your own without it.")] = None,
-        before: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$", description="`next` of the page before.")] = None,
+        customer_id: Annotated[
+            str | None, Query(max_length=64, description="Whose; your own without it.")
+        ] = None,
+        before: Annotated[
+            str | None, Query(pattern=r"^[0-9a-f]{32}$", description="`next` of the page before.")
+        ] = None,
         limit: PageSize = 50,
     ) -> CustomerHistoryPage:
         wanted = who.subject if customer_id is None else customer_id

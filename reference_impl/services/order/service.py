@@ -1,7 +1,7 @@
 """What the order service does: it alone decides what state an order is in, by appending to its history.
 
-Each change is one transaction: the facts, the row in `orders` that is made from them, and the events that tell the others. Whoever else is to be
-told what to do, and when, is the saga's business (`saga/`).
+Each change is one transaction: the facts, the row in `orders` that is made from them, and the events that tell the others.
+Whoever else is to be told what to do, and when, is the saga's business (`saga/`).
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ class OrderService:
                 return Change(before, self._record(order_id, before, decided))
             except Conflict:
                 metrics.CONFLICTS.inc()
-        raise Problem(503, "busy", "The order is being changed by many at once", "Nothing was changed; try again.")
+        raise Problem(
+            503, "busy", "The order is being changed by many at once", "Nothing was changed; try again."
+        )
 
     def state(self, order_id: str) -> OrderState:
         """An order as its history makes it. Raises UnknownOrder."""

@@ -45,7 +45,8 @@ class Cancellation(Command):
 
     reason: Annotated[str, Field(min_length=1, max_length=REASON_LENGTH)]
     refund: Annotated[
-        bool, Field(description="Cancel it also when it is paid, and give the money back. Not once it is shipped.")
+        bool,
+        Field(description="Cancel it also when it is paid, and give the money back. Not once it is shipped."),
     ] = False
 
 

@@ -1,7 +1,7 @@
 """What the payment service does with which event: commands in the orchestrated saga, facts in the choreographed one.
 
-Each notes what is wanted in the transaction of the inbox, and asks the gateway afterwards. When the process dies in between, the reconciliation
-finds the note.
+Each notes what is wanted in the transaction of the inbox, and asks the gateway afterwards. When the process dies in
+between, the reconciliation finds the note.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class Handlers:
 
     def _capture(self, event: Event) -> None:
         wanted = event.read(events.CapturePaymentView)
-        self._once(event, lambda session: [self._service.want_capture(session, wanted.order_id, wanted.attempt)])
+        self._once(
+            event, lambda session: [self._service.want_capture(session, wanted.order_id, wanted.attempt)]
+        )
 
     def _close(self, event: Event, order_id: str) -> None:
         self._once(event, lambda session: self._service.close(session, order_id))

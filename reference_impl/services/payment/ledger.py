@@ -1,4 +1,4 @@
-"""The double-entry ledger: where every cent came from and went to. Each entry adds up to zero, in this code and in the database."""
+"""The double-entry ledger: where every cent came from and went to. Each entry adds up to zero."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def post(session: Session, payment: Payment, amounts: Mapping[EntryKind, Mapping
         if sum(accounts.values()) != 0:
             raise Unbalanced(f"{kind} of payment {payment.key}: {dict(accounts)}")
         entry_id = new_id()
-        entries.append({"id": entry_id, "payment_number": payment.number, "kind": kind, "postings": len(accounts)})
+        entries.append(
+            {"id": entry_id, "payment_number": payment.number, "kind": kind, "postings": len(accounts)}
+        )
         postings += [
             {"entry_id": entry_id, "account": account, "amount_cents": cents, "currency": payment.currency}
             for account, cents in accounts.items()
@@ -76,7 +78,10 @@ def unbalanced_entries(session: Session) -> list[str]:
         select(JournalEntry.id)
         .outerjoin(Posting, Posting.entry_id == JournalEntry.id)
         .group_by(JournalEntry.id, JournalEntry.postings)
-        .having((func.coalesce(func.sum(Posting.amount_cents), 0) != 0) | (func.count(Posting.id) != JournalEntry.postings))
+        .having(
+            (func.coalesce(func.sum(Posting.amount_cents), 0) != 0)
+            | (func.count(Posting.id) != JournalEntry.postings)
+        )
         .limit(100)
     )
     return list(session.scalars(query))

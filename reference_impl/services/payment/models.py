@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import DDL, BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, event, text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    event,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from reference_impl.shared.database import UtcDateTime, stored_as_value
@@ -38,9 +48,15 @@ class Payment(Base):
     __table_args__ = (
         UniqueConstraint("order_id", "attempt", name="one_row_an_attempt"),
         Index(
-            "one_charge_an_order", "order_id", unique=True, sqlite_where=_MONEY_TAKEN, postgresql_where=_MONEY_TAKEN
+            "one_charge_an_order",
+            "order_id",
+            unique=True,
+            sqlite_where=_MONEY_TAKEN,
+            postgresql_where=_MONEY_TAKEN,
         ),
-        Index("payments_to_ask_about", "ask_again_at", sqlite_where=_TO_BE_ASKED, postgresql_where=_TO_BE_ASKED),
+        Index(
+            "payments_to_ask_about", "ask_again_at", sqlite_where=_TO_BE_ASKED, postgresql_where=_TO_BE_ASKED
+        ),
         {"sqlite_autoincrement": True},
     )
 

@@ -1,8 +1,8 @@
 """What is asked of the gateway next: a pure function of what we know and what we want, so that a restart needs nothing else.
 
-    REQUESTED ──authorise──► AUTHORISED ──capture──► CAPTURED ──refund──► REFUNDED
-        │  └───────────────► DECLINED ◄───┘ │            only when the order is closed
-        └────────void (order closed)────────┴──► VOIDED
+REQUESTED ──authorise──► AUTHORISED ──capture──► CAPTURED ──refund──► REFUNDED
+    │  └───────────────► DECLINED ◄───┘ │            only when the order is closed
+    └────────void (order closed)────────┴──► VOIDED
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the payment service does: it never talks to the gateway inside a transaction, and never charges an order twice.
 
-The pattern of everything here: note what is wanted, ask the gateway, note what it says together with the event that tells of it. A crash
-between the steps repeats them under the same gateway key, which moves no money twice. A call without an answer is not a refusal: the charge may
-be there. So the next thing done with it is to look.
+The pattern of everything here: note what is wanted, ask the gateway, note what it says together with the event that tells
+of it. A crash between the steps repeats them under the same gateway key, which moves no money twice. A call without an
+answer is not a refusal: the charge may be there. So the next thing done with it is to look.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -115,7 +116,7 @@ class PaymentService:
         return open_tasks
 
     def advance(self, task: Task | None) -> None:
-        """Ask the gateway until the payment is where it shall be, or the gateway does not answer. Call it outside a transaction."""
+        """Ask the gateway until the payment is where it shall be, or it does not answer. Call it outside a transaction."""
         for _ in range(MOST_OPERATIONS):
             if task is None:
                 return
@@ -220,8 +221,8 @@ class PaymentService:
 
     def _answer(self, session: Session, row: Payment) -> None:
         """Tell how far this payment has come, if that is for others to know."""
-        told = {"order_id": row.order_id, "attempt": row.attempt}
-        money = {"amount_cents": row.amount_cents, "currency": row.currency}
+        told: dict[str, Any] = {"order_id": row.order_id, "attempt": row.attempt}
+        money: dict[str, Any] = {"amount_cents": row.amount_cents, "currency": row.currency}
         payload: Payload
         match row.status:
             case PaymentStatus.AUTHORISED if not self._conduct.capture_at_once:

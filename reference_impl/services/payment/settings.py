@@ -24,8 +24,8 @@ class PaymentSettings(Section):
     section: ClassVar[str] = "payment"
 
     ask_again: Annotated[float, Field(gt=0, le=60)] = 0.5
-    """Seconds after which the gateway is asked what became of a call that it did not answer; doubled each time, up to a minute."""
-    webhook_secret: Annotated[str, Field(min_length=16, max_length=200)] = "meridian-development-secret"
+    """Seconds after which the gateway is asked what became of a call without an answer; each time twice as long."""
+    webhook_secret: Annotated[str, Field(min_length=16, max_length=200)] = "meridian-development-secret"  # noqa: S105 - a default for one machine
     """What the gateway signs its webhooks with. Set your own wherever others reach the service."""
     webhook_tolerance: Annotated[float, Field(gt=0, le=3_600)] = 300.0
     """How old, in seconds, a webhook's signature may be."""

@@ -1,7 +1,7 @@
 """Signed webhooks: only who knows the secret can have written the body, and not long ago.
 
-The header is `t=<seconds since 1970>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. The time is signed as well, so that a webhook somebody has
-recorded can't be sent again later; within the tolerance the receiver's inbox sees to that.
+The header is `t=<seconds since 1970>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. The time is signed as well, so that a webhook
+somebody has recorded can't be sent again later; within the tolerance the receiver's inbox sees to that.
 """
 
 from __future__ import annotations
@@ -26,9 +26,13 @@ def check(header: str, body: bytes, secret: str, *, at: float, tolerance_seconds
     match = _FORM.fullmatch(header)
     # The digests are compared in constant time: how long it takes must not tell how much of a guess was right.
     if match is None or not hmac.compare_digest(match[2], _digest(body, secret, int(match[1]))):
-        raise Problem(401, "bad-signature", "The signature is not valid", "It is not made of this body and our secret.")
+        raise Problem(
+            401, "bad-signature", "The signature is not valid", "It is not made of this body and our secret."
+        )
     if abs(at - int(match[1])) > tolerance_seconds:
-        detail = f"It was signed more than {tolerance_seconds:g} s ago, or that far in the future; sign it anew."
+        detail = (
+            f"It was signed more than {tolerance_seconds:g} s ago, or that far in the future; sign it anew."
+        )
         raise Problem(401, "stale-signature", "The signature is too old", detail)
 
 

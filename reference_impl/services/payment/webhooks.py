@@ -1,7 +1,7 @@
 """What the gateway tells without being asked.
 
-A webhook comes late, twice, and in any order, so what it says is not believed: it is a reason to look. The gateway's own books, read
-under the charge's key, say how far the charge has really come.
+A webhook comes late, twice, and in any order, so what it says is not believed: it is a reason to look. The gateway's own
+books, read under the charge's key, say how far the charge has really come.
 """
 
 from __future__ import annotations
@@ -59,10 +59,14 @@ class Webhooks:
             raise
         except ValidationError as error:
             metrics.WEBHOOKS.labels("refused").inc()
-            raise Problem(422, "invalid-webhook", "The webhook can't be read", str(error.errors()[0]["msg"])) from error
+            raise Problem(
+                422, "invalid-webhook", "The webhook can't be read", str(error.errors()[0]["msg"])
+            ) from error
         charge = self._gateway.find(notice.key)
         if charge is None:
-            raise Problem(422, "unknown-charge", "There is no such charge", f"The gateway knows no {notice.key}.")
+            raise Problem(
+                422, "unknown-charge", "There is no such charge", f"The gateway knows no {notice.key}."
+            )
         try:
             with self._database.write() as session:
                 fresh = not self._inbox.seen_id(session, notice.id)
@@ -70,7 +74,9 @@ class Webhooks:
                     self._inbox.note_id(session, notice.id)
                 task = self._service.learn(session, charge) if fresh else None
         except NoResultFound:
-            raise Problem(422, "unknown-charge", "There is no such charge", f"No payment has the key {notice.key}.") from None
+            raise Problem(
+                422, "unknown-charge", "There is no such charge", f"No payment has the key {notice.key}."
+            ) from None
         metrics.WEBHOOKS.labels("taken" if fresh else "repeated").inc()
         self._service.advance(task)
         return fresh

@@ -38,7 +38,9 @@ def authorised(attempt: int) -> Decision:
 
 def captured(attempt: int) -> Decision:
     """The money of this attempt is ours."""
-    return lambda state: [facts.PaymentTaken(attempt=attempt), facts.Confirmed()] if _awaits(state, attempt) else []
+    return lambda state: (
+        [facts.PaymentTaken(attempt=attempt), facts.Confirmed()] if _awaits(state, attempt) else []
+    )
 
 
 def declined(attempt: int, code: str, *, final: bool, pay_by: datetime | None, at_once: bool) -> Decision:
@@ -113,8 +115,8 @@ def another_card(card: str, at: datetime) -> Decision:
 def cancel(reason: str, *, refund: bool, ask_shipping: bool) -> Decision:
     """Somebody wants it cancelled. Raises Problem 409 when it can't be (any more).
 
-    A paid order is only cancelled by who says that its money shall go back (`refund`): a consumer that acts on an old decline
-    must never undo it. `ask_shipping`: the parcel may be on its way, so shipping has to be asked first.
+    A paid order is only cancelled by who says that its money shall go back (`refund`): a consumer that acts on an old
+    decline must never undo it. `ask_shipping`: the parcel may be on its way, so shipping has to be asked first.
     """
 
     def decide(state: OrderState) -> list[Fact]:
@@ -122,7 +124,9 @@ def cancel(reason: str, *, refund: bool, ask_shipping: bool) -> Decision:
             case OrderStatus.PENDING | OrderStatus.PAYMENT_DECLINED:
                 return [facts.Cancelled(reason=reason)]
             case OrderStatus.CONFIRMED if refund:
-                return [facts.ShipmentStopAsked(reason=reason) if ask_shipping else facts.Cancelled(reason=reason)]
+                return [
+                    facts.ShipmentStopAsked(reason=reason) if ask_shipping else facts.Cancelled(reason=reason)
+                ]
             case OrderStatus.CANCELLED | OrderStatus.CANCELLING:
                 return []
             case _:

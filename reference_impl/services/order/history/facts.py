@@ -1,7 +1,7 @@
 """What can happen to an order. A fact is written once and never changed; the class name is its type in the table.
 
-These are the order service's own words, for its own table. What it tells the others is in `events.py`: that is a contract with them,
-this may change whenever `upcast.py` can still read what was written before.
+These are the order service's own words, for its own table. What it tells the others is in `events.py`: that is a contract
+with them, this may change whenever `upcast.py` can still read what was written before.
 """
 
 from __future__ import annotations

@@ -97,7 +97,9 @@ def apply(state: OrderState | None, recorded: Recorded) -> OrderState:
 def _begin(recorded: Recorded) -> OrderState:
     fact = recorded.fact
     if not isinstance(fact, facts.Placed) or recorded.sequence != 1:
-        raise BrokenHistory(f"order {recorded.order_id} begins with fact {recorded.sequence}, {type(fact).__name__}")
+        raise BrokenHistory(
+            f"order {recorded.order_id} begins with fact {recorded.sequence}, {type(fact).__name__}"
+        )
     return OrderState(
         id=recorded.order_id,
         version=1,
@@ -140,5 +142,7 @@ def _changes(state: OrderState, fact: facts.Fact) -> dict[str, Any]:
             return {"status": OrderStatus.SHIPPED, "reason": None}
         case facts.Delivered():
             return {"status": OrderStatus.DELIVERED, "reason": None}
-        case _:  # StockReserved, PaymentAuthorised: they happened, and what follows from them is a fact of its own
+        case (
+            _
+        ):  # StockReserved, PaymentAuthorised: they happened, and what follows from them is a fact of its own
             return {}

@@ -4,7 +4,8 @@
                   what nobody answered and, when a step fails for good, undoes the ones before it in reverse order
 `choreographed`   nobody leads: each service knows which fact it answers with what, and the sequence stands in no single place
 
-`replies` (what an answer means for the order) is the same for both. `machine` is the orchestrated variant's sequence as a table, pure.
+`replies` (what an answer means for the order) is the same for both. `machine` is the orchestrated variant's sequence as a
+table, pure.
 """
 
 from __future__ import annotations

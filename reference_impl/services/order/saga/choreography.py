@@ -71,7 +71,8 @@ class Choreography(Checkout):
             .where(
                 or_(
                     (Order.status == OrderStatus.PAYMENT_DECLINED) & (Order.pay_by <= at),
-                    (Order.status == OrderStatus.PENDING) & (Order.created_at <= at - self._terms.pending_timeout),
+                    (Order.status == OrderStatus.PENDING)
+                    & (Order.created_at <= at - self._terms.pending_timeout),
                     (Order.status == OrderStatus.PAYMENT_PENDING)
                     & (Order.updated_at <= at - self._terms.payment_timeout),
                 )

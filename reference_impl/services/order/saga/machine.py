@@ -1,4 +1,4 @@
-"""The orchestrated checkout as a table: at which step, which answer leads where. Pure, so that it can be read and tested by itself.
+"""The orchestrated checkout as a table: at which step, which answer leads where. Pure: it is tested by itself.
 
 The way there, and the way back from each step when the order is cancelled at it::
 

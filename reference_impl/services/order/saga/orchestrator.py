@@ -1,8 +1,9 @@
 """The orchestrated checkout: this service sends the commands, waits for each answer, and knows at any time how far it has come.
 
-Where a saga is, what its order is, and the next command are written in one transaction. So a crash at any moment leaves either the state
-before an answer, and the bus delivers the answer again, or the state after it, and the outbox sends the command. A command may be sent twice;
-the others answer twice and act once, because they look at the order it names and not at the id of the event.
+Where a saga is, what its order is, and the next command are written in one transaction. So a crash at any moment leaves
+either the state before an answer, and the bus delivers the answer again, or the state after it, and the outbox sends the
+command. A command may be sent twice; the others answer twice and act once, because they look at the order it names and not
+at the id of the event.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from reference_impl.services.order import events, metrics
 from reference_impl.services.order.catalogue import Price
 from reference_impl.services.order.history import decisions, facts
 from reference_impl.services.order.history.decisions import Decision
-from reference_impl.services.order.history.fold import OrderState, OrderStatus
+from reference_impl.services.order.history.fold import OrderState
 from reference_impl.services.order.models import Saga
 from reference_impl.services.order.saga import replies
 from reference_impl.services.order.saga.base import OVERDUE_AT_ONCE, Checkout, Effect, known
@@ -109,7 +110,10 @@ class Orchestrator(Checkout):
         if step is Step.RESERVE:
             given_up, reason = now() >= state.created_at + self._terms.pending_timeout, "timed_out"
         else:
-            given_up, reason = step not in FOR_EVER and saga.attempt >= self._terms.step_tries, "payment_timeout"
+            given_up, reason = (
+                step not in FOR_EVER and saga.attempt >= self._terms.step_tries,
+                "payment_timeout",
+            )
         if step is Step.ANOTHER_CARD:
             saga.last_error = "nobody paid in time"
             self._turn_back(session, saga, decisions.gave_up(reason))
@@ -155,7 +159,9 @@ class Orchestrator(Checkout):
             return None
         if step is Step.ANOTHER_CARD:
             return state.pay_by
-        due = now() + self._terms.step_timeout * (2 ** min(attempt - 1, MOST_DOUBLINGS) if step in FOR_EVER else 1)
+        due = now() + self._terms.step_timeout * (
+            2 ** min(attempt - 1, MOST_DOUBLINGS) if step in FOR_EVER else 1
+        )
         if step is Step.RESERVE:
             return min(due, state.created_at + self._terms.pending_timeout)
         return due

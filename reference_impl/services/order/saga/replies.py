@@ -26,7 +26,9 @@ MEANING: Mapping[str, Callable[[Event, timedelta | None], Decision]] = {
     "InventoryReserved": lambda event, window: decisions.stock_reserved,
     "InventoryRejected": lambda event, window: decisions.stock_rejected,
     "InventoryReleased": lambda event, window: decisions.stock_returned,
-    "PaymentAuthorised": lambda event, window: decisions.authorised(event.read(events.PaymentAuthorisedView).attempt),
+    "PaymentAuthorised": lambda event, window: decisions.authorised(
+        event.read(events.PaymentAuthorisedView).attempt
+    ),
     "PaymentCaptured": lambda event, window: decisions.captured(event.read(events.PaymentCapturedView).attempt),
     "PaymentDeclined": _declined,
     "PaymentVoided": lambda event, window: decisions.money_returned,

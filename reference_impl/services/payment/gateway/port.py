@@ -1,6 +1,7 @@
 """What the payment service needs of a gateway.
 
-Every call names an idempotency key, and the key names the charge: asked twice under one key, a gateway acts once and answers the same.
+Every call names an idempotency key, and the key names the charge: asked twice under one key, a gateway acts once and
+answers the same.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -27,7 +28,9 @@ Step = Callable[[GatewayCharge], None]
 class SimulatedGateway(PaymentGateway):
     """Answers by card token and fault flags. What it did, it remembers."""
 
-    def __init__(self, database: Database, faults: Faults, stopping: threading.Event, webhooks: Webhooks) -> None:
+    def __init__(
+        self, database: Database, faults: Faults, stopping: threading.Event, webhooks: Webhooks
+    ) -> None:
         self._database = database
         self._faults = faults
         self._stopping = stopping
@@ -36,7 +39,7 @@ class SimulatedGateway(PaymentGateway):
     def authorise(self, key: str, *, card: str, amount_cents: int, currency: str) -> Charge:
         self._faults.delay("payment.delay", self._stopping)
         declined = BY_FAULT if self._faults.hits("payment.decline", key) else DECLINED.get(card)
-        values = {
+        values: dict[str, Any] = {
             "key": key,
             "state": ChargeState.DECLINED if declined else ChargeState.AUTHORISED,
             "reference": f"ch_{new_id()[:24]}",
@@ -62,8 +65,15 @@ class SimulatedGateway(PaymentGateway):
                 charge.state = ChargeState.VOIDED
 
         # An unknown key is remembered as voided: the authorisation that it belongs to may still be on its way.
-        never = {"key": key, "state": ChargeState.VOIDED, "reference": f"ch_{new_id()[:24]}", "code": None}
-        return self._act("void", key, free, never | {"final": False, "amount_cents": 0, "currency": "", "captures": 0})
+        never: dict[str, Any] = {
+            "key": key,
+            "state": ChargeState.VOIDED,
+            "reference": f"ch_{new_id()[:24]}",
+            "code": None,
+        }
+        return self._act(
+            "void", key, free, never | {"final": False, "amount_cents": 0, "currency": "", "captures": 0}
+        )
 
     def refund(self, key: str) -> Charge:
         def give_back(charge: GatewayCharge) -> None:
@@ -77,7 +87,7 @@ class SimulatedGateway(PaymentGateway):
             charge = session.get(GatewayCharge, key)
             return None if charge is None else _seen(charge)
 
-    def _act(self, what: str, key: str, step: Step, beginning: dict[str, object] | None = None) -> Charge:
+    def _act(self, what: str, key: str, step: Step, beginning: dict[str, Any] | None = None) -> Charge:
         """Do it once, whatever happens to the answer: that it was lost is only known to who waited for it."""
         lost = self._faults.hits("payment.lost-answers", f"{what} {key} {new_id()}")
         try:
@@ -88,9 +98,7 @@ class SimulatedGateway(PaymentGateway):
             raise OutcomeUnknown(f"the gateway did not answer to {what} {key}")
         return answer
 
-    def _write(
-        self, what: str, key: str, step: Step, beginning: dict[str, object] | None, lost: bool
-    ) -> Charge:
+    def _write(self, what: str, key: str, step: Step, beginning: dict[str, Any] | None, lost: bool) -> Charge:
         with self._database.write() as session:
             charge = session.scalar(select(GatewayCharge).where(GatewayCharge.key == key).with_for_update())
             if charge is not None:
@@ -109,7 +117,12 @@ class SimulatedGateway(PaymentGateway):
         doubled = self._faults.hits("payment.double-webhook", f"{what} {charge.key}")
         if not (lost or doubled or self._webhooks is Webhooks.ALL):
             return
-        body = {"id": new_id(), "type": f"charge.{charge.state}", "key": charge.key, "state": charge.state.value}
+        body = {
+            "id": new_id(),
+            "type": f"charge.{charge.state}",
+            "key": charge.key,
+            "state": charge.state.value,
+        }
         least, most = NOTICE_SECONDS
         for copy in range(2 if doubled else 1):
             share = self._faults.dice("notice", f"{copy} {body['id']}")

@@ -1,7 +1,8 @@
 """The simulated gateway's own books.
 
-They lie in the payment service's database so that there is no further one to run, but they are somebody else's: the service never reads them, and
-the gateway writes them in transactions of its own. So a charge stays when the service forgets its answer or dies before it.
+They lie in the payment service's database so that there is no further one to run, but they are somebody else's: the service
+never reads them, and the gateway writes them in transactions of its own. So a charge stays when the service forgets its
+answer or dies before it.
 """
 
 from __future__ import annotations

@@ -35,7 +35,12 @@ class WebhookSender:
     def run(self) -> int:
         """Deliver what is due, at most AT_ONCE notices; how many were accepted."""
         with self._database.read() as session:
-            due = select(GatewayNotice).where(GatewayNotice.due <= now()).order_by(GatewayNotice.due).limit(AT_ONCE)
+            due = (
+                select(GatewayNotice)
+                .where(GatewayNotice.due <= now())
+                .order_by(GatewayNotice.due)
+                .limit(AT_ONCE)
+            )
             notices = list(session.scalars(due))
         if not notices:
             return 0
@@ -44,8 +49,13 @@ class WebhookSender:
             session.execute(delete(GatewayNotice).where(GatewayNotice.number.in_(accepted)))
             for notice in notices:
                 if notice.number not in accepted:
-                    again = {"attempts": notice.attempts + 1, "due": now() + timedelta(seconds=0.2 * 2**notice.attempts)}
-                    session.execute(update(GatewayNotice).where(GatewayNotice.number == notice.number).values(again))
+                    again = {
+                        "attempts": notice.attempts + 1,
+                        "due": now() + timedelta(seconds=0.2 * 2**notice.attempts),
+                    }
+                    session.execute(
+                        update(GatewayNotice).where(GatewayNotice.number == notice.number).values(again)
+                    )
             session.execute(delete(GatewayNotice).where(GatewayNotice.attempts >= MOST_ATTEMPTS))
         return len(accepted)
 
