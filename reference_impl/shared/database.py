@@ -49,6 +49,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
+def when_committed(session: Session, call: Callable[[], object]) -> None:
+    """Call this once the session's transaction is committed, and never if it is rolled back: how things are counted."""
+    event.listen(session, "after_commit", lambda _session: call(), once=True)
+
+
 def stored_as_value(states: type[StrEnum]) -> Enum:
     """A column type that keeps the value of a state as text, so that a new state needs no change of the schema."""
     return Enum(

@@ -56,6 +56,20 @@ FLAGS = (
         maximum=60,
     ),
     FaultFlag(
+        name="payment.lost-answers",
+        description="The gateway does what it was asked, and this share of its answers is lost on the way.",
+        owner="payment",
+        unit=Unit.FRACTION,
+        maximum=1,
+    ),
+    FaultFlag(
+        name="payment.double-webhook",
+        description="The gateway tells this share of its outcomes by webhook, twice and in no order.",
+        owner="payment",
+        unit=Unit.FRACTION,
+        maximum=1,
+    ),
+    FaultFlag(
         name="events.lose",
         description="This share of events never enters the bus, though their publisher is told that they did.",
         owner="every",
@@ -96,6 +110,13 @@ FLAGS = (
         owner="order",
         unit=Unit.SECONDS,
         maximum=10,
+    ),
+    FaultFlag(
+        name="order.chatty",
+        description="When not 0, listing orders asks the database for the lines of each order by itself (N+1 queries).",
+        owner="order",
+        unit=Unit.FRACTION,
+        maximum=1,
     ),
     FaultFlag(
         name="inventory.latency",

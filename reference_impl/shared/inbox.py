@@ -69,14 +69,20 @@ class Inbox:
 
     def seen(self, session: Session, event: Event) -> bool:
         """Whether this event has taken effect already."""
-        return (
-            session.scalar(select(self.handled.c.event_id).where(self.handled.c.event_id == event.id))
-            is not None
-        )
+        return self.seen_id(session, event.id)
+
+    def seen_id(self, session: Session, message_id: str) -> bool:
+        """The same of a message that is no event, such as a webhook."""
+        known = select(self.handled.c.event_id).where(self.handled.c.event_id == message_id)
+        return session.scalar(known) is not None
 
     def note(self, session: Session, event: Event) -> None:
         """Note, in the caller's transaction, that this event takes effect now."""
-        session.execute(insert(self.handled).values(event_id=event.id, handled_at=now()))
+        self.note_id(session, event.id)
+
+    def note_id(self, session: Session, message_id: str) -> None:
+        """The same of a message that is no event."""
+        session.execute(insert(self.handled).values(event_id=message_id, handled_at=now()))
 
     def prune(self, session: Session) -> None:
         """Forget events so old that no bus delivers them again."""

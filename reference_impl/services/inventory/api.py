@@ -12,7 +12,13 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field, model_validator
 from sqlalchemy.orm import Session
 
-from reference_impl.services.inventory.events import OrderCancelledView, OrderConfirmedView, OrderCreatedView
+from reference_impl.services.inventory.events import (
+    OrderCancelledView,
+    OrderConfirmedView,
+    OrderCreatedView,
+    ReleaseInventoryView,
+    ReserveInventoryView,
+)
 from reference_impl.services.inventory.models import Base, ReservationLine, ReservationState
 from reference_impl.services.inventory.service import InventoryService
 from reference_impl.shared.database import Database
@@ -22,7 +28,7 @@ from reference_impl.shared.inbox import Consumer, Inbox
 from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.problems import Problem, responses
 from reference_impl.shared.runtime import Context, Service
-from reference_impl.shared.settings import Compensation
+from reference_impl.shared.settings import Compensation, Saga
 from reference_impl.shared.types import (
     MOST_UNITS,
     SKU_PATTERN,
@@ -145,21 +151,29 @@ def _handlers(context: Context, database: Database) -> dict[str, Callable[[Event
     external = context.settings.compensation is Compensation.EXTERNAL
 
     def reserve(session: Session, event: Event) -> None:
+        wanted = event.read(ReserveInventoryView)
+        InventoryService(session, OUTBOX).reserve(wanted.order_id, wanted.lines)
+
+    def created(session: Session, event: Event) -> None:
         order = event.read(OrderCreatedView)
         InventoryService(session, OUTBOX).reserve(order.order_id, order.lines)
 
     def sell(session: Session, event: Event) -> None:
         InventoryService(session, OUTBOX).sell(event.read(OrderConfirmedView).order_id)
 
-    def release(session: Session, event: Event) -> None:
+    def cancelled(session: Session, event: Event) -> None:
         order = event.read(OrderCancelledView)
         InventoryService(session, OUTBOX).release(order.order_id, keep_held=external and order.after_decline)
 
-    return {
-        "OrderCreated": INBOX.once(database, reserve),
-        "OrderConfirmed": INBOX.once(database, sell),
-        "OrderCancelled": INBOX.once(database, release),
-    }
+    def release(session: Session, event: Event) -> None:
+        InventoryService(session, OUTBOX).release(event.read(ReleaseInventoryView).order_id, keep_held=False)
+
+    effects = {"OrderConfirmed": sell}
+    if context.settings.saga is Saga.ORCHESTRATED:
+        effects |= {"ReserveInventory": reserve, "ReleaseInventory": release}
+    else:
+        effects |= {"OrderCreated": created, "OrderCancelled": cancelled}
+    return {name: INBOX.once(database, effect) for name, effect in effects.items()}
 
 
 def _routes(context: Context, database: Database) -> APIRouter:

@@ -52,3 +52,16 @@ class OrderCancelledView(Reading):
 
     order_id: str
     after_decline: bool
+
+
+class ReserveInventoryView(Reading):
+    """What inventory needs of ReserveInventory."""
+
+    order_id: str
+    lines: list[Line]
+
+
+class ReleaseInventoryView(Reading):
+    """What inventory needs of ReleaseInventory."""
+
+    order_id: str

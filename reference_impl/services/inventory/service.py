@@ -20,10 +20,13 @@ from reference_impl.services.inventory.models import (
     ReservationState,
     Stock,
 )
+from reference_impl.shared.events import Payload
 from reference_impl.shared.inbox import Poison
 from reference_impl.shared.outbox import Outbox
 from reference_impl.shared.problems import Problem
 from reference_impl.shared.types import Line
+
+ENDED = (ReservationState.SOLD, ReservationState.RELEASED, ReservationState.CANCELLED_FIRST)
 
 
 class InventoryService:
@@ -65,8 +68,10 @@ class InventoryService:
         return self.stock(sku)
 
     def reserve(self, order_id: str, lines: Sequence[Line]) -> None:
-        """Reserve all lines of a new order or none, and say which. An order known already is left as it is."""
-        if self._session.get(Reservation, order_id) is not None:
+        """Reserve all lines of a new order or none, and say which. An order known already is answered again."""
+        known = self._reservation(order_id)
+        if known is not None:
+            self._answer(known)
             return
         short: list[str] = []
         with self._session.begin_nested() as savepoint:
@@ -94,7 +99,8 @@ class InventoryService:
         reservation = self._reservation(order_id)
         if reservation is None or reservation.state is not ReservationState.HELD:
             state = "unknown" if reservation is None else reservation.state
-            if reservation is not None and reservation.state is ReservationState.SOLD:
+            if reservation is not None and reservation.state in ENDED:
+                self._answer(reservation)  # told again, or overtaken by the cancellation
                 return
             raise Poison(f"order {order_id} is paid, but its reservation is {state}")
         for line in reservation.lines:
@@ -113,21 +119,48 @@ class InventoryService:
         """The order is cancelled: give its units back, unless somebody outside is to do it (`keep_held`)."""
         reservation = self._reservation(order_id)
         if reservation is None:
-            self._session.add(Reservation(order_id=order_id, state=ReservationState.CANCELLED_FIRST))
-            return
-        if reservation.state is not ReservationState.HELD or keep_held:
-            return
+            reservation = Reservation(order_id=order_id, state=ReservationState.CANCELLED_FIRST, lines=[])
+            self._session.add(reservation)
+        if reservation.state is ReservationState.HELD and not keep_held:
+            self._give_back(reservation, "released")
+        elif reservation.state is ReservationState.SOLD:
+            self._give_back(reservation, "restocked")
+        elif reservation.state is not ReservationState.HELD:
+            self._answer(reservation)
+
+    def _give_back(self, reservation: Reservation, reason: str) -> None:
         released: list[Line] = []
+        order_id = reservation.order_id
         for line in reservation.lines:
-            rest = line.outstanding
-            if rest <= 0:
+            sold, held = line.sold, line.outstanding
+            if sold + held <= 0:
                 continue  # released by hand before
-            if not self._change(line.sku, "released", available=rest, reserved=-rest, order_id=order_id):
-                raise Poison(f"order {order_id} is cancelled, but its {rest} of {line.sku} are not reserved")
-            line.released += rest
-            released.append(Line(sku=line.sku, quantity=rest))
+            if not self._change(
+                line.sku, reason, available=sold + held, reserved=-held, sold=-sold, order_id=order_id
+            ):
+                raise Poison(
+                    f"order {order_id} is cancelled, but its {sold + held} of {line.sku} were given away"
+                )
+            line.released += sold + held
+            line.sold = 0
+            released.append(Line(sku=line.sku, quantity=sold + held))
         reservation.state = ReservationState.RELEASED
         self._outbox.add(self._session, InventoryReleased(order_id=order_id, lines=released), key=order_id)
+
+    def _answer(self, reservation: Reservation) -> None:
+        """Say once more what became of a reservation, for whoever asked again did not hear it."""
+        order_id, lines = reservation.order_id, _lines(reservation)
+        payload: Payload
+        match reservation.state:
+            case ReservationState.HELD:
+                payload = InventoryReserved(order_id=order_id, lines=lines)
+            case ReservationState.REJECTED:
+                payload = InventoryRejected(order_id=order_id, short=[])
+            case ReservationState.SOLD:
+                payload = InventorySold(order_id=order_id, lines=lines)
+            case ReservationState.RELEASED | ReservationState.CANCELLED_FIRST:
+                payload = InventoryReleased(order_id=order_id, lines=[])
+        self._outbox.add(self._session, payload, key=order_id)
 
     def stock(self, sku: str) -> Stock:
         """The counters of one SKU. Raises Problem 404."""

@@ -1,4 +1,8 @@
-"""The events that the order service emits, and its own view of those it reads."""
+"""The events that the order service emits, and its own view of those it reads.
+
+Facts are told in both variants of the saga. Commands, events whose name is an order, are only given by the orchestrated
+one, except for CancelShipment, which asks a question that only shipping can answer.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ class OrderCreated(Payload):
 
 
 class PaymentRequested(Payload):
-    """The order's stock is reserved (or another card was given): take the money."""
+    """The order's stock is reserved (or another card was given): the money is due."""
 
     order_id: str
     attempt: int
@@ -31,6 +35,10 @@ class OrderConfirmed(Payload):
 
     order_id: str
     attempt: int
+    customer_id: str | None
+    lines: list[Line]
+    total_cents: int
+    currency: str
 
 
 class OrderCancelled(Payload):
@@ -40,6 +48,63 @@ class OrderCancelled(Payload):
     reason: str
     after_decline: bool
     """Whether a declined payment came before it."""
+    customer_id: str | None
+
+
+class ReserveInventory(Payload):
+    """Reserve all of these units or none. Answered by InventoryReserved or InventoryRejected."""
+
+    order_id: str
+    lines: list[Line]
+
+
+class ReleaseInventory(Payload):
+    """Put back whatever is reserved for or sold to this order, now and later. Answered by InventoryReleased."""
+
+    order_id: str
+
+
+class AuthorisePayment(Payload):
+    """Have this amount set aside. Answered by PaymentAuthorised or PaymentDeclined."""
+
+    order_id: str
+    attempt: int
+    amount_cents: int
+    currency: str
+    card: str
+
+
+class CapturePayment(Payload):
+    """Take what was set aside. Answered by PaymentCaptured or PaymentDeclined."""
+
+    order_id: str
+    attempt: int
+
+
+class VoidPayment(Payload):
+    """Let go of what is set aside, and take nothing for this order any more. Answered by PaymentVoided or PaymentRefunded."""
+
+    order_id: str
+
+
+class RefundPayment(Payload):
+    """Give back what was taken, and take nothing for this order any more. Answered by PaymentRefunded or PaymentVoided."""
+
+    order_id: str
+
+
+class CreateShipment(Payload):
+    """Send these units. Answered by ShipmentCreated, and later by ShipmentDispatched and ShipmentDelivered."""
+
+    order_id: str
+    customer_id: str | None
+    lines: list[Line]
+
+
+class CancelShipment(Payload):
+    """Keep it in the house if it still is. Answered by ShipmentCancelled or, when it has left, by ShipmentDispatched."""
+
+    order_id: str
 
 
 class InventoryReservedView(Reading):
@@ -52,6 +117,25 @@ class InventoryRejectedView(Reading):
     """What the order service needs of InventoryRejected."""
 
     order_id: str
+
+
+class InventorySoldView(Reading):
+    """What the order service needs of InventorySold."""
+
+    order_id: str
+
+
+class InventoryReleasedView(Reading):
+    """What the order service needs of InventoryReleased."""
+
+    order_id: str
+
+
+class PaymentAuthorisedView(Reading):
+    """What the order service needs of PaymentAuthorised."""
+
+    order_id: str
+    attempt: int
 
 
 class PaymentCapturedView(Reading):
@@ -67,3 +151,40 @@ class PaymentDeclinedView(Reading):
     order_id: str
     attempt: int
     code: str
+    final: bool
+
+
+class PaymentVoidedView(Reading):
+    """What the order service needs of PaymentVoided."""
+
+    order_id: str
+
+
+class PaymentRefundedView(Reading):
+    """What the order service needs of PaymentRefunded."""
+
+    order_id: str
+
+
+class ShipmentCreatedView(Reading):
+    """What the order service needs of ShipmentCreated."""
+
+    order_id: str
+
+
+class ShipmentDispatchedView(Reading):
+    """What the order service needs of ShipmentDispatched."""
+
+    order_id: str
+
+
+class ShipmentDeliveredView(Reading):
+    """What the order service needs of ShipmentDelivered."""
+
+    order_id: str
+
+
+class ShipmentCancelledView(Reading):
+    """What the order service needs of ShipmentCancelled."""
+
+    order_id: str

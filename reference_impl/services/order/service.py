@@ -1,189 +1,214 @@
-"""What the order service does. It alone moves an order from one state to the next, each time in one transaction."""
+"""What the order service does: it alone decides what state an order is in, by appending to its history.
+
+Each change is one transaction: the facts, the row in `orders` that is made from them, and the events that tell the others.
+Whoever else is to be told what to do, and when, is the saga's business (`saga/`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from reference_impl.services.order import events, metrics, projections
 from reference_impl.services.order.catalogue import Price
-from reference_impl.services.order.events import OrderCancelled, OrderConfirmed, OrderCreated, PaymentRequested
-from reference_impl.services.order.models import Order, OrderLine, OrderStatus
-from reference_impl.shared.events import new_id, now
-from reference_impl.shared.inbox import Poison
+from reference_impl.services.order.history import facts
+from reference_impl.services.order.history.decisions import Decision
+from reference_impl.services.order.history.facts import Fact, OrderedLine, Recorded
+from reference_impl.services.order.history.fold import OrderState, OrderStatus, fold
+from reference_impl.services.order.history.store import Conflict, EventStore
+from reference_impl.services.order.ids import new_order_id
+from reference_impl.services.order.models import Order
+from reference_impl.shared.events import Payload, now
 from reference_impl.shared.outbox import Outbox
 from reference_impl.shared.problems import Problem
 from reference_impl.shared.types import Line
 
-MOST_ATTEMPTS = 10
-EXPIRED_AT_ONCE = 100
+MOST_CONFLICTS = 5
+
+
+class UnknownOrder(Problem):
+    """There is no such order, or none that the caller may see."""
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__(404, "unknown-order", "There is no such order", f"No order has the id {order_id}.")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a decision made of an order; `before` is `after` when it no longer applied."""
+
+    before: OrderState
+    after: OrderState
+
+    @property
+    def happened(self) -> bool:
+        """Whether there is anything new."""
+        return self.after.version > self.before.version
 
 
 class OrderService:
     """Orders, within one session of the caller's."""
 
-    def __init__(self, session: Session, outbox: Outbox) -> None:
+    def __init__(self, session: Session, outbox: Outbox, snapshot_every: int) -> None:
         self._session = session
         self._outbox = outbox
+        self._store = EventStore(session, snapshot_every)
 
     def place(
         self, lines: Sequence[Line], prices: Mapping[str, Price], *, customer_id: str | None, card: str
-    ) -> Order:
+    ) -> OrderState:
         """A new order, PENDING. Raises Problem 422 when its lines have more than one currency."""
         currencies = {prices[line.sku].currency for line in lines}
         if len(currencies) > 1:
-            raise Problem(
-                422,
-                "mixed-currencies",
-                "An order has one currency",
-                f"These are {', '.join(sorted(currencies))}.",
-            )
-        order = Order(
-            id=new_id(),
+            detail = f"These are {', '.join(sorted(currencies))}."
+            raise Problem(422, "mixed-currencies", "An order has one currency", detail)
+        ordered = tuple(
+            OrderedLine(sku=line.sku, quantity=line.quantity, unit_price_cents=prices[line.sku].cents)
+            for line in lines
+        )
+        placed = facts.Placed(
             customer_id=customer_id,
-            card=card,
-            total_cents=sum(prices[line.sku].cents * line.quantity for line in lines),
+            lines=ordered,
+            total_cents=sum(line.unit_price_cents * line.quantity for line in ordered),
             currency=currencies.pop(),
-            lines=[
-                OrderLine(sku=line.sku, quantity=line.quantity, unit_price_cents=prices[line.sku].cents)
-                for line in lines
-            ],
+            card=card,
         )
-        self._session.add(order)
-        self._session.flush()
-        self._emit(
-            order,
-            OrderCreated(
-                order_id=order.id,
-                customer_id=customer_id,
-                lines=list(lines),
-                total_cents=order.total_cents,
-                currency=order.currency,
-            ),
-        )
-        return order
+        return self._record(new_order_id(now()), None, [placed])
 
-    def stock_reserved(self, order_id: str) -> None:
-        """Inventory holds the units: ask for the money."""
-        order = self._known(order_id)
-        if order.status is OrderStatus.PENDING:
-            self._request_payment(order, order.card)
+    def change(self, order_id: str, decide: Decision) -> Change:
+        """Let something happen to an order, if it still may. Raises UnknownOrder, and what the decision raises.
 
-    def stock_rejected(self, order_id: str) -> None:
-        """Inventory has too few units."""
-        order = self._known(order_id)
-        if order.status is OrderStatus.PENDING:
-            self._cancel(order, "out_of_stock")
-
-    def paid(self, order_id: str, attempt: int) -> None:
-        """The payment of this attempt was captured."""
-        order = self._known(order_id)
-        if order.status is OrderStatus.PAYMENT_PENDING and order.attempt == attempt:
-            order.status = OrderStatus.CONFIRMED
-            self._emit(order, OrderConfirmed(order_id=order.id, attempt=attempt))
-
-    def declined(self, order_id: str, attempt: int, code: str, *, window: timedelta | None) -> None:
-        """The payment of this attempt was declined: another card may be tried within the window.
-
-        No window (None) means that somebody outside decides when the order is over.
+        Two may decide on the same history at once; the second to append learns it, reads again and decides again.
         """
-        order = self._known(order_id)
-        if order.status is not OrderStatus.PAYMENT_PENDING or order.attempt != attempt:
-            return
-        order.status = OrderStatus.PAYMENT_DECLINED
-        order.reason = code
-        order.pay_by = None if window is None else now() + window
-        if window is not None and not window:
-            self._cancel(order, code)
+        for _ in range(MOST_CONFLICTS):
+            before = self.state(order_id)
+            decided = decide(before)
+            if not decided:
+                return Change(before, before)
+            try:
+                return Change(before, self._record(order_id, before, decided))
+            except Conflict:
+                metrics.CONFLICTS.inc()
+        raise Problem(
+            503, "busy", "The order is being changed by many at once", "Nothing was changed; try again."
+        )
 
-    def retry_payment(self, order_id: str, card: str) -> Order:
-        """Try another card. Raises Problem 404, and 409 when the order does not wait for one."""
-        order = self.get(order_id, lock=True)
-        expired = order.pay_by is not None and order.pay_by <= now()
-        if order.status is not OrderStatus.PAYMENT_DECLINED or expired or order.attempt >= MOST_ATTEMPTS:
-            raise self._conflict(order, "order-not-payable", "The order does not wait for another card")
-        self._request_payment(order, card)
-        return order
+    def state(self, order_id: str) -> OrderState:
+        """An order as its history makes it. Raises UnknownOrder."""
+        state = self._store.load(order_id)
+        if state is None:
+            raise UnknownOrder(order_id)
+        return state
 
-    def cancel(self, order_id: str, reason: str) -> Order:
-        """Cancel an order that is not paid and not being paid; one that is cancelled stays as it is. Raises Problem 404, 409."""
-        order = self.get(order_id, lock=True)
-        if order.status in (OrderStatus.PENDING, OrderStatus.PAYMENT_DECLINED):
-            self._cancel(order, reason)
-        elif order.status is not OrderStatus.CANCELLED:
-            raise self._conflict(order, "order-not-cancellable", "The order can't be cancelled")
-        return order
+    def history(self, order_id: str) -> list[Recorded]:
+        """Everything that happened to an order, oldest first. Raises UnknownOrder."""
+        found = self._store.history(order_id)
+        if not found:
+            raise UnknownOrder(order_id)
+        return found
 
-    def expire(self, *, pending_timeout: timedelta) -> int:
-        """Cancel what waited too long, at most EXPIRED_AT_ONCE orders; how many that were."""
-        overdue = self._session.scalars(
-            select(Order)
-            .where(
-                or_(
-                    (Order.status == OrderStatus.PAYMENT_DECLINED) & (Order.pay_by <= now()),
-                    (Order.status == OrderStatus.PENDING) & (Order.created_at <= now() - pending_timeout),
-                )
-            )
-            .limit(EXPIRED_AT_ONCE)
-            .with_for_update(skip_locked=True)
-        ).all()
-        for order in overdue:
-            self._cancel(order, order.reason or "timed_out")
-        return len(overdue)
-
-    def get(self, order_id: str, *, lock: bool = False) -> Order:
-        """One order with its lines. Raises Problem 404."""
+    def get(self, order_id: str) -> Order:
+        """The row of one order, with its lines. Raises UnknownOrder."""
         query = select(Order).where(Order.id == order_id).options(selectinload(Order.lines))
-        order = self._session.scalar(query.with_for_update() if lock else query)
+        order = self._session.scalar(query)
         if order is None:
-            raise Problem(404, "unknown-order", "There is no such order", f"No order has the id {order_id}.")
+            raise UnknownOrder(order_id)
         return order
 
-    def page(self, *, after: int, limit: int, status: OrderStatus | None) -> list[Order]:
-        """Orders after a cursor, of one status if asked."""
+    def page(
+        self,
+        *,
+        after: int,
+        limit: int,
+        status: OrderStatus | None = None,
+        customer_id: str | None = None,
+        chatty: bool = False,
+    ) -> list[Order]:
+        """Orders after a cursor, of one status or customer if asked. `chatty` asks for the lines of each by itself (a fault)."""
         query = select(Order).where(Order.number > after).order_by(Order.number).limit(limit)
         if status is not None:
             query = query.where(Order.status == status)
-        return list(self._session.scalars(query.options(selectinload(Order.lines))))
+        if customer_id is not None:
+            query = query.where(Order.customer_id == customer_id)
+        if not chatty:
+            return list(self._session.scalars(query.options(selectinload(Order.lines))))
+        orders = list(self._session.scalars(query))
+        for order in orders:
+            self._session.refresh(order, ["lines"])
+        return orders
 
-    def _known(self, order_id: str) -> Order:
-        order = self._session.scalar(select(Order).where(Order.id == order_id).with_for_update())
-        if order is None:
-            raise Poison(f"there is no order {order_id}")
-        return order
+    def announce(self, state: OrderState, fact: Fact) -> None:
+        """Tell the others of a fact, if it is one for them; told again, it is another event that says the same."""
+        tell = PUBLIC.get(type(fact))
+        if tell is not None:
+            self._outbox.add(self._session, tell(state), key=state.id)
 
-    def _request_payment(self, order: Order, card: str) -> None:
-        order.attempt += 1
-        order.card = card
-        order.status = OrderStatus.PAYMENT_PENDING
-        order.reason = None
-        order.pay_by = None
-        self._emit(
-            order,
-            PaymentRequested(
-                order_id=order.id,
-                attempt=order.attempt,
-                amount_cents=order.total_cents,
-                currency=order.currency,
-                card=card,
-            ),
-        )
+    def _record(self, order_id: str, before: OrderState | None, decided: Sequence[Fact]) -> OrderState:
+        recorded = self._store.append(order_id, before.version if before else 0, decided)
+        after = fold(recorded, before)
+        assert after is not None
+        projections.save(self._session, before, after)
+        if before is not None:
+            self._store.snapshot(after, before.version)
+        for fact in decided:
+            self.announce(after, fact)
+        metrics.changed(self._session, before, after)
+        return after
 
-    def _cancel(self, order: Order, reason: str) -> None:
-        after_decline = order.status is OrderStatus.PAYMENT_DECLINED
-        order.status = OrderStatus.CANCELLED
-        order.reason = reason
-        order.pay_by = None
-        self._emit(order, OrderCancelled(order_id=order.id, reason=reason, after_decline=after_decline))
 
-    def _emit(
-        self, order: Order, payload: OrderCreated | PaymentRequested | OrderConfirmed | OrderCancelled
-    ) -> None:
-        self._outbox.add(self._session, payload, key=order.id)
+def lines_of(state: OrderState) -> list[Line]:
+    """An order's lines as events carry them."""
+    return [Line(sku=line.sku, quantity=line.quantity) for line in state.lines]
 
-    @staticmethod
-    def _conflict(order: Order, name: str, title: str) -> Problem:
-        detail = f"It is {order.status}, at payment attempt {order.attempt}."
-        return Problem(409, name, title, detail, order_status=order.status, attempt=order.attempt)
+
+def _created(state: OrderState) -> Payload:
+    return events.OrderCreated(
+        order_id=state.id,
+        customer_id=state.customer_id,
+        lines=lines_of(state),
+        total_cents=state.total_cents,
+        currency=state.currency,
+    )
+
+
+def _payment_requested(state: OrderState) -> Payload:
+    return events.PaymentRequested(
+        order_id=state.id,
+        attempt=state.attempt,
+        amount_cents=state.total_cents,
+        currency=state.currency,
+        card=state.card,
+    )
+
+
+def _confirmed(state: OrderState) -> Payload:
+    return events.OrderConfirmed(
+        order_id=state.id,
+        attempt=state.attempt,
+        customer_id=state.customer_id,
+        lines=lines_of(state),
+        total_cents=state.total_cents,
+        currency=state.currency,
+    )
+
+
+def _cancelled(state: OrderState) -> Payload:
+    return events.OrderCancelled(
+        order_id=state.id,
+        reason=state.reason or "",
+        after_decline=state.after_decline,
+        customer_id=state.customer_id,
+    )
+
+
+PUBLIC: Mapping[type[Fact], Callable[[OrderState], Payload]] = {
+    facts.Placed: _created,
+    facts.PaymentAsked: _payment_requested,
+    facts.Confirmed: _confirmed,
+    facts.Cancelled: _cancelled,
+    facts.ShipmentStopAsked: lambda state: events.CancelShipment(order_id=state.id),
+}
+"""Which facts concern others, and how they are told."""

@@ -1,87 +1,270 @@
-"""What the payment service does: it never talks to the gateway inside a transaction, and never charges an order twice."""
+"""What the payment service does: it never talks to the gateway inside a transaction, and never charges an order twice.
+
+The pattern of everything here: note what is wanted, ask the gateway, note what it says together with the event that tells
+of it. A crash between the steps repeats them under the same gateway key, which moves no money twice. A call without an
+answer is not a refusal: the charge may be there. So the next thing done with it is to look.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reference_impl.services.payment.events import PaymentCaptured, PaymentDeclined, PaymentRequestedView
-from reference_impl.services.payment.gateway import Authorised, Declined, PaymentGateway
-from reference_impl.services.payment.models import Payment, PaymentStatus
-from reference_impl.shared.database import Database
-from reference_impl.shared.events import Event
-from reference_impl.shared.inbox import Inbox
+from reference_impl.services.payment import events, ledger, metrics
+from reference_impl.services.payment.gateway import Charge, ChargeState, OutcomeUnknown, PaymentGateway
+from reference_impl.services.payment.models import ClosedOrder, EntryKind, Payment, PaymentStatus
+from reference_impl.services.payment.plan import Operation, next_operation
+from reference_impl.shared import correlation
+from reference_impl.shared.database import Database, when_committed
+from reference_impl.shared.events import Payload, now
 from reference_impl.shared.outbox import Outbox
+
+MOST_OPERATIONS = 4
+"""The longest way of one payment: authorise, capture, refund, and one to look."""
+PATIENCE = timedelta(seconds=10)
+"""How long whoever asks the gateway is left alone, before others look what became of it."""
+LONGEST_PAUSE_SECONDS = 60.0
+TAKEN = (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
+OVERDUE_AT_ONCE = 50
+UNSETTLED = (PaymentStatus.REQUESTED, PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to ask the gateway for, noted in the payment's row already. Hand it to `advance` when the transaction is over."""
+
+    payment: Payment
+    operation: Operation
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What differs between the variants of the saga."""
+
+    capture_at_once: bool
+    """Choreographed: the money is taken as soon as it is set aside, and a cancellation without money is not answered."""
+    ask_again: float
+    """Seconds until the gateway is asked what became of a call."""
 
 
 class PaymentService:
-    """Takes the money of orders."""
+    """Takes the money of orders, and gives it back."""
 
-    def __init__(self, database: Database, outbox: Outbox, inbox: Inbox, gateway: PaymentGateway) -> None:
+    def __init__(self, database: Database, outbox: Outbox, gateway: PaymentGateway, conduct: Conduct) -> None:
         self._database = database
         self._outbox = outbox
-        self._inbox = inbox
         self._gateway = gateway
+        self._conduct = conduct
 
-    def charge(self, event: Event) -> None:
-        """Handle PaymentRequested: note the attempt, ask the gateway, note its answer with the event that tells of it.
+    def request(
+        self, session: Session, wanted: events.AuthorisePaymentView | events.PaymentRequestedView
+    ) -> Task | None:
+        """Note that this attempt's money is wanted.
 
-        A crash between the steps repeats them under the same gateway key, which moves no money twice.
+        An attempt that has come further is answered again, for whoever asks again did not hear it.
         """
-        request = event.read(PaymentRequestedView)
-        if not self._open(event, request):
-            return
-        key = f"{request.order_id}:{request.attempt}"
-        answer = self._gateway.authorise(
-            key=key, card=request.card, amount_cents=request.amount_cents, currency=request.currency
+        rows = self._payments(session, wanted.order_id)
+        closed = self._closed(session, wanted.order_id)
+        row = next((row for row in rows if row.attempt == wanted.attempt), None)
+        if row is not None and not closed:
+            self._answer(session, row)
+        if row is not None:
+            return self._task(row, closed)
+        if any(row.status in TAKEN for row in rows) or closed:
+            return None
+        payment = Payment(
+            order_id=wanted.order_id,
+            attempt=wanted.attempt,
+            amount_cents=wanted.amount_cents,
+            currency=wanted.currency,
+            card=wanted.card,
+            status=PaymentStatus.REQUESTED,
+            capture_wanted=self._conduct.capture_at_once,
+            correlation_id=correlation.correlation_id(),
+            ask_again_at=now() + PATIENCE,
+            asked=0,
         )
-        if isinstance(answer, Authorised):
-            self._gateway.capture(answer.reference, key=key)
-        with self._database.write() as session:
-            if not self._inbox.seen(session, event):
-                self._inbox.note(session, event)
-                self._conclude(session, request, answer)
+        session.add(payment)
+        session.flush()
+        return Task(payment, Operation.AUTHORISE)
 
-    def _open(self, event: Event, request: PaymentRequestedView) -> bool:
-        """Note that the gateway is about to be asked; False when this attempt, or the whole order, is settled already."""
-        with self._database.write() as session:
-            if self._inbox.seen(session, event):
-                return False
-            rows = session.scalars(select(Payment).where(Payment.order_id == request.order_id)).all()
-            if any(row.status is PaymentStatus.CAPTURED for row in rows):
-                return False
-            row = next((row for row in rows if row.attempt == request.attempt), None)
-            if row is not None:
-                return row.status is PaymentStatus.REQUESTED
-            session.add(
-                Payment(
-                    order_id=request.order_id,
-                    attempt=request.attempt,
-                    amount_cents=request.amount_cents,
-                    currency=request.currency,
+    def want_capture(self, session: Session, order_id: str, attempt: int) -> Task | None:
+        """Note that the money shall be taken once it is set aside; an attempt that has come further is answered again."""
+        row = next((row for row in self._payments(session, order_id) if row.attempt == attempt), None)
+        if row is None:
+            return None  # the order was closed before its payment was heard of
+        closed = self._closed(session, order_id)
+        if row.status in (PaymentStatus.CAPTURED, PaymentStatus.DECLINED) and not closed:
+            self._answer(session, row)
+        row.capture_wanted = True
+        return self._task(row, closed)
+
+    def close(self, session: Session, order_id: str) -> list[Task]:
+        """The order is cancelled: let nothing stay set aside or taken, now or later."""
+        if not self._closed(session, order_id):
+            session.add(ClosedOrder(order_id=order_id))
+            session.flush()
+        tasks = [self._task(row, closed=True) for row in self._payments(session, order_id)]
+        open_tasks = [task for task in tasks if task is not None]
+        if not open_tasks:
+            self._answer_closed(session, order_id)
+        return open_tasks
+
+    def advance(self, task: Task | None) -> None:
+        """Ask the gateway until the payment is where it shall be, or it does not answer. Call it outside a transaction."""
+        for _ in range(MOST_OPERATIONS):
+            if task is None:
+                return
+            row = task.payment
+            try:
+                charge = self._look(row, task.operation) or self._ask(row, task.operation)
+            except OutcomeUnknown:
+                metrics.UNKNOWN.labels(task.operation).inc()
+                self._ask_later(row.key)
+                return
+            with self._database.write() as session:
+                task = self.learn(session, charge)
+
+    def learn(self, session: Session, charge: Charge) -> Task | None:
+        """Note how far the gateway says that a charge has come, and tell of it. What is known already changes nothing.
+
+        Returns what is to be asked next. Raises NoResultFound for a charge that is not ours.
+        """
+        row = self._payment(session, charge.key)
+        order_id = row.order_id
+        closed = self._closed(session, order_id)
+        before = row.status
+        match charge.state:
+            case ChargeState.AUTHORISED if row.status is PaymentStatus.REQUESTED:
+                row.status = PaymentStatus.AUTHORISED
+            case ChargeState.DECLINED if row.status in (PaymentStatus.REQUESTED, PaymentStatus.AUTHORISED):
+                row.status = PaymentStatus.DECLINED
+                row.decline_code, row.decline_final = charge.code, charge.final
+                when_committed(session, metrics.DECLINED.labels(charge.code).inc)
+            case ChargeState.VOIDED if row.status in (PaymentStatus.REQUESTED, PaymentStatus.AUTHORISED):
+                row.status = PaymentStatus.VOIDED
+                when_committed(session, metrics.VOIDED.inc)
+            case ChargeState.CAPTURED | ChargeState.REFUNDED if row.status not in TAKEN:
+                row.status = PaymentStatus.CAPTURED
+                self._captured(session, row)
+        if charge.state is ChargeState.REFUNDED and row.status is PaymentStatus.CAPTURED:
+            row.status = PaymentStatus.REFUNDED
+            ledger.book(session, row, EntryKind.REFUND)
+            when_committed(session, metrics.REFUNDED.inc)
+        if row.status is not before:
+            row.gateway_reference = charge.reference
+            row.asked = 0
+            if closed:
+                session.flush()
+                self._answer_closed(session, order_id)
+            else:
+                self._answer(session, row)
+        return self._task(row, closed)
+
+    def overdue(self) -> int:
+        """Reconcile: look after payments whose outcome is not known, or that were left in the middle; how many."""
+        with self._database.read() as session:
+            query = select(Payment).where(Payment.ask_again_at <= now()).order_by(Payment.ask_again_at)
+            found = session.scalars(query.limit(OVERDUE_AT_ONCE)).all()
+        for row in found:
+            with correlation.working_on(row.correlation_id):
+                self.advance(self._ask_later(row.key))
+        return len(found)
+
+    def _look(self, row: Payment, operation: Operation) -> Charge | None:
+        """After silence: what the gateway has done, when that settles the question; None when it still has to be asked."""
+        charge = self._gateway.find(row.key) if row.asked else None
+        if charge is None or charge.state.value == row.status.value:
+            return None
+        return None if operation is Operation.VOID and charge.state is ChargeState.AUTHORISED else charge
+
+    def _ask(self, row: Payment, operation: Operation) -> Charge:
+        match operation:
+            case Operation.AUTHORISE:
+                return self._gateway.authorise(
+                    row.key, card=row.card, amount_cents=row.amount_cents, currency=row.currency
                 )
-            )
-            return True
+            case Operation.CAPTURE:
+                return self._gateway.capture(row.key)
+            case Operation.VOID:
+                return self._gateway.void(row.key)
+            case Operation.REFUND:
+                return self._gateway.refund(row.key)
 
-    def _conclude(self, session: Session, request: PaymentRequestedView, answer: Authorised | Declined) -> None:
-        payment = session.scalars(
-            select(Payment).where(Payment.order_id == request.order_id, Payment.attempt == request.attempt)
-        ).one()
-        if isinstance(answer, Declined):
-            payment.status = PaymentStatus.DECLINED
-            payment.decline_code = answer.code
-            declined = PaymentDeclined(order_id=payment.order_id, attempt=payment.attempt, code=answer.code)
-            self._outbox.add(session, declined, key=payment.order_id)
+    def _ask_later(self, key: str) -> Task | None:
+        """Put the next look at a payment off, each time for longer. From now on it begins with looking, not with asking."""
+        with self._database.write() as session:
+            row = self._payment(session, key)
+            task = self._task(row, self._closed(session, row.order_id))
+            if task is not None:
+                pause = min(LONGEST_PAUSE_SECONDS, self._conduct.ask_again * 2 ** min(row.asked, 16))
+                row.asked += 1
+                row.ask_again_at = now() + timedelta(seconds=pause)
+            return task
+
+    @staticmethod
+    def _task(row: Payment, closed: bool) -> Task | None:
+        """What is to be asked next, with the time after which somebody else looks what became of it."""
+        operation = next_operation(row.status, closed=closed, capture_wanted=row.capture_wanted)
+        row.ask_again_at = None if operation is None else now() + PATIENCE
+        return None if operation is None else Task(row, operation)
+
+    def _captured(self, session: Session, row: Payment) -> None:
+        ledger.book(session, row, EntryKind.SALE, EntryKind.CAPTURE)
+        when_committed(session, metrics.CAPTURED.inc)
+        when_committed(session, lambda: metrics.CAPTURED_CENTS.labels(row.currency).inc(row.amount_cents))
+
+    def _answer(self, session: Session, row: Payment) -> None:
+        """Tell how far this payment has come, if that is for others to know."""
+        told: dict[str, Any] = {"order_id": row.order_id, "attempt": row.attempt}
+        money: dict[str, Any] = {"amount_cents": row.amount_cents, "currency": row.currency}
+        payload: Payload
+        match row.status:
+            case PaymentStatus.AUTHORISED if not self._conduct.capture_at_once:
+                payload = events.PaymentAuthorised(**told, **money)
+            case PaymentStatus.CAPTURED:
+                payload = events.PaymentCaptured(**told, **money)
+            case PaymentStatus.DECLINED:
+                payload = events.PaymentDeclined(**told, code=row.decline_code or "", final=row.decline_final)
+            case _:
+                return
+        self._outbox.add(session, payload, key=row.order_id)
+
+    def _answer_closed(self, session: Session, order_id: str) -> None:
+        """Once nothing is set aside or taken any more, say so."""
+        rows = self._payments(session, order_id)
+        if any(row.status in UNSETTLED for row in rows):
             return
-        payment.status = PaymentStatus.CAPTURED
-        payment.gateway_reference = answer.reference
-        captured = PaymentCaptured(
-            order_id=payment.order_id,
-            attempt=payment.attempt,
-            amount_cents=payment.amount_cents,
-            currency=payment.currency,
-        )
-        self._outbox.add(session, captured, key=payment.order_id)
+        refunded = next((row for row in rows if row.status is PaymentStatus.REFUNDED), None)
+        if refunded is not None:
+            payload: Payload = events.PaymentRefunded(
+                order_id=order_id, amount_cents=refunded.amount_cents, currency=refunded.currency
+            )
+        elif self._conduct.capture_at_once and not any(row.status is PaymentStatus.VOIDED for row in rows):
+            return
+        else:
+            payload = events.PaymentVoided(order_id=order_id)
+        self._outbox.add(session, payload, key=order_id)
+
+    @staticmethod
+    def _closed(session: Session, order_id: str) -> bool:
+        return session.get(ClosedOrder, order_id) is not None
+
+    @staticmethod
+    def _payments(session: Session, order_id: str) -> Sequence[Payment]:
+        return session.scalars(select(Payment).where(Payment.order_id == order_id).with_for_update()).all()
+
+    @staticmethod
+    def _payment(session: Session, key: str) -> Payment:
+        """The payment of a charge, locked. Raises NoResultFound."""
+        order_id, _, attempt = key.partition(":")
+        query = select(Payment).where(Payment.order_id == order_id, Payment.attempt == int(attempt))
+        return session.scalars(query.with_for_update()).one()
 
 
 def page(session: Session, *, after: int, limit: int, order_id: str | None) -> list[Payment]:
