@@ -105,7 +105,7 @@ class Fts5Search(Search):
     def apply(self, query: Select[Any], words: str) -> tuple[Select[Any], ColumnElement[int]]:
         wanted = _fts5(words)
         if not wanted:
-            return query.where(false()), literal("0", Integer)
+            return query.where(false()), cast(0, Integer)
         index = table("products_fts", column("rowid"), column("rank"))
         matches = (
             select_columns(index.c.rowid, index.c.rank)
@@ -124,7 +124,7 @@ class LikeScan(Search):
     def apply(self, query: Select[Any], words: str) -> tuple[Select[Any], ColumnElement[int]]:
         alternatives = parse(words)
         if not alternatives:
-            return query.where(false()), literal("0", Integer)
+            return query.where(false()), cast(0, Integer)
         wanted = [term for terms in alternatives for term in terms if not term.excluded]
         rank = sum(
             (
@@ -181,7 +181,9 @@ event.listen(
 event.listen(
     Product.__table__,
     "after_create",
-    DDL("CREATE INDEX ix_products_search ON products USING gin (search)").execute_if(dialect="postgresql"),
+    DDL("CREATE INDEX ix_products_search ON products USING gin (search) WITH (fastupdate = off)").execute_if(
+        dialect="postgresql"
+    ),
 )
 
 _FTS5_TRIGGERS = (

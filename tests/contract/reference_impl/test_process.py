@@ -107,8 +107,12 @@ def test_a_reader_that_waits_for_events_does_not_hold_up_the_end(running: Runnin
 
 def test_a_reader_that_waits_gets_news_at_once(running: Running) -> None:
     with running.client() as client, ThreadPoolExecutor(1) as pool:
-        assert running.command("seed").returncode == 0
-        waiting = pool.submit(lambda: client.get("/events", params={"wait": 10}).json())
+        product = {"sku": "MUG-BLUE", "name": "Mug", "unit_price_cents": 100}
+        client.post("/products", json=product).raise_for_status()
+        told = client.get("/events", params={"wait": 10}).json()
+        assert [event["type"] for event in told["events"]] == ["ProductCreated"]
+        after = {"after": told["next"], "wait": 10}
+        waiting = pool.submit(lambda: client.get("/events", params=after).json())
         client.post("/orders", json={"items": [{"sku": "MUG-BLUE", "quantity": 1}]}).raise_for_status()
         assert waiting.result()["events"][0]["type"] == "OrderCreated"
 

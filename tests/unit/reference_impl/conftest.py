@@ -78,8 +78,13 @@ class Shop:
         found: list[dict[str, Any]] = page["reservations"]
         return found
 
+    def events(self) -> list[dict[str, Any]]:
+        """What was said about orders, and not about products."""
+        page = self.http.get("/events", params={"limit": 500}).raise_for_status().json()
+        return [event for event in page["events"] if "order_id" in event["payload"]]
+
     def event_types(self) -> list[str]:
-        return [event["type"] for event in self.http.get("/events").raise_for_status().json()["events"]]
+        return [event["type"] for event in self.events()]
 
     def expire(self) -> None:
         """Let every chore run once."""

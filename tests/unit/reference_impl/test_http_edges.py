@@ -181,7 +181,7 @@ def test_a_correlation_id_goes_from_the_request_to_the_last_event(shop: Any) -> 
     answer = shop.http.post("/orders", json=body, headers={"X-Correlation-ID": "checkout-42"})
     assert answer.headers["x-correlation-id"] == "checkout-42"
     shop.settle()
-    events = shop.http.get("/events").json()["events"]
+    events = shop.events()
     assert {event["correlation_id"] for event in events} == {"checkout-42"}
     causes = {event["id"]: event["causation_id"] for event in events}
     assert [cause for cause in causes.values() if cause is None] == [None]  # only the first has no cause

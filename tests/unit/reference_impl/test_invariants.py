@@ -126,7 +126,7 @@ def test_the_real_bus_with_both_faults_on_keeps_the_invariants(make_shop: Any) -
     shop.settle()
     types = shop.event_types()
     assert len(types) > len(set(types)) * 2
-    events = shop.http.get("/events", params={"limit": 500}).json()["events"]
+    events = shop.events()
     assert len(events) > len({event["id"] for event in events}), "no event was duplicated"
     assert {shop.status(order) for order in orders} <= {"confirmed", "cancelled"}
     assert verify(shop.http, settle_seconds=0).clean
