@@ -23,7 +23,8 @@ from typing import Annotated, Any
 import jwt
 from fastapi import Depends, FastAPI, Request
 
-from reference_impl.shared.jwks import ALGORITHM, KeyRing, KeysUnavailable
+from reference_impl.shared.jwks import ALGORITHM, KeyRing, KeysUnavailable, fetch_from
+from reference_impl.shared.peers import Peers
 from reference_impl.shared.problems import Problem
 
 ISSUER = "urn:meridian:user-service"
@@ -95,6 +96,11 @@ class Verifier:
         self._clock = clock
         # A signature does not change: a token seen before is only looked at for its time and its key.
         self._seen: dict[str, tuple[Principal, str, float]] = {}
+
+    @classmethod
+    def asking(cls, peers: Peers) -> Verifier:
+        """A verifier that fetches its keys from the user service."""
+        return cls(KeyRing(fetch_from(peers)))
 
     async def verify(self, token: str) -> Principal:
         """Who a token speaks for. Raises InvalidToken and KeysUnavailable."""

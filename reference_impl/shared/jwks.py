@@ -17,6 +17,7 @@ from jwt import PyJWK
 from jwt.exceptions import InvalidKeyError, PyJWTError
 
 from reference_impl.shared import logs
+from reference_impl.shared.peers import Peers
 
 ALGORITHM = "ES256"
 FRESH_SECONDS = 300.0
@@ -42,14 +43,11 @@ Fetch = Callable[[], Awaitable[FetchedKeys]]
 """Asks for the keys. Raises when there is no answer."""
 
 
-def fetch_from(open_client: Callable[[], httpx.AsyncClient]) -> Fetch:
-    """How a service asks for the keys: over HTTP, with a client whose base URL is the user service."""
+def fetch_from(peers: Peers) -> Fetch:
+    """How a service asks for the keys: the user service, over HTTP."""
 
     async def fetch() -> FetchedKeys:
-        async with asyncio.timeout(
-            FETCH_SECONDS
-        ):  # a transport within the process knows no timeouts of its own
-            answer = await open_client().get(PATH)
+        answer = await peers.client("user", timeout_seconds=FETCH_SECONDS).get(PATH)
         answer.raise_for_status()
         return FetchedKeys(answer.json(), _max_age(answer.headers.get("cache-control", "")))
 

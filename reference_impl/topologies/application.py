@@ -11,7 +11,6 @@ from reference_impl.shared import auth, dead_letters, health, problems
 from reference_impl.shared import faults as fault_flags
 from reference_impl.shared.auth import Verifier
 from reference_impl.shared.http import BoundedBodies, Correlated
-from reference_impl.shared.jwks import KeyRing, fetch_from
 from reference_impl.shared.runtime import Context, Runtime
 
 SUMMARY = "A small commerce platform: products, inventory, orders, payments."
@@ -50,8 +49,7 @@ def application(
     app.include_router(fault_flags.router(context.faults))
     app.include_router(health.router(runtime.inspect))
     problems.install(app)
-    keys = KeyRing(fetch_from(lambda: context.peers.client("user")))
-    auth.install(app, Verifier(keys), trust_network=context.settings.trust_network)
+    auth.install(app, Verifier.asking(context.peers), trust_network=context.settings.trust_network)
     app.add_middleware(BoundedBodies)
     app.add_middleware(Correlated)
     return app
