@@ -160,6 +160,20 @@ FLAGS = (
         unit=Unit.FRACTION,
         maximum=1,
     ),
+    FaultFlag(
+        name="user.expired-key",
+        description="The active signing key is missing from the public keys: its tokens are refused where those are read anew.",
+        owner="user",
+        unit=Unit.FRACTION,
+        maximum=1,
+    ),
+    FaultFlag(
+        name="gateway.retry-storm",
+        description="The gateway tries this share of failed requests five times more, at once, without a budget or a breaker.",
+        owner="gateway",
+        unit=Unit.FRACTION,
+        maximum=1,
+    ),
 )
 
 

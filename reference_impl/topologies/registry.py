@@ -45,7 +45,7 @@ class Entry:
 
 ENTRIES = (
     Entry("gateway", 0, ("api",)),
-    Entry("user", 1, ("users", "auth")),
+    Entry("user", 1, ("users", "auth", "api-keys")),
     Entry("product", 2, ("products", "categories", "v1", "v2")),
     Entry("inventory", 3, ("inventory",)),
     Entry("order", 4, ("orders", "sagas")),
