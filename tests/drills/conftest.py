@@ -40,7 +40,12 @@ class Site:
 
     def start(self) -> None:
         """Start the product, or start it again."""
-        environment = {"RATE_LIMITS": "0", "POOL_TOTAL": "0", "STALE_SECONDS": "6"}
+        environment = {
+            "RATE_LIMITS": "0",
+            "POOL_TOTAL": "0",
+            "STALE_SECONDS": "6",
+            "SANDBOX_PLACES": "20",  # whatever this machine has: nobody stops what a drill leaves running
+        }
         if self.engine is not None:
             environment["DOCKER_HOST"] = self.engine.host
         self.product = start_product(self.driver, self._instance, self._run_dir, root=self.root, **environment)
