@@ -55,6 +55,7 @@ class Site:
             "POOL_TOTAL": str(self.waiting),
             "POOL_LEARNERS": "1",
             "POOL_GRADERS": str(max(0, self.waiting - 1)),
+            "SANDBOX_PLACES": "20",  # whatever this machine has: nobody stops what a drill leaves running
         }
         if self.engine is not None:
             environment["DOCKER_HOST"] = self.engine.host

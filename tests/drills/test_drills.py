@@ -70,7 +70,9 @@ def test_a_worker_killed_during_a_launch(site: Site, moment: str) -> None:
         began = learner.session()
         inside = site.product.run_dir / "s" / began.sandbox_id
         awaited = inside if moment == "its folder is made" else inside / "status.json"
-        soon(awaited.exists, "the launch did not begin")
+        soon(lambda: awaited.exists() or learner.session().state == "failed", "the launch did not begin")  # noqa: B023
+        session = learner.session()
+        assert session.state != "failed", f"{session}\n{site.product.output()[-5000:]}"
         site.kill_worker()
         if learner.session().state == "starting":
             break
