@@ -165,6 +165,12 @@ def conflicts(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and postgres.sqlstate(error) in postgres.CONFLICTS
 
 
+def one_after_another(session: Session, name: str) -> None:
+    """Until this transaction ends, no other one that asks for the same name goes on. On SQLite writers do so anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
 @contextmanager
 def _busy_told() -> Iterator[None]:
     """Make a wait that took too long a problem to be told to the caller."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy import JSON, Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy.orm import Session
 
-from reference_impl.shared.database import UtcDateTime
+from reference_impl.shared.database import UtcDateTime, one_after_another
 from reference_impl.shared.events import now
 from reference_impl.shared.problems import Problem
 
@@ -73,6 +73,8 @@ class IdempotencyKeys:
         if key is None:
             return act(), False
         table = self.table
+        # Sent twice at the same moment, the second waits here and finds the answer to the first.
+        one_after_another(session, f"{scope}|{key}")
         session.execute(delete(table).where(table.c.created_at < now() - KEPT))
         fingerprint = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
         known = session.execute(select(table).where(table.c.scope == scope, table.c.key == key)).one_or_none()
