@@ -19,7 +19,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, DateTime, Dialect, Enum, MetaData, create_engine, event, text
+from sqlalchemy import URL, DateTime, Dialect, Enum, MetaData, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -158,6 +159,12 @@ class Database:
 def conflicts(error: BaseException) -> bool:
     """Whether a transaction failed only because another one was in its way: all of it may be tried again."""
     return isinstance(error, DBAPIError) and postgres.sqlstate(error) in postgres.CONFLICTS
+
+
+def insert_into(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say what to do when the row is there already, in the words of this session's database."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
 
 
 @contextmanager
