@@ -51,7 +51,9 @@ def test_every_event_of_a_checkout_names_its_order(kind: str) -> None:
 
 
 def test_the_checked_in_asyncapi_document_is_that_of_the_code() -> None:
-    assert asyncapi.ASYNCAPI.read_text() == asyncapi.asyncapi(), "stale: run `python -m reference_impl asyncapi`"
+    assert asyncapi.ASYNCAPI.read_text() == asyncapi.asyncapi(), (
+        "stale: run `python -m reference_impl asyncapi`"
+    )
 
 
 def references(node: Any) -> Iterator[str]:
