@@ -89,13 +89,30 @@ def openapi_command(check: bool, as_json: bool) -> None:
     """The contract."""
     from reference_impl import contracts
 
-    text = contracts.openapi()
-    current = contracts.OPENAPI.exists() and contracts.OPENAPI.read_text() == text
+    _contract("openapi", contracts.OPENAPI, contracts.openapi(), check, as_json)
+
+
+@main.command(
+    "asyncapi", help="Write the AsyncAPI document of the events to reference_impl/contracts/asyncapi.json."
+)
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit code 1 when the file is not what the code says."
+)
+@as_json_option
+def asyncapi_command(check: bool, as_json: bool) -> None:
+    """The contract of the events."""
+    from reference_impl.contracts.asyncapi import ASYNCAPI, asyncapi
+
+    _contract("asyncapi", ASYNCAPI, asyncapi(), check, as_json)
+
+
+def _contract(command: str, path: Path, text: str, check: bool, as_json: bool) -> None:
+    current = path.exists() and path.read_text() == text
     if not check:
-        contracts.OPENAPI.write_text(text)
+        path.write_text(text)
     state = "current" if current else ("stale" if check else "written")
-    hint = " Run `python -m reference_impl openapi`." if state == "stale" else ""
-    say({"state": state}, f"{contracts.OPENAPI.name} is {state}.{hint}", as_json)
+    hint = f" Run `python -m reference_impl {command}`." if state == "stale" else ""
+    say({"state": state}, f"{path.name} is {state}.{hint}", as_json)
     if state == "stale":
         raise SystemExit(1)
 

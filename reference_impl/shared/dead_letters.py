@@ -17,10 +17,10 @@ from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import JSON, Column, Integer, MetaData, Row, String, Table, delete, insert, select, update
+from sqlalchemy import JSON, Column, Integer, MetaData, Row, String, Table, delete, select
 from sqlalchemy.orm import Session
 
-from reference_impl.shared.database import UtcDateTime
+from reference_impl.shared.database import UtcDateTime, insert_into
 from reference_impl.shared.events import Event, new_id, now
 from reference_impl.shared.problems import Problem, responses
 from reference_impl.shared.types import IdentifierPath
@@ -66,22 +66,20 @@ class DeadLetters:
     def park(self, session: Session, event: Event, error: str) -> None:
         """Keep an event that can't be handled; one that is here already gets the newer error."""
         table = self.table
-        again = (
-            update(table)
-            .where(table.c.event_id == event.id)
-            .values(error=error[:LONGEST_ERROR], attempts=table.c.attempts + 1)
-            .returning(table.c.id)
+        row = {
+            "id": new_id(),
+            "event_id": event.id,
+            "event": event.model_dump(mode="json"),
+            "error": error[:LONGEST_ERROR],
+            "attempts": 1,
+            "parked_at": now(),
+        }
+        newer = {"error": error[:LONGEST_ERROR], "attempts": table.c.attempts + 1}
+        session.execute(
+            insert_into(session, table)
+            .values(**row)
+            .on_conflict_do_update(index_elements=[table.c.event_id], set_=newer)
         )
-        if session.scalar(again) is None:
-            row = {
-                "id": new_id(),
-                "event_id": event.id,
-                "event": event.model_dump(mode="json"),
-                "error": error[:LONGEST_ERROR],
-                "attempts": 1,
-                "parked_at": now(),
-            }
-            session.execute(insert(table).values(**row))
 
     def page(self, session: Session, consumer: str, limit: int) -> list[DeadLetter]:
         """The oldest ones."""

@@ -13,6 +13,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reference_impl.shared import schemas
+
 View = TypeVar("View", bound=BaseModel)
 
 
@@ -36,9 +38,15 @@ class Payload(BaseModel):
 
 
 class Reading(BaseModel):
-    """A consumer's own view of somebody else's payload: the fields it needs, the rest ignored."""
+    """A consumer's own view of somebody else's payload: the fields it needs, the rest ignored.
+
+    It is named after the event: `OrderCreatedView` reads OrderCreated.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    reads_version: ClassVar[int] = 1
+    """The version of the payload that it is written for; older ones are lifted to it (`schemas.upcast`)."""
 
 
 class Event(BaseModel):
@@ -68,5 +76,5 @@ class Event(BaseModel):
     payload: dict[str, Any]
 
     def read(self, view: builtins.type[View]) -> View:
-        """The payload through a consumer's own view of it. Raises pydantic's ValidationError."""
-        return view.model_validate(self.payload)
+        """The payload through a consumer's own view of it, lifted if it is older. Raises schemas.Unreadable."""
+        return schemas.read(view, self.type, self.version, self.payload)

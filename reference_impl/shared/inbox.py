@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
-from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy import Column, MetaData, String, Table, delete, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from reference_impl.shared import correlation, logs
 from reference_impl.shared.bus import UNREADABLE, BusAway, Delivery, EventBus
-from reference_impl.shared.database import Database, UtcDateTime
+from reference_impl.shared.database import Database, UtcDateTime, insert_into
 from reference_impl.shared.dead_letters import DeadLetter, DeadLetters
 from reference_impl.shared.events import Event, now
 from reference_impl.shared.problems import Problem
+from reference_impl.shared.schemas import Unreadable
 
 BATCH = 50
 ATTEMPTS = 5
@@ -76,13 +77,18 @@ class Inbox:
         known = select(self.handled.c.event_id).where(self.handled.c.event_id == message_id)
         return session.scalar(known) is not None
 
-    def note(self, session: Session, event: Event) -> None:
-        """Note, in the caller's transaction, that this event takes effect now."""
-        self.note_id(session, event.id)
+    def note(self, session: Session, event: Event) -> bool:
+        """Note, in the caller's transaction, that this event takes effect now; False when it has already.
 
-    def note_id(self, session: Session, message_id: str) -> None:
+        Of two deliveries at once the second waits here for the end of the first one's transaction.
+        """
+        return self.note_id(session, event.id)
+
+    def note_id(self, session: Session, message_id: str) -> bool:
         """The same of a message that is no event."""
-        session.execute(insert(self.handled).values(event_id=message_id, handled_at=now()))
+        row = {"event_id": message_id, "handled_at": now()}
+        added = insert_into(session, self.handled).values(**row).on_conflict_do_nothing()
+        return session.scalar(added.returning(self.handled.c.event_id)) is not None
 
     def prune(self, session: Session) -> None:
         """Forget events so old that no bus delivers them again."""
@@ -93,8 +99,7 @@ class Inbox:
 
         def handle(event: Event) -> None:
             with database.write() as session:
-                if not self.seen(session, event):
-                    self.note(session, event)
+                if self.note(session, event):
                     effect(session, event)
 
         return handle
@@ -216,7 +221,7 @@ class Consumer:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 handler(event)
-            except Poison as poison:
+            except (Poison, Unreadable) as poison:
                 _log.error(
                     "poisoned event", group=self.group, type=event.type, event_id=event.id, reason=str(poison)
                 )
@@ -252,4 +257,8 @@ class Consumer:
 
 
 def _text(failure: Exception) -> str:
-    return str(failure) if isinstance(failure, Poison | NotNow) else f"{type(failure).__name__}: {failure}"
+    return (
+        str(failure)
+        if isinstance(failure, Poison | Unreadable | NotNow)
+        else f"{type(failure).__name__}: {failure}"
+    )

@@ -2,22 +2,35 @@
 
 Either both are there or neither is. The relay deletes a row only after the bus has taken the event, so a crash in between
 sends the event again: consumers see it at least once.
+
+Order. Two transactions may commit in another order than they took their positions in, and a relay in between sees the later
+one first. Not so those of one key: taking the next sequence locks the key's row until the commit, and comes before taking the
+position. So the events of a key leave in the order of their sequence, and more is not promised.
+
+Several processes of one service each have a relay, on PostgreSQL. They take turns, by an advisory lock that ends with the
+transaction that publishes and deletes a batch. The alternative, FOR UPDATE SKIP LOCKED, lets all of them work at once, and
+lets the second batch of a key overtake the first. One relay is fast enough: it moves whole batches.
 """
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import JSON, Column, Integer, MetaData, String, Table, delete, func, insert, select, update
+from sqlalchemy import JSON, Column, Integer, MetaData, String, Table, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from reference_impl.shared import correlation, logs
-from reference_impl.shared.bus import EventBus
-from reference_impl.shared.database import Database, one_after_another
+from reference_impl.shared.bus import BusAway, EventBus
+from reference_impl.shared.database import Database, insert_into
 from reference_impl.shared.events import Event, Payload, new_id, now
 
-BATCH = 100
+BATCH = 200
+TURN_LOCK = 0x4F55_5442
+"""Names the advisory lock of the relays of one database."""
+TURN_SECONDS = 0.02
 ATTEMPTS_BEFORE_UNHEALTHY = 5
 LONGEST_PAUSE_SECONDS = 5.0
 IDLE_SECONDS = 1.0
@@ -69,17 +82,18 @@ class Outbox:
 
     def _next(self, session: Session, key: str) -> int:
         table = self.sequences
-        bumped = session.scalar(
-            update(table).where(table.c.key == key).values(last=table.c.last + 1).returning(table.c.last)
-        )
-        if bumped is not None:
-            return int(bumped)
-        # The first of its key: of two that come at once, the second waits here and then counts on from the first.
-        one_after_another(session, f"outbox {key}")
-        if session.scalar(select(table.c.last).where(table.c.key == key)) is not None:
-            return self._next(session, key)
-        session.execute(insert(table).values(key=key, last=1))
-        return 1
+        first = insert_into(session, table).values(key=key, last=1)
+        bumped = first.on_conflict_do_update(index_elements=[table.c.key], set_={"last": table.c.last + 1})
+        return int(session.scalar(bumped.returning(table.c.last)) or 1)
+
+    def oldest(self, session: Session, limit: int) -> list[tuple[int, Event]]:
+        """The events that wait the longest, each with its position."""
+        query = select(self.rows.c.position, self.rows.c.event).order_by(self.rows.c.position).limit(limit)
+        return [(row.position, Event.model_validate(row.event)) for row in session.execute(query)]
+
+    def remove(self, session: Session, positions: Sequence[int]) -> None:
+        """Forget what the bus has taken."""
+        session.execute(delete(self.rows).where(self.rows.c.position.in_(positions)))
 
     def pending(self, session: Session) -> int:
         """How many events wait for the relay."""
@@ -114,17 +128,31 @@ class Relay:
             return self._outbox.pending(session)
 
     def run_once(self) -> int:
-        """Relay one batch and return its size. What the bus did not take stays where it is."""
-        rows = self._outbox.rows
+        """Relay one batch and return its size. What the bus did not take stays where it is. Raises BusAway."""
         with self._database.read() as session:
-            batch = session.execute(
-                select(rows.c.position, rows.c.event).order_by(rows.c.position).limit(BATCH)
-            ).all()
+            batch = self._outbox.oldest(session, 1 if self._database.is_postgres else BATCH)
         if not batch:
             return 0
-        self._bus.publish([Event.model_validate(row.event) for row in batch])
+        if self._database.is_postgres:
+            return self._run_once_in_turn()
+        # SQLite has one process, and no writer shall wait for the bus.
+        self._bus.publish([event for _, event in batch])
         with self._database.write() as session:
-            session.execute(delete(rows).where(rows.c.position.in_([row.position for row in batch])))
+            self._outbox.remove(session, [position for position, _ in batch])
+        return len(batch)
+
+    def _run_once_in_turn(self) -> int:
+        """The same, while no other process relays; 0 when one does."""
+        with self._database.write() as session:
+            if not session.scalar(select(func.pg_try_advisory_xact_lock(TURN_LOCK))):
+                batch = []
+            else:
+                # Only now: what the relay before has moved is not there any more.
+                batch = self._outbox.oldest(session, BATCH)
+                self._bus.publish([event for _, event in batch])
+                self._outbox.remove(session, [position for position, _ in batch])
+        if not batch:
+            time.sleep(TURN_SECONDS)  # the write has woken this relay, which shall not run in circles
         return len(batch)
 
     def run(self, stop: threading.Event) -> None:
@@ -134,10 +162,14 @@ class Relay:
             try:
                 moved = self.run_once()
                 self.failures = 0
-            except Exception:
+            except Exception as failure:
                 self.failures += 1
                 pause = min(LONGEST_PAUSE_SECONDS, 0.05 * 2 ** min(self.failures, 10))
-                _log.exception("relay failed", service=self.name, failures=self.failures, pause_seconds=pause)
+                facts = {"service": self.name, "failures": self.failures, "pause_seconds": pause}
+                if isinstance(failure, BusAway):
+                    _log.warning("the bus is away", reason=str(failure), **facts)
+                else:
+                    _log.exception("relay failed", **facts)
                 stop.wait(pause)
                 continue
             if not moved:

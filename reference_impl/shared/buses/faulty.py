@@ -71,23 +71,23 @@ class FaultyBus(EventBus):
     def publish(self, events: Sequence[Event]) -> None:
         passing: list[Event] = []
         late: dict[str, Event] = {}
+        again: dict[str, Event] = {}
         for event in events:
             if self._faults.hits("events.lose", event.id):
                 continue
-            if self._faults.hits("events.reorder", event.id):
+            if self._faults.hits("events.reorder", event.id) and self._waiting < MOST_HELD:
                 late[f"{event.id}/late"] = event
             else:
                 passing.append(event)
-            if self._faults.hits("events.duplicate", event.id):
-                late[f"{event.id}/again"] = event
+            if self._faults.hits("events.duplicate", event.id) and self._waiting < MOST_HELD:
+                again[f"{event.id}/again"] = event
             if self._faults.hits("events.poison", event.id):
                 passing.append(poisoned(event))
-        if late and self._waiting + len(late) > MOST_HELD:
-            passing += late.values()
-        elif late:
-            self._hold(late)
+        # What comes late has to be safe before this returns; a duplicate comes after the first, and may be forgotten.
+        self._hold(late)
         if passing:
             self._inner.publish(passing)
+        self._hold(again)
 
     def receive(self, group: str, *, limit: int, wait_seconds: float) -> list[Delivery]:
         if self._faults.value("consumer.lag") <= 0:
@@ -124,6 +124,8 @@ class FaultyBus(EventBus):
             return self._database
 
     def _hold(self, late: dict[str, Event]) -> None:
+        if not late:
+            return
         least, most = HELD_SECONDS
         rows = [
             {
