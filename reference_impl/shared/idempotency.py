@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar
 from fastapi import Header, Response
 from pydantic import BaseModel
 from sqlalchemy import JSON, Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from reference_impl.shared.database import UtcDateTime, one_after_another
@@ -68,7 +69,7 @@ class IdempotencyKeys:
     ) -> tuple[Answer, bool]:
         """The answer to this request, and whether it is a replay.
 
-        Raises Problem 422 when the key was used for another request.
+        Raises Problem 409 when the same request is being worked on elsewhere, 422 when the key was used for another request.
         """
         if key is None:
             return act(), False
@@ -95,7 +96,12 @@ class IdempotencyKeys:
             "answer": result.model_dump(mode="json"),
             "created_at": now(),
         }
-        session.execute(insert(table).values(**row))
+        try:
+            session.execute(insert(table).values(**row))
+        except IntegrityError:
+            # The other one has committed while we worked: all that we did in this transaction is undone.
+            detail = "Nothing happened twice. Send it again to read the answer."
+            raise Problem(409, "request-in-progress", "The same request was being worked on", detail) from None
         return result, False
 
 

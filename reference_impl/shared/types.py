@@ -8,6 +8,8 @@ from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 SKU_PATTERN = r"^[A-Z0-9][A-Z0-9-]{0,31}$"
+NOT_NUL = r"^[^\x00]*$"
+"""For free text: PostgreSQL stores no NUL."""
 MOST_LINES = 50
 MOST_UNITS = 1_000_000
 

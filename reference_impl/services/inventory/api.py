@@ -1,36 +1,28 @@
-"""The inventory service over HTTP and on the bus."""
+"""The inventory service over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field, model_validator
-from sqlalchemy.orm import Session
 
-from reference_impl.services.inventory.events import (
-    OrderCancelledView,
-    OrderConfirmedView,
-    OrderCreatedView,
-    ReleaseInventoryView,
-    ReserveInventoryView,
-)
 from reference_impl.services.inventory.models import Base, ReservationLine, ReservationState
 from reference_impl.services.inventory.service import InventoryService
+from reference_impl.shared.auth import needs
 from reference_impl.shared.database import Database
-from reference_impl.shared.events import Event, new_id
+from reference_impl.shared.events import new_id
 from reference_impl.shared.idempotency import IdempotencyKey, IdempotencyKeys, mark
-from reference_impl.shared.inbox import Consumer, Inbox
-from reference_impl.shared.outbox import Outbox, Relay
+from reference_impl.shared.inbox import Inbox
+from reference_impl.shared.outbox import Outbox
 from reference_impl.shared.problems import Problem, responses
-from reference_impl.shared.runtime import Context, Service
-from reference_impl.shared.settings import Compensation, Saga
+from reference_impl.shared.runtime import Context
 from reference_impl.shared.types import (
     MOST_UNITS,
+    NOT_NUL,
     SKU_PATTERN,
     After,
     Command,
@@ -57,7 +49,7 @@ class Adjustment(Command):
 
     delta_available: Annotated[int, Field(ge=-MOST_UNITS, le=MOST_UNITS)]
     delta_reserved: Annotated[int, Field(ge=-MOST_UNITS, le=MOST_UNITS)] = 0
-    reason: Annotated[str, Field(min_length=1, max_length=100)]
+    reason: Annotated[str, Field(min_length=1, max_length=100, pattern=NOT_NUL)]
     order_id: Identifier | None = None
 
     @model_validator(mode="after")
@@ -140,43 +132,8 @@ class MovementPage(View):
     next: int | None
 
 
-def build(context: Context) -> Service:
-    """The inventory service on its own database."""
-    database = Database.of(context.settings, NAME, Base.metadata)
-    consumer = Consumer(NAME, _handlers(context, database), bus=context.bus, database=database, inbox=INBOX)
-    return Service(NAME, _routes(context, database), database, Relay(OUTBOX, database, context.bus), consumer)
-
-
-def _handlers(context: Context, database: Database) -> dict[str, Callable[[Event], None]]:
-    external = context.settings.compensation is Compensation.EXTERNAL
-
-    def reserve(session: Session, event: Event) -> None:
-        wanted = event.read(ReserveInventoryView)
-        InventoryService(session, OUTBOX).reserve(wanted.order_id, wanted.lines)
-
-    def created(session: Session, event: Event) -> None:
-        order = event.read(OrderCreatedView)
-        InventoryService(session, OUTBOX).reserve(order.order_id, order.lines)
-
-    def sell(session: Session, event: Event) -> None:
-        InventoryService(session, OUTBOX).sell(event.read(OrderConfirmedView).order_id)
-
-    def cancelled(session: Session, event: Event) -> None:
-        order = event.read(OrderCancelledView)
-        InventoryService(session, OUTBOX).release(order.order_id, keep_held=external and order.after_decline)
-
-    def release(session: Session, event: Event) -> None:
-        InventoryService(session, OUTBOX).release(event.read(ReleaseInventoryView).order_id, keep_held=False)
-
-    effects = {"OrderConfirmed": sell}
-    if context.settings.saga is Saga.ORCHESTRATED:
-        effects |= {"ReserveInventory": reserve, "ReleaseInventory": release}
-    else:
-        effects |= {"OrderCreated": created, "OrderCancelled": cancelled}
-    return {name: INBOX.once(database, effect) for name, effect in effects.items()}
-
-
-def _routes(context: Context, database: Database) -> APIRouter:
+def router(context: Context, database: Database) -> APIRouter:
+    """The routes of the service."""
     faults = context.faults
 
     async def latency() -> None:
@@ -193,9 +150,16 @@ def _routes(context: Context, database: Database) -> APIRouter:
         more = found[-1].id if len(found) == limit else None
         return StockPage(stock=[StockView.model_validate(stock) for stock in found], next=more)
 
-    @routes.get("/reservations", summary="List what orders have reserved", responses=responses(422))
+    @routes.get(
+        "/reservations",
+        summary="List what orders have reserved",
+        dependencies=[Depends(needs("admin"))],
+        responses=responses(401, 403, 422),
+    )
     def list_reservations(
-        order_id: Annotated[str | None, Query(max_length=32, description="Only this order's lines.")] = None,
+        order_id: Annotated[
+            str | None, Query(max_length=32, pattern=NOT_NUL, description="Only this order's lines.")
+        ] = None,
         sku: Annotated[str | None, Query(pattern=SKU_PATTERN, description="Only this SKU's lines.")] = None,
         after: After = 0,
         limit: PageSize = 50,
@@ -212,14 +176,24 @@ def _routes(context: Context, database: Database) -> APIRouter:
         with database.read() as session:
             return StockView.model_validate(InventoryService(session, OUTBOX).stock(sku))
 
-    @routes.get("/{sku}/movements", summary="Every change of one SKU's counters", responses=responses(422))
+    @routes.get(
+        "/{sku}/movements",
+        summary="Every change of one SKU's counters",
+        dependencies=[Depends(needs("admin"))],
+        responses=responses(401, 403, 422),
+    )
     def list_movements(sku: SkuPath, after: After = 0, limit: PageSize = 50) -> MovementPage:
         with database.read() as session:
             found = InventoryService(session, OUTBOX).movement_page(sku, after=after, limit=limit)
         more = found[-1].id if len(found) == limit else None
         return MovementPage(movements=[MovementView.model_validate(item) for item in found], next=more)
 
-    @routes.post("/{sku}/receipts", summary="Units arrive", responses=responses(404, 409, 413, 422))
+    @routes.post(
+        "/{sku}/receipts",
+        summary="Units arrive",
+        dependencies=[Depends(needs("admin"))],
+        responses=responses(401, 403, 404, 409, 413, 422),
+    )
     def receive(
         sku: SkuPath, body: Receipt, response: Response, idempotency_key: IdempotencyKey = None
     ) -> StockView:
@@ -242,7 +216,8 @@ def _routes(context: Context, database: Database) -> APIRouter:
         summary="Correct the counters by hand",
         description="Not idempotent by itself: the same body sent twice is two corrections. Send an Idempotency-Key "
         "with a correction that may be retried.",
-        responses=responses(404, 409, 413, 422, 503, 504),
+        dependencies=[Depends(needs("admin"))],
+        responses=responses(401, 403, 404, 409, 413, 422, 503, 504),
     )
     def adjust(
         sku: SkuPath, body: Adjustment, response: Response, idempotency_key: IdempotencyKey = None

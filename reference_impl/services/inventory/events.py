@@ -28,10 +28,30 @@ class InventorySold(Payload):
 
 
 class InventoryReleased(Payload):
-    """The order was cancelled and Meridian gave its units back."""
+    """The order was cancelled and Meridian gave its units back: reserved ones, or sold ones that had not been shipped."""
 
     order_id: str
     lines: list[Line]
+
+
+class ReservationExpired(Payload):
+    """Nobody confirmed or cancelled the order in time: what was reserved for it is available again."""
+
+    order_id: str
+    lines: list[Line]
+
+
+class InventoryAdjusted(Payload):
+    """Units arrived, went back, or were corrected by hand."""
+
+    sku: str
+    reason: str
+    order_id: str | None
+    """Whose reserved units were corrected, if it was an order's."""
+    delta_available: int
+    delta_reserved: int
+    available: int
+    stock_version: int
 
 
 class OrderCreatedView(Reading):

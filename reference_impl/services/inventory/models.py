@@ -29,6 +29,8 @@ class ReservationState(StrEnum):
     SOLD = "sold"
     RELEASED = "released"
     """Its units are available again, because Meridian released them."""
+    EXPIRED = "expired"
+    """Its units are available again, because nobody confirmed or cancelled the order in time."""
     CANCELLED_FIRST = "cancelled_first"
     """The order's cancellation arrived before the order did: whatever comes later reserves nothing."""
 
@@ -63,6 +65,8 @@ class Reservation(Base):
 
     order_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     state: Mapped[ReservationState] = mapped_column(stored_as_value(ReservationState))
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    """When its units become available again if it is still held; None: never."""
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, onupdate=now)
     lines: Mapped[list[ReservationLine]] = relationship(
         back_populates="reservation", order_by="ReservationLine.sku", lazy="raise"

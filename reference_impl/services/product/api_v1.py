@@ -15,9 +15,7 @@ from reference_impl.shared.auth import Principal, needs
 from reference_impl.shared.conditional import etag, not_modified
 from reference_impl.shared.idempotency import IdempotencyKey, mark
 from reference_impl.shared.problems import responses
-from reference_impl.shared.types import After, Cents, Command, Currency, PageSize, Sku, SkuPath, View
-
-NOT_NUL = r"^[^\x00]*$"
+from reference_impl.shared.types import NOT_NUL, After, Cents, Command, Currency, PageSize, Sku, SkuPath, View
 
 
 class NewProduct(Command):

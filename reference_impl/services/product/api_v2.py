@@ -11,7 +11,6 @@ from fastapi.routing import APIRoute
 from pydantic import Field
 
 from reference_impl.services.product import cursors, search
-from reference_impl.services.product.api_v1 import NOT_NUL
 from reference_impl.services.product.catalogue import Catalogue, Sort, Wanted
 from reference_impl.services.product.changes import Changes
 from reference_impl.services.product.records import CategoryRecord, ProductRecord
@@ -20,7 +19,7 @@ from reference_impl.shared.auth import Principal, needs
 from reference_impl.shared.conditional import IfMatch, etag, expected_version, not_modified
 from reference_impl.shared.idempotency import IdempotencyKey, mark
 from reference_impl.shared.problems import responses
-from reference_impl.shared.types import Cents, Command, Currency, PageSize, Sku, SkuPath, View
+from reference_impl.shared.types import NOT_NUL, Cents, Command, Currency, PageSize, Sku, SkuPath, View
 
 TAG = "v2"
 SLUG = r"^[a-z0-9][a-z0-9-]{0,39}$"

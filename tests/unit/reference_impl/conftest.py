@@ -79,9 +79,9 @@ class Shop:
         return found
 
     def events(self) -> list[dict[str, Any]]:
-        """What was said about orders, and not about products."""
+        """What was said about orders, and not about products and their stock."""
         page = self.http.get("/events", params={"limit": 500}).raise_for_status().json()
-        return [event for event in page["events"] if "order_id" in event["payload"]]
+        return [event for event in page["events"] if "sku" not in event["payload"]]
 
     def event_types(self) -> list[str]:
         return [event["type"] for event in self.events()]

@@ -1,0 +1,114 @@
+"""The counters of each SKU, and the two ways in which concurrent changes are kept apart.
+
+*Conditional update* (`change`): one statement that adds and at the same time asks that nothing goes below zero. The database
+decides in the moment of the write, nobody has to repeat anything, and a popular SKU only waits for its row. It fits where
+the change does not depend on what was read: that is every reservation.
+
+*Compare and set* (`replace`): read, decide, and write only if the version is still the one that was read; else begin again.
+It fits where somebody looks at all counters and decides what they shall be: that is a correction by hand. Under contention
+it repeats work, so its attempts are bounded.
+
+Below both, the table's CHECK constraints refuse a counter below zero whatever a program thinks.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from reference_impl.services.inventory.models import Movement, Stock
+from reference_impl.shared.problems import Problem
+
+
+class Counters:
+    """Stock, within one session of the caller's. Every change leaves a movement."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, sku: str) -> Stock | None:
+        """The counters as they are in the database now."""
+        query = select(Stock).where(Stock.sku == sku).execution_options(populate_existing=True)
+        return self._session.scalar(query)
+
+    def get(self, sku: str) -> Stock:
+        """The counters of one SKU. Raises Problem 404."""
+        stock = self.find(sku)
+        if stock is None:
+            raise Problem(
+                404,
+                "unknown-stock",
+                "Nothing of this SKU was ever in stock",
+                f"{sku} is not known here.",
+                sku=sku,
+            )
+        return stock
+
+    def begin(self, sku: str) -> None:
+        """Have counters for this SKU; somebody else may just have begun them."""
+        try:
+            with self._session.begin_nested():
+                self._session.add(Stock(sku=sku))
+        except IntegrityError:
+            pass
+
+    def change(
+        self,
+        sku: str,
+        reason: str,
+        *,
+        stocked: int = 0,
+        available: int = 0,
+        reserved: int = 0,
+        sold: int = 0,
+        order_id: str | None = None,
+    ) -> bool:
+        """Add to the counters if none goes below zero; False when one would, or the SKU is not stocked."""
+        changed = self._session.execute(
+            update(Stock)
+            .where(
+                Stock.sku == sku,
+                Stock.available + available >= 0,
+                Stock.reserved + reserved >= 0,
+                Stock.sold + sold >= 0,
+            )
+            .values(
+                stocked=Stock.stocked + stocked,
+                available=Stock.available + available,
+                reserved=Stock.reserved + reserved,
+                sold=Stock.sold + sold,
+                version=Stock.version + 1,
+            )
+            .returning(Stock.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        if changed:
+            self._note(
+                sku, reason, order_id, stocked=stocked, available=available, reserved=reserved, sold=sold
+            )
+        return bool(changed)
+
+    def replace(self, read: Stock, reason: str, *, available: int, reserved: int, order_id: str | None) -> bool:
+        """Set two counters, which the caller worked out from `read`; False when it is not what it was any more."""
+        changed = self._session.execute(
+            update(Stock)
+            .where(Stock.id == read.id, Stock.version == read.version)
+            .values(available=available, reserved=reserved, version=read.version + 1)
+            .returning(Stock.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        if changed:
+            deltas = {"available": available - read.available, "reserved": reserved - read.reserved}
+            self._note(read.sku, reason, order_id, **deltas)
+        return bool(changed)
+
+    def too_few(self, sku: str, detail: str) -> Problem:
+        """The problem to raise when a counter would go below zero, with the counters."""
+        stock = self.get(sku)
+        counters = {"available": stock.available, "reserved": stock.reserved, "sold": stock.sold}
+        return Problem(409, "too-few-units", "There are too few units", detail, sku=sku, **counters)
+
+    def _note(self, sku: str, reason: str, order_id: str | None, **deltas: int) -> None:
+        columns = {f"delta_{counter}": delta for counter, delta in deltas.items()}
+        self._session.add(Movement(sku=sku, reason=reason, order_id=order_id, **columns))

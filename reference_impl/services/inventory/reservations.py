@@ -1,0 +1,187 @@
+"""What orders do with the stock: reserve, buy, give back, forget about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from reference_impl.services.inventory.counters import Counters
+from reference_impl.services.inventory.events import (
+    InventoryRejected,
+    InventoryReleased,
+    InventoryReserved,
+    InventorySold,
+    ReservationExpired,
+)
+from reference_impl.services.inventory.metrics import RESERVATIONS
+from reference_impl.services.inventory.models import Reservation, ReservationLine, ReservationState
+from reference_impl.shared.events import Payload, now
+from reference_impl.shared.inbox import Poison
+from reference_impl.shared.outbox import Outbox
+from reference_impl.shared.types import Line
+
+_GONE = (ReservationState.RELEASED, ReservationState.EXPIRED, ReservationState.CANCELLED_FIRST)
+
+
+class Reservations:
+    """Reservations, within one session of the caller's. Whatever is asked twice takes effect once and is answered twice."""
+
+    def __init__(
+        self, session: Session, outbox: Outbox, *, while_locked: Callable[[], object] = lambda: None
+    ) -> None:
+        """`while_locked` is called when a reservation has its rows and has not committed: where a fault can sit."""
+        self._session = session
+        self._outbox = outbox
+        self._while_locked = while_locked
+        self._counters = Counters(session)
+
+    def reserve(self, order_id: str, lines: Sequence[Line], expires_at: datetime | None) -> None:
+        """Reserve all lines of a new order or none, and say which. An order known already is answered again."""
+        known = self._locked(order_id)
+        if known is not None:
+            self._answer(known)
+            return
+        short = self._take(lines, order_id)
+        self._while_locked()
+        state = ReservationState.REJECTED if short else ReservationState.HELD
+        self._session.add(Reservation(order_id=order_id, state=state, expires_at=None if short else expires_at))
+        self._session.flush()
+        if short:
+            self._say(InventoryRejected(order_id=order_id, short=short), "rejected")
+            return
+        for line in lines:
+            self._session.add(ReservationLine(order_id=order_id, sku=line.sku, quantity=line.quantity))
+        self._say(InventoryReserved(order_id=order_id, lines=list(lines)), "reserved")
+
+    def sell(self, order_id: str) -> None:
+        """The order is paid: its units are sold. Raises Poison when they can't be: somebody has to look.
+
+        One whose reservation has expired gets units that are still available. One that was cancelled meanwhile is told so.
+        """
+        reservation = self._locked(order_id)
+        if reservation is None or reservation.state is ReservationState.REJECTED:
+            state = "unknown" if reservation is None else reservation.state
+            raise Poison(f"order {order_id} is paid, but its reservation is {state}")
+        if reservation.state in (ReservationState.HELD, ReservationState.EXPIRED):
+            expired = reservation.state is ReservationState.EXPIRED
+            for line in reservation.lines:
+                units = line.quantity
+                deltas = {"available": -units} if expired else {"reserved": -units}
+                whole = line.released == (units if expired else 0)
+                if not (
+                    whole and self._counters.change(line.sku, "sold", sold=units, order_id=order_id, **deltas)
+                ):
+                    raise Poison(f"order {order_id} is paid, but its {units} of {line.sku} were given away")
+                line.sold, line.released = units, 0
+            self._end(reservation, ReservationState.SOLD)
+            self._say(InventorySold(order_id=order_id, lines=_lines(reservation)), "sold")
+        else:
+            self._answer(reservation)
+
+    def release(self, order_id: str, *, keep_held: bool = False) -> None:
+        """The order is cancelled: give back what is reserved for it, or was sold to it and not shipped.
+
+        With `keep_held`, somebody outside gives back what is reserved.
+        """
+        reservation = self._locked(order_id)
+        if reservation is None:
+            reservation = Reservation(order_id=order_id, state=ReservationState.CANCELLED_FIRST, lines=[])
+            self._session.add(reservation)
+        if reservation.state is ReservationState.SOLD or (
+            reservation.state is ReservationState.HELD and not keep_held
+        ):
+            reason = "restocked" if reservation.state is ReservationState.SOLD else "released"
+            released = self._give_back(reservation, reason)
+            self._end(reservation, ReservationState.RELEASED)
+            self._say(InventoryReleased(order_id=order_id, lines=released), reason)
+        elif reservation.state is not ReservationState.HELD:
+            self._answer(reservation)
+
+    def expire(self, order_id: str) -> bool:
+        """Give back what nobody confirmed in time; False when somebody has, meanwhile."""
+        reservation = self._locked(order_id)
+        if (
+            reservation is None
+            or reservation.state is not ReservationState.HELD
+            or reservation.expires_at is None
+            or reservation.expires_at > now()
+        ):
+            return False
+        released = self._give_back(reservation, "expired")
+        self._end(reservation, ReservationState.EXPIRED)
+        self._say(ReservationExpired(order_id=order_id, lines=released), "expired")
+        return True
+
+    def due(self, limit: int) -> list[str]:
+        """The orders whose reservations have expired, the oldest first."""
+        query = select(Reservation.order_id).where(
+            Reservation.state == ReservationState.HELD, Reservation.expires_at <= now()
+        )
+        return list(self._session.scalars(query.order_by(Reservation.expires_at).limit(limit)))
+
+    def _take(self, lines: Sequence[Line], order_id: str) -> list[str]:
+        """Reserve all lines or none; the SKUs of which there is too little."""
+        short: list[str] = []
+        with self._session.begin_nested() as savepoint:
+            # Always in the same order, so that two orders of the same products never wait for each other in a circle.
+            for line in sorted(lines, key=lambda line: line.sku):
+                deltas = {"available": -line.quantity, "reserved": line.quantity}
+                if not self._counters.change(line.sku, "reserved", order_id=order_id, **deltas):
+                    short.append(line.sku)
+            if short:
+                savepoint.rollback()
+        return short
+
+    def _give_back(self, reservation: Reservation, reason: str) -> list[Line]:
+        released: list[Line] = []
+        order_id = reservation.order_id
+        for line in reservation.lines:
+            sold, held = line.sold, line.outstanding
+            if sold + held <= 0:
+                continue  # released by hand before
+            deltas = {"available": sold + held, "reserved": -held, "sold": -sold}
+            if not self._counters.change(line.sku, reason, order_id=order_id, **deltas):
+                raise Poison(
+                    f"{sold + held} of {line.sku} should come back from order {order_id}, but are gone"
+                )
+            line.released += sold + held
+            line.sold = 0
+            released.append(Line(sku=line.sku, quantity=sold + held))
+        return released
+
+    def _end(self, reservation: Reservation, state: ReservationState) -> None:
+        reservation.state = state
+        reservation.expires_at = None
+
+    def _answer(self, reservation: Reservation) -> None:
+        """Say once more what became of a reservation, for whoever asked again did not hear it."""
+        order_id, lines = reservation.order_id, _lines(reservation)
+        payload: Payload
+        if reservation.state is ReservationState.HELD:
+            payload = InventoryReserved(order_id=order_id, lines=lines)
+        elif reservation.state is ReservationState.REJECTED:
+            payload = InventoryRejected(order_id=order_id, short=[])
+        elif reservation.state is ReservationState.SOLD:
+            payload = InventorySold(order_id=order_id, lines=lines)
+        else:
+            assert reservation.state in _GONE
+            payload = InventoryReleased(order_id=order_id, lines=[])
+        self._outbox.add(self._session, payload, key=order_id)
+
+    def _say(self, payload: Payload, outcome: str) -> None:
+        self._outbox.add(self._session, payload, key=str(payload.model_dump()["order_id"]))
+        RESERVATIONS.labels(outcome).inc()
+
+    def _locked(self, order_id: str) -> Reservation | None:
+        """The reservation, ours alone until the end of the transaction: an event, a person and the clock may come at once."""
+        query = select(Reservation).where(Reservation.order_id == order_id).with_for_update()
+        return self._session.scalar(
+            query.options(selectinload(Reservation.lines)).execution_options(populate_existing=True)
+        )
+
+
+def _lines(reservation: Reservation) -> list[Line]:
+    return [Line(sku=line.sku, quantity=line.quantity) for line in reservation.lines]
