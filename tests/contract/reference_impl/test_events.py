@@ -24,6 +24,8 @@ def declared(base: type[BaseModel]) -> dict[tuple[str, str], type[BaseModel]]:
     return found
 
 
+AWAITED = {"ShipmentCreated", "ShipmentDispatched", "ShipmentDelivered", "ShipmentCancelled"}
+"""Events of a service that is not here yet."""
 EMITTED = {name: model for (_, name), model in declared(Payload).items()}
 READ = declared(Reading)
 
@@ -34,6 +36,9 @@ def test_no_two_services_emit_the_same_type() -> None:
 
 @pytest.mark.parametrize(("service", "view"), READ)
 def test_a_view_names_only_fields_that_are_written(service: str, view: str) -> None:
+    if view.removesuffix("View") in AWAITED - set(EMITTED):
+        assert set(READ[service, view].model_fields) == {"order_id"}
+        return
     payload = EMITTED[view.removesuffix("View")]
     for name, field in READ[service, view].model_fields.items():
         assert name in payload.model_fields, f"{service} reads {view}.{name}, which nobody writes"
