@@ -12,6 +12,10 @@ from typing import Any
 import httpx
 
 PAGE = 200
+PAID = ("confirmed", "cancelling", "shipped", "delivered")
+OPEN_PAYMENT = ("requested", "authorised", "captured")
+ONCE = ("reserved", "sold", "released", "restocked")
+"""Reasons of movements that an order can have once; a correction by hand has another one."""
 MOST_ROWS = 200_000
 POLL_SECONDS = 0.2
 
@@ -21,7 +25,12 @@ INVARIANTS: Mapping[str, str] = {
     "reserved-explained": "Of each SKU, what is reserved is what live orders hold: no more, no less.",
     "confirmed-has-goods": "A confirmed order has all its units sold to it, and none given away.",
     "dead-order-holds-nothing": "A cancelled order, or a declined one whose time is over, holds no stock.",
-    "one-capture": "A confirmed order has one captured payment of its total; any other order has none.",
+    "one-capture": "A paid order has one captured payment of its total; any other order has none.",
+    "cancelled-undone": "Of a cancelled order nothing is set aside or taken, and what was taken is known to be back.",
+    "ledger-balanced": "Every entry of the ledger adds up to zero, and sales less refunds are what captured payments brought.",
+    "handled-once": "No event took effect twice: no order's units were reserved, sold or released a second time.",
+    "projections-replayed": "Every order is what its history makes of it, replayed from the first event on.",
+    "outbox-drained": "No event waits in an outbox or before a consumer.",
     "nothing-stuck": "No order is pending, and no payment under way, for longer than it may be.",
     "nothing-parked": "No consumer gave up on an event.",
 }
@@ -45,6 +54,12 @@ class Snapshot:
     orders: list[dict[str, Any]]
     reservations: list[dict[str, Any]]
     payments: list[dict[str, Any]]
+    movements: list[dict[str, Any]]
+    ledger: dict[str, Any]
+    differences: list[dict[str, Any]]
+    """Where an order is not what a replay of its history makes of it."""
+    backlog: dict[str, int]
+    """Service → events that wait in its outbox or before its consumer."""
     parked: list[dict[str, Any]]
     taken_at: datetime
 
@@ -87,11 +102,22 @@ def verify(
 
 def read(client: httpx.Client, processes: Sequence[str] = ("",)) -> Snapshot:
     """Everything there is, page by page. Raises httpx.HTTPError, and ValueError when there is more than MOST_ROWS."""
+    stock = list(_pages(client, "/inventory", "stock"))
+    # 503 when a part is down; which part and how far behind is in the body all the same.
+    parts = [part for base in processes for part in client.get(f"{base}/health/readiness").json()["parts"]]
     return Snapshot(
-        stock=list(_pages(client, "/inventory", "stock")),
+        stock=stock,
         orders=list(_pages(client, "/orders", "orders")),
         reservations=list(_pages(client, "/inventory/reservations", "reservations")),
         payments=list(_pages(client, "/payments", "payments")),
+        movements=[
+            movement
+            for item in stock
+            for movement in _pages(client, f"/inventory/{item['sku']}/movements", "movements")
+        ],
+        ledger=client.get("/payments/ledger/balance").raise_for_status().json(),
+        differences=list(_pages(client, "/orders/projections/audit", "differences")),
+        backlog={part["name"]: part["backlog"] for part in parts},
         parked=[
             letter
             for base in processes
@@ -129,7 +155,7 @@ def _oversold(snapshot: Snapshot) -> Iterator[Violation]:
     orders = {order["id"]: order for order in snapshot.orders}
     for line in snapshot.reservations:
         order = orders.get(line["order_id"])
-        if order is not None and (order["status"] == "confirmed" or _live(order, snapshot.taken_at)):
+        if order is not None and (order["status"] in PAID or _live(order, snapshot.taken_at)):
             promised[line["sku"]] += line["quantity"]
     for stock in snapshot.stock:
         if promised[stock["sku"]] > stock["stocked"]:
@@ -155,7 +181,7 @@ def _goods(snapshot: Snapshot) -> Iterator[Violation]:
     for reserved in snapshot.reservations:
         lines[reserved["order_id"]][reserved["sku"]] = reserved
     for order in snapshot.orders:
-        if order["status"] != "confirmed":
+        if order["status"] not in PAID:
             continue
         for wanted in order["lines"]:
             line = lines[order["id"]].get(wanted["sku"])
@@ -169,7 +195,7 @@ def _dead(snapshot: Snapshot) -> Iterator[Violation]:
     orders = {order["id"]: order for order in snapshot.orders}
     for line in snapshot.reservations:
         order = orders.get(line["order_id"])
-        if order is None or order["status"] == "confirmed" or _live(order, snapshot.taken_at):
+        if order is None or order["status"] in PAID or _live(order, snapshot.taken_at):
             continue
         if line["outstanding"] != 0:
             still = f"still holds {line['outstanding']} {line['sku']}"
@@ -185,12 +211,71 @@ def _captured_once(snapshot: Snapshot) -> Iterator[Violation]:
             captured[payment["order_id"]].append(payment["amount_cents"])
     for order in snapshot.orders:
         amounts = captured[order["id"]]
-        if order["status"] == "confirmed" and amounts != [order["total_cents"]]:
+        if order["status"] in PAID and amounts != [order["total_cents"]]:
             yield Violation(
                 "one-capture", order["id"], f"captured {amounts} for a total of {order['total_cents']}"
             )
         if order["status"] in ("cancelled", "payment_declined") and amounts:
             yield Violation("one-capture", order["id"], f"{order['status']}, yet captured {amounts}")
+
+
+def _undone(snapshot: Snapshot) -> Iterator[Violation]:
+    cancelled = {order["id"]: order for order in snapshot.orders if order["status"] == "cancelled"}
+    for payment in snapshot.payments:
+        order = cancelled.get(payment["order_id"])
+        if order is None:
+            continue
+        if payment["status"] in OPEN_PAYMENT:
+            yield Violation(
+                "cancelled-undone", order["id"], f"payment attempt {payment['attempt']} is {payment['status']}"
+            )
+        elif payment["status"] == "refunded" and not order["money_returned"]:
+            yield Violation("cancelled-undone", order["id"], "refunded, and the order has not heard of it")
+
+
+def _ledger(snapshot: Snapshot) -> Iterator[Violation]:
+    for entry in snapshot.ledger["unbalanced_entries"]:
+        yield Violation("ledger-balanced", entry, "its postings do not add up to zero")
+    brought: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for balance in snapshot.ledger["accounts"]:
+        total[balance["currency"]] += balance["cents"]
+        if balance["account"] in ("revenue", "refunds"):
+            brought[balance["currency"]] -= balance["cents"]
+    for payment in snapshot.payments:
+        if payment["status"] == "captured":
+            brought[payment["currency"]] -= payment["amount_cents"]
+    for currency in sorted({*brought, *total}):
+        if total[currency]:
+            yield Violation(
+                "ledger-balanced", currency, f"all accounts together have {total[currency]} too many"
+            )
+        if brought[currency]:
+            detail = f"sales less refunds are {brought[currency]} more than what captured payments brought"
+            yield Violation("ledger-balanced", currency, detail)
+
+
+def _handled_once(snapshot: Snapshot) -> Iterator[Violation]:
+    moved = Counter(
+        (movement["order_id"], movement["sku"], movement["reason"])
+        for movement in snapshot.movements
+        if movement["order_id"] is not None and movement["reason"] in ONCE
+    )
+    for (order, sku, reason), times in moved.items():
+        if times > 1:
+            yield Violation("handled-once", order, f"{sku} {reason} {times} times")
+
+
+def _replayed(snapshot: Snapshot) -> Iterator[Violation]:
+    for difference in snapshot.differences:
+        detail = "{column} is {projected}, its history says {replayed}".format(**difference)
+        yield Violation("projections-replayed", difference["order_id"], detail)
+
+
+def _drained(snapshot: Snapshot) -> Iterator[Violation]:
+    for service, waiting in snapshot.backlog.items():
+        if waiting:
+            yield Violation("outbox-drained", service, f"{waiting} events wait")
 
 
 def _stuck(snapshot: Snapshot, patience: timedelta) -> Iterator[Violation]:
@@ -213,6 +298,11 @@ _CHECKS: tuple[Callable[[Snapshot], Iterator[Violation]], ...] = (
     _goods,
     _dead,
     _captured_once,
+    _undone,
+    _ledger,
+    _handled_once,
+    _replayed,
+    _drained,
 )
 
 
