@@ -174,6 +174,13 @@ FLAGS = (
         unit=Unit.FRACTION,
         maximum=1,
     ),
+    FaultFlag(
+        name="shipping.carrier-outage",
+        description="This share of questions to a carrier is not answered; they are asked again, and in the end another one is.",
+        owner="shipping",
+        unit=Unit.FRACTION,
+        maximum=1,
+    ),
 )
 
 
