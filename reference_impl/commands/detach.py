@@ -45,7 +45,7 @@ def start(topology: str, settings: Settings, uds: Path | None, as_json: bool) ->
         )
     deadline = time.monotonic() + START_SECONDS
     while True:
-        if not as_json:
+        if not as_json and topology == "services":
             place = follow_up(log, place)
         state = ground.read()
         if state is not None and state.pid == process.pid and state.phase is Phase.READY:
@@ -65,6 +65,6 @@ def start(topology: str, settings: Settings, uds: Path | None, as_json: bool) ->
         "seconds": round(state.seconds or 0.0, 2),
         "pid": process.pid,
     }
-    seconds = f"{state.seconds or 0.0:.1f} s"
-    text = f"Meridian runs in the background at {state.url} ({seconds}). `down` stops it, `logs` shows its log."
+    where = f"{state.url} ({topology}, {state.seconds or 0.0:.1f} s)"
+    text = f"Meridian runs in the background at {where}. `down` stops it, `logs` shows its logs."
     say(document, text, as_json)

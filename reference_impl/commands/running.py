@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -114,7 +115,8 @@ def _say_ready(state: PlatformState, as_json: bool) -> None:
     }
     if state.topology == "services":
         document["services"] = {item.name: item.url for item in state.processes if item.kind == "service"}
-    text = f"Meridian is ready at {state.url} ({state.topology}, {seconds:.1f} s). Ctrl-C stops it."
+    hint = " Ctrl-C stops it." if sys.stdout.isatty() else ""
+    text = f"Meridian is ready at {state.url} ({state.topology}, {seconds:.1f} s).{hint}"
     say(document, text, as_json)
 
 

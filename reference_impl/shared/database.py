@@ -71,9 +71,10 @@ class Database:
 
     def __init__(self, url: str | URL, metadata: MetaData, **options: Any) -> None:
         self._metadata = metadata
-        self._engine = create_engine(
-            url, **{"pool_size": 10, "max_overflow": 30, "pool_timeout": LOCK_SECONDS} | options
-        )
+        pool = {"pool_size": 10, "max_overflow": 30, "pool_timeout": LOCK_SECONDS} | options
+        self._engine = create_engine(url, **pool)
+        self._connections = int(pool["pool_size"] + pool["max_overflow"])
+        self._occupied: list[Connection] = []
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         # SQLite has one writer. Waiting for a lock of our own is fair and quick; SQLite's own waiting sleeps and starves.
         self._writer = threading.Lock()
@@ -150,6 +151,14 @@ class Database:
                 self._writer.release()
         for callback in self._after_commit:
             callback()
+
+    def occupy(self, share: float) -> None:
+        """Hold this share of the connections and leave the rest; 0 gives all back. A fault, for one thread to set."""
+        wanted = round(share * self._connections)
+        while len(self._occupied) > wanted:
+            self._occupied.pop().close()
+        while len(self._occupied) < wanted:
+            self._occupied.append(self._engine.connect())
 
     def ping(self) -> None:
         """Raise when the database does not answer."""

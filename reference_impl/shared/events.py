@@ -7,7 +7,7 @@ through small models of its own that name only the fields it needs. So a produce
 from __future__ import annotations
 
 import builtins
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import uuid4
 
@@ -23,9 +23,18 @@ def new_id() -> str:
     return uuid4().hex
 
 
+_ahead = timedelta(0)
+
+
 def now() -> datetime:
-    """The time now, in UTC."""
-    return datetime.now(UTC)
+    """The time now by this process's clock, in UTC."""
+    return datetime.now(UTC) + _ahead
+
+
+def set_clock_ahead(seconds: float) -> None:
+    """Let the clock of this process run ahead: a fault."""
+    global _ahead
+    _ahead = timedelta(seconds=seconds)
 
 
 class Payload(BaseModel):

@@ -8,6 +8,9 @@ from enum import StrEnum
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from reference_impl.shared.events import new_id
+from reference_impl.shared.faults import Faults
+
 
 class HealthState(StrEnum):
     """The state of one part or of the whole."""
@@ -33,7 +36,7 @@ class Health(BaseModel):
     parts: list[PartHealth] = []
 
 
-def router(inspect: Callable[[], list[PartHealth]]) -> APIRouter:
+def router(inspect: Callable[[], list[PartHealth]], faults: Faults) -> APIRouter:
     """The two health routes; `inspect` looks at every part and never raises."""
     routes = APIRouter(prefix="/health", tags=["health"])
 
@@ -44,6 +47,8 @@ def router(inspect: Callable[[], list[PartHealth]]) -> APIRouter:
     @routes.get("/readiness", summary="Can it do its work?", responses={503: {"model": Health}})
     def readiness(response: Response) -> Health:
         parts = inspect()
+        if faults.hits("health.flapping", new_id()):
+            parts.append(PartHealth(name="process", state=HealthState.DOWN, detail="flapping, by a fault"))
         ready = all(part.state is HealthState.UP for part in parts)
         if not ready:
             response.status_code = 503

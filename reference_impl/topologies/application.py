@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from reference_impl.shared import auth, dead_letters, health, problems
 from reference_impl.shared import faults as fault_flags
 from reference_impl.shared.auth import Verifier
 from reference_impl.shared.http import BoundedBodies, Correlated
+from reference_impl.shared.process_faults import Leaking, ProcessFaults
 from reference_impl.shared.runtime import Context, Runtime
 
 SUMMARY = "A small commerce platform: products, inventory, orders, payments."
@@ -27,9 +29,16 @@ def application(
 ) -> FastAPI:
     """Put a process together. The background work starts and stops with the application's lifespan; then `at_end` is called."""
 
+    faulty = ProcessFaults(
+        context.faults, [service.database for service in runtime.services if service.database is not None]
+    )
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         runtime.start()
+        threading.Thread(
+            target=faulty.run, args=(context.stopping,), name="process faults", daemon=True
+        ).start()
         try:
             yield
         finally:
@@ -47,9 +56,10 @@ def application(
     consumers = [service.consumer for service in runtime.services if service.consumer is not None]
     app.include_router(dead_letters.router(consumers))
     app.include_router(fault_flags.router(context.faults))
-    app.include_router(health.router(runtime.inspect))
+    app.include_router(health.router(runtime.inspect, context.faults))
     problems.install(app)
     auth.install(app, Verifier.asking(context.peers), trust_network=context.settings.trust_network)
+    app.add_middleware(Leaking, faults=context.faults)
     app.add_middleware(BoundedBodies)
     app.add_middleware(Correlated)
     return app
