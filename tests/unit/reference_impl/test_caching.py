@@ -69,7 +69,7 @@ def test_the_nearer_the_end_the_likelier_an_early_refresh(monkeypatch: pytest.Mo
 
 def test_an_early_refresh_that_fails_harms_nobody() -> None:
     clock, cache = Clock(), MemoryCache()
-    flight = SingleFlight(cache, ttl_seconds=100, clock=clock, early=1e9)
+    flight = SingleFlight(cache, ttl_seconds=100, clock=clock, early=1e15)
     flight.get("a", lambda: b"1")
 
     def broken() -> bytes:
