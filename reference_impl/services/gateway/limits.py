@@ -88,7 +88,7 @@ def of_plan(plan: Plan, *, bucket_wait: float, tokens: float, used: int, now: fl
         return Decision(False, "quota", plan.daily, 0, DAY_SECONDS - now % DAY_SECONDS, policy)
     if bucket_wait > 0:
         return Decision(False, "plan", plan.burst, 0, bucket_wait, policy)
-    if plan.daily - used < tokens:
+    if plan.daily - used <= tokens:
         return Decision(True, "quota", plan.daily, plan.daily - used, DAY_SECONDS - now % DAY_SECONDS, policy)
     full = (plan.burst - tokens) / plan.rate
     return Decision(True, "plan", plan.burst, int(tokens), full, policy)

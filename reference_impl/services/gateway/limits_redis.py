@@ -18,8 +18,9 @@ from reference_impl.services.gateway.limits import (
 from reference_impl.shared import logs
 from reference_impl.shared.breaker import CircuitBreaker, CircuitOpen
 
-ANSWER_SECONDS = 0.25
-MOST_CONNECTIONS = 50
+ANSWER_SECONDS = 0.5
+MOST_CONNECTIONS = 10
+"""A script takes Redis some 20 µs: few connections carry a lot, and many would have to be opened all at once."""
 _log = logs.logger("meridian.gateway")
 
 # Gateways have clocks of their own, and a limit that moves with them is none. ARGV[1] is for tests: a time, or nothing.
@@ -80,16 +81,18 @@ return {string.format('%.6f', wait), string.format('%.6f', tokens), used, string
 class RedisLimiter(Limiter):
     """Counts in Redis. While Redis is away each gateway counts for itself: the limits are looser then, and nobody waits."""
 
-    def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, url: str, clock: Callable[[], float] | None = None, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         from redis.asyncio import BlockingConnectionPool, Redis
         from redis.exceptions import RedisError
 
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=MOST_CONNECTIONS,
-            timeout=ANSWER_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
+            timeout=answer_seconds,
+            socket_timeout=answer_seconds,
+            socket_connect_timeout=answer_seconds,
         )
         self._redis = Redis(connection_pool=pool)
         self._window = self._redis.register_script(_WINDOW)

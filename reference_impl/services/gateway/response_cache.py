@@ -65,6 +65,12 @@ class ResponseCache:
         """Whether it may be used without asking."""
         return self.age(entry) < entry.fresh_seconds
 
+    def bearable(self, entry: Entry) -> bool:
+        """Whether it may be used when the service can't be asked (RFC 5861)."""
+        directives = parse(first(entry.headers, b"cache-control"))
+        strict = {"must-revalidate", "proxy-revalidate", "no-cache"} & set(directives)
+        return not strict and self.age(entry) < entry.fresh_seconds + STALE_SECONDS
+
     def store(
         self, target: str, asked: Headers, answered: Headers, body: bytes, default_seconds: float
     ) -> Entry | None:

@@ -89,7 +89,7 @@ TABLE: tuple[Route, ...] = (
     Route("GET", "/orders/{id}", "order", "", scope=READ),
     Route("GET", "/orders/{id}/{name}", "order", "", scope=READ),
     Route("POST", "/orders/{id}/{name}", "order", "", scope=WRITE, timeout_seconds=5.0),
-    Route("GET", "/payments", "payment", "", scope=READ),
+    Route("GET", "/payments", "payment", "", roles=_ADMIN),
     Route("GET", "/shipments", "shipping", "", scope=READ),
     Route("GET", "/shipments/{id}", "shipping", "", scope=READ),
     Route("GET PUT", "/preferences", "notification", ""),
