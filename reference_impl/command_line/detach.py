@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from reference_impl.commands.common import say
-from reference_impl.commands.logs import follow_up
+from reference_impl.command_line.common import say
+from reference_impl.command_line.logs import follow_up
 from reference_impl.shared.settings import Settings
 from reference_impl.topologies.ground import Ground, Phase
 

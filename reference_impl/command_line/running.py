@@ -15,9 +15,9 @@ from typing import Any
 import click
 import httpx
 
-from reference_impl.commands import logs as reading
-from reference_impl.commands.common import as_json as json_option
-from reference_impl.commands.common import data_option, say, table
+from reference_impl.command_line import logs as reading
+from reference_impl.command_line.common import as_json as json_option
+from reference_impl.command_line.common import data_option, say, table
 from reference_impl.shared.settings import Settings
 from reference_impl.topologies.ground import Ground, Held, Phase, PlatformState, ProcessState
 
@@ -48,7 +48,7 @@ def _serve_command(name: str, help_text: str) -> click.Command:
         if topology == "services" and uds:
             raise click.BadParameter("only the monolith serves on a Unix socket", param_hint="--uds")
         if detach:
-            from reference_impl.commands.detach import start
+            from reference_impl.command_line.detach import start
 
             start(topology, settings, uds, as_json)
         elif topology == "services":

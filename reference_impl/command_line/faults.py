@@ -9,7 +9,7 @@ import click
 import httpx
 
 from reference_impl.client import Place, connect, locate
-from reference_impl.commands.common import say, table, where
+from reference_impl.command_line.common import say, table, where
 from reference_impl.shared.settings import Settings
 
 EVERY = "every"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from reference_impl.commands.common import data_option
+from reference_impl.command_line.common import data_option
 from reference_impl.shared.settings import Settings
 from reference_impl.topologies.ground import Ground
 
