@@ -5,7 +5,10 @@ outstanding record; when none is left, the one behind the last acknowledged.
 
     next receive    the partition is rewound to its first outstanding record
     revoked         what is outstanding is forgotten: the partition's next owner gets it, because it was never committed
-    closed, killed  the same, after the session has ended
+    killed          the same, after the session has ended
+
+While a group rebalances, its coordinator takes no commits. They are kept, and made when a partition is given up or at the
+next receive. What is lost to another member meanwhile it handles again, and its inbox passes it over.
 """
 
 from __future__ import annotations
@@ -25,6 +28,12 @@ SLICE_SECONDS = 0.1
 POLL_INTERVAL_MS = 300_000
 FETCHED_KBYTES = 4_096
 _log = logs.logger("meridian.kafka")
+_CHANGING = (
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+)
+"""The group has changed, or is about to, and this member is told so at its next poll: what it keeps and what it has lost."""
 
 Place = tuple[str, int]
 """A topic and one of its partitions."""
@@ -45,6 +54,7 @@ class GroupReader:
         self._closed = closed
         self._lock = threading.Lock()
         self._outstanding: dict[Place, dict[int, Delivery]] = {}
+        self._uncommitted: dict[Place, int] = {}
         self._consumer: Any = Consumer(
             {
                 **settings,
@@ -62,13 +72,16 @@ class GroupReader:
                 "fetch.error.backoff.ms": 100,
             }
         )
-        self._consumer.subscribe(list(topics), on_revoke=self._revoked, on_lost=self._revoked)
+        self._consumer.subscribe(list(topics), on_revoke=self._revoked, on_lost=self._lost)
 
     def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
         """At most `limit` deliveries; those of before that are outstanding come again first. Raises BusAway."""
         deadline = time.monotonic() + wait_seconds
         try:
             with self._lock:
+                if self._closed.is_set():
+                    return []
+                self._commit()
                 self._rewind()
             while True:
                 rest = max(0.0, deadline - time.monotonic())
@@ -95,14 +108,9 @@ class GroupReader:
                     ends[place] = delivery.position + 1
             if not ends:
                 return
-            offsets = [
-                TopicPartition(*place, min(self._outstanding[place], default=end))
-                for place, end in ends.items()
-            ]
-            try:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
-            except KafkaException as error:
-                raise BusAway(f"Kafka did not take the offsets of {self._group}: {error}") from error
+            for place, end in ends.items():
+                self._uncommitted[place] = min(self._outstanding[place], default=end)
+            self._commit()
 
     def close(self) -> None:
         """Leave the group, so that the others need not wait for the end of the session."""
@@ -142,9 +150,34 @@ class GroupReader:
                 self._consumer.seek(TopicPartition(*place, min(waiting)))
         self._outstanding.clear()
 
-    def _revoked(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+    def _commit(self) -> None:
+        """Commit what is acknowledged, or keep it for later while the group rebalances. Raises BusAway."""
+        if not self._uncommitted:
+            return
+        offsets = [TopicPartition(*place, offset) for place, offset in self._uncommitted.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as failure:
+            error: KafkaError = failure.args[0]
+            if error.code() in _CHANGING:
+                _log.info("offsets are committed later", group=self._group, reason=error.str())
+                return
+            raise BusAway(f"Kafka did not take the offsets of {self._group}: {error}") from failure
+        self._uncommitted.clear()
+
+    def _revoked(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Called by the client, while it polls, before these partitions go to another member."""
+        try:
+            self._commit()
+        except BusAway as away:
+            _log.warning("offsets not committed", group=self._group, reason=str(away))
+        self._lost(consumer, partitions)
+
+    def _lost(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Called by the client when these partitions have gone to another member already."""
         for partition in partitions:
             self._outstanding.pop((partition.topic, partition.partition), None)
+            self._uncommitted.pop((partition.topic, partition.partition), None)
 
 
 def _place(message: Message) -> Place:

@@ -160,6 +160,16 @@ def test_another_member_of_the_group_gets_what_the_first_did_not_acknowledge(gro
     assert (found_again if ground.keeps_order_after_a_crash else sorted(found_again)) == [2, 3, 4]
 
 
+def test_nobody_overtakes_within_a_key_while_one_of_its_events_is_in_flight(ground: Ground) -> None:
+    if not ground.shared:
+        pytest.skip("this bus has one process")
+    first, second = ground.open(), ground.open()
+    first.publish(events(3))
+    held = receive(first, limit=1)
+    assert second.receive("one", limit=10, wait_seconds=0.5) == []
+    first.acknowledge("one", held)
+
+
 def test_two_members_share_the_work_and_lose_nothing_when_they_change(ground: Ground) -> None:
     if not ground.shared:
         pytest.skip("this bus has one process")
@@ -187,6 +197,21 @@ def test_two_members_share_the_work_and_lose_nothing_when_they_change(ground: Gr
         two.result()
     assert set(seen) == {item.id for item in sent}
     until_lag_is(first, "one", 0)
+
+
+def test_what_is_acknowledged_while_members_change_is_not_forgotten(ground: Ground) -> None:
+    if not ground.shared:
+        pytest.skip("this bus has one process")
+    first, second = ground.open(), ground.open()
+    first.publish([event(number, f"key-{number}") for number in range(1, 7)])
+    held = receive(first)
+    second.receive("one", limit=1, wait_seconds=0.5)  # it asks to be let in while the first one works
+    first.acknowledge("one", held)
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while lag := first.lag("one"):
+        assert time.monotonic() < deadline, f"the lag is {lag}"
+        for bus in (first, second):
+            bus.acknowledge("one", bus.receive("one", limit=10, wait_seconds=0.2))
 
 
 def test_the_lag_is_what_is_not_acknowledged_of_each_group(ground: Ground) -> None:
