@@ -151,7 +151,8 @@ class PaymentDeclinedView(Reading):
     order_id: str
     attempt: int
     code: str
-    final: bool
+    final: bool = False
+    """Missing in events of before there was a difference."""
 
 
 class PaymentVoidedView(Reading):

@@ -79,9 +79,9 @@ class Shop:
         return found
 
     def events(self) -> list[dict[str, Any]]:
-        """What was said about orders, and not about products and their stock."""
+        """What was said about orders, and not about products or deliveries."""
         page = self.http.get("/events", params={"limit": 500}).raise_for_status().json()
-        return [event for event in page["events"] if "sku" not in event["payload"]]
+        return [event for event in page["events"] if event["payload"].get("order_id")]
 
     def event_types(self) -> list[str]:
         return [event["type"] for event in self.events()]

@@ -9,16 +9,29 @@ import pytest
 from reference_impl.verify import verify
 
 
-def test_a_paid_order_is_confirmed_and_its_units_are_sold(shop: Any) -> None:
+CHOREOGRAPHED = [
+    "OrderCreated", "InventoryReserved", "PaymentRequested", "PaymentCaptured", "OrderConfirmed", "InventorySold",
+]  # fmt: skip
+ORCHESTRATED = [
+    "OrderCreated", "ReserveInventory", "InventoryReserved", "PaymentRequested", "AuthorisePayment",
+    "PaymentAuthorised", "CapturePayment", "PaymentCaptured", "OrderConfirmed", "InventorySold",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("saga", "told"),
+    [("choreographed", CHOREOGRAPHED), ("orchestrated", ORCHESTRATED)],
+    ids=["facts", "commands"],
+)
+def test_a_paid_order_is_confirmed_and_its_units_are_sold(make_shop: Any, saga: str, told: list[str]) -> None:
+    shop = make_shop(saga=saga)
     shop.stock("TEA", 10)
     order = shop.place({"TEA": 3})
     assert shop.status(order) == "pending"
     shop.settle()
     assert shop.status(order) == "confirmed"
     assert shop.counters("TEA") == (7, 0, 3)
-    assert shop.event_types() == [
-        "OrderCreated", "InventoryReserved", "PaymentRequested", "PaymentCaptured", "OrderConfirmed", "InventorySold",
-    ]  # fmt: skip
+    assert shop.event_types() == told
 
 
 def test_an_order_that_can_not_be_served_in_full_reserves_nothing(shop: Any) -> None:

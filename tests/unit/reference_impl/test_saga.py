@@ -128,6 +128,7 @@ def test_a_consumer_outside_keeps_what_it_has_to_undo(start: Start) -> None:
     }
     body = {"delta_available": 3, "delta_reserved": -3, "reason": "payment declined", "order_id": order}
     built.shop.http.post("/inventory/TEA/adjustments", json=body).raise_for_status()
+    built.settle()
     assert_clean(built)
 
 
