@@ -99,15 +99,16 @@ async def product_page(sku: str, fetch: Fetch) -> bytes:
 
 
 async def order_page(order_id: str, fetch: Fetch) -> bytes:
-    """An order, what was paid for it, and where it is. Whose it is, the services ask. Raises NoPage and Problem."""
+    """An order, where its parcels are, and what was bought. Whose it is, the services ask. Raises NoPage and Problem."""
     page = Page("order", fetch)
-    page.begin("payments", "payment", f"/payments?order_id={order_id}")
     page.begin("shipments", "shipping", f"/shipments?order_id={order_id}")
     order = await page.main("order", f"/orders/{order_id}")
-    payments, shipments = await page.take("payments"), await page.take("shipments")
+    skus = sorted({line["sku"] for line in order["lines"]})
+    found = await page.part("products", "product", f"/v1/products?limit={len(skus)}&skus={','.join(skus)}")
+    shipments = await page.take("shipments")
     return page.answer(
         order=order,
-        payments=(payments or {}).get("payments", []),
+        products=(found or {}).get("products", []),
         shipments=(shipments or {}).get("shipments", []),
     )
 

@@ -6,10 +6,7 @@ through here. The order of the checks is from cheap to dear, so that what is ref
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
-from collections.abc import AsyncIterable
 
 import httpx
 from starlette.types import Receive, Scope, Send
@@ -17,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from reference_impl.services.gateway import headers as header
 from reference_impl.services.gateway import metrics, retries, transforms
 from reference_impl.services.gateway.callers import NOBODY, Callers, Identity
+from reference_impl.services.gateway.exchange import Exchange, stream, whole
 from reference_impl.services.gateway.guards import Guards, address_of
 from reference_impl.services.gateway.headers import Headers
 from reference_impl.services.gateway.pages import PAGES, NoPage
@@ -30,76 +28,9 @@ from reference_impl.services.gateway.response_cache import (
 from reference_impl.services.gateway.routing import PREFIX, Match, Route, Table
 from reference_impl.services.gateway.upstreams import Call, Upstreams
 from reference_impl.shared import correlation
-from reference_impl.shared.problems import MEDIA_TYPE, TYPE_PREFIX, Problem
+from reference_impl.shared.problems import MEDIA_TYPE, Problem
 
-BODY_SECONDS = 10.0
 LARGEST_PART_BYTES = 1_048_576
-
-
-class Exchange:
-    """One request while it is handled: what is known of it, and the way back."""
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
-        self.headers: Headers = scope["headers"]
-        self.method: str = scope["method"]
-        self.path: str = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-        self.query: bytes = scope.get("query_string", b"")
-        self.route_name = "unknown"
-        self.address = ""
-        self.status = 500
-        self.more: Headers = []
-        """Headers for the answer, whatever it will be."""
-        self._receive = receive
-        self._send = send
-
-    async def body(self) -> bytes:
-        """The request's body; its size was bounded on the way here. Raises Problem 408."""
-        chunks = []
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while True:
-                    message = await self._receive()
-                    if message["type"] == "http.disconnect":
-                        raise Problem(400, "disconnected", "The request was not sent to its end")
-                    chunks.append(message.get("body", b""))
-                    if not message.get("more_body", False):
-                        return b"".join(chunks)
-        except TimeoutError as error:
-            detail = f"The body has to arrive within {BODY_SECONDS:g} s."
-            raise Problem(408, "slow-request", "The request came too slowly", detail) from error
-
-    async def start(self, status: int, headers: Headers) -> None:
-        """Send the head of the answer."""
-        self.status = status
-        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *self.more]})
-
-    async def write(self, body: bytes, *, more: bool = False) -> None:
-        """Send a piece of the answer's body; without `more` the last."""
-        said = b"" if self.method == "HEAD" else body
-        await self._send({"type": "http.response.body", "body": said, "more_body": more})
-
-    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a whole answer."""
-        await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
-        await self.write(body)
-
-    async def problem(self, problem: Problem) -> None:
-        """Send an error by RFC 9457."""
-        document = {
-            "type": TYPE_PREFIX + problem.name,
-            "title": problem.title,
-            "status": problem.status,
-            "detail": problem.detail,
-            "instance": self.scope["path"],
-            **problem.members,
-        }
-        headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
-        await self.answer(
-            problem.status,
-            [(b"content-type", MEDIA_TYPE.encode()), *headers],
-            json.dumps(document).encode(),
-        )
 
 
 class Proxy:
@@ -156,12 +87,12 @@ class Proxy:
         try:
             headers = self._returned(response, route)
             if transform is not None and concerned:
-                renamed = transforms.rename(await _whole(response, LARGEST_PART_BYTES), transform.response)
+                renamed = transforms.rename(await whole(response, LARGEST_PART_BYTES), transform.response)
                 headers = [pair for pair in headers if pair[0] != b"content-length"]
                 await exchange.answer(response.status_code, headers, renamed)
                 return
             await exchange.start(response.status_code, headers)
-            async for chunk in _stream(response):
+            async for chunk in stream(response):
                 await exchange.write(chunk, more=True)
             await exchange.write(b"")
         finally:
@@ -197,11 +128,11 @@ class Proxy:
             length = response.headers.get("content-length", "")
             if response.status_code != 200 or not length.isdigit() or int(length) > LARGEST_BODY_BYTES:
                 await exchange.start(response.status_code, headers)
-                async for chunk in _stream(response):
+                async for chunk in stream(response):
                     await exchange.write(chunk, more=True)
                 await exchange.write(b"")
                 return
-            body = await _whole(response, LARGEST_BODY_BYTES)
+            body = await whole(response, LARGEST_BODY_BYTES)
         finally:
             await response.aclose()
         if "no-store" not in wishes and self._cache.store(target, asked, headers, body, default) is not None:
@@ -237,7 +168,7 @@ class Proxy:
             )
             response = await self._upstreams.send(call)
             try:
-                return response.status_code, await _whole(response, LARGEST_PART_BYTES)
+                return response.status_code, await whole(response, LARGEST_PART_BYTES)
             finally:
                 await response.aclose()
 
@@ -320,26 +251,3 @@ def _without_body(headers: Headers) -> Headers:
     return [
         pair for pair in headers if pair[0] not in (b"content-length", b"content-type", b"content-encoding")
     ]
-
-
-async def _stream(response: httpx.Response) -> AsyncIterable[bytes]:
-    """The body as it comes, still compressed if it is."""
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    async for chunk in response.stream:
-        yield chunk
-
-
-async def _whole(response: httpx.Response, limit: int) -> bytes:
-    """All of a body. Raises Problem 502 when it is over the limit or breaks off."""
-    chunks, size = [], 0
-    try:
-        async for chunk in _stream(response):
-            size += len(chunk)
-            if size > limit:
-                raise Problem(
-                    502, "answer-too-large", "An answer is too large", f"More than {limit} bytes came."
-                )
-            chunks.append(chunk)
-    except httpx.TransportError as error:
-        raise Problem(502, "upstream-unreachable", "An answer broke off", "Try again.") from error
-    return b"".join(chunks)

@@ -15,7 +15,7 @@ from reference_impl.services.gateway.transforms import LEGACY_CHECKOUT, Transfor
 from reference_impl.shared.auth import Role
 
 PREFIX = "/api"
-_PLACES = {"{sku}": r"[A-Z0-9][A-Z0-9-]{0,31}", "{id}": r"[0-9a-f]{32}", "{name}": r"[a-z][a-z-]{0,31}"}
+_PLACES = {"{sku}": r"[A-Z0-9][A-Z0-9-]{0,31}", "{id}": r"[0-9a-f]{32}"}
 
 
 class Access(StrEnum):
@@ -32,7 +32,7 @@ class Route:
     methods: str
     """Separated by spaces."""
     path: str
-    """Behind `/api/<version>`, with the placeholders {sku}, {id} and {name}."""
+    """Behind `/api/<version>`, with the placeholders {sku} and {id}."""
     service: str
     target: str
     """What stands in front of `path` at the service, e.g. `/v1` or nothing."""
@@ -65,15 +65,16 @@ _PUBLIC = Access.PUBLIC
 _VENDOR, _ADMIN = (Role.VENDOR.value,), (Role.ADMIN.value,)
 
 
+_CATALOGUE_WRITE = "catalogue:write"
+
+
 def _catalogue(version: str) -> list[Route]:
-    target, scope = f"/{version}", "catalogue:write"
+    """What both versions of the catalogue have."""
+    target = f"/{version}"
     return [
         Route("GET HEAD", "/products", "product", target, version, _PUBLIC, cache_seconds=5.0),
         Route("GET HEAD", "/products/{sku}", "product", target, version, _PUBLIC, cache_seconds=5.0),
-        Route("POST", "/products", "product", target, version, roles=_VENDOR, scope=scope),
-        Route("PATCH PUT DELETE", "/products/{sku}", "product", target, version, roles=_VENDOR, scope=scope),
-        Route("GET HEAD", "/categories", "product", target, version, _PUBLIC, cache_seconds=60.0),
-        Route("POST", "/categories", "product", target, version, roles=_ADMIN),
+        Route("POST", "/products", "product", target, version, roles=_VENDOR, scope=_CATALOGUE_WRITE),
     ]
 
 
@@ -81,17 +82,24 @@ READ, WRITE = "orders:read", "orders:write"
 TABLE: tuple[Route, ...] = (
     *_catalogue("v1"),
     *_catalogue("v2"),
+    Route("PATCH DELETE", "/products/{sku}", "product", "/v2", "v2", roles=_VENDOR, scope=_CATALOGUE_WRITE),
+    Route("GET HEAD", "/categories", "product", "/v2", "v2", _PUBLIC, cache_seconds=60.0),
+    Route("POST", "/categories", "product", "/v2", "v2", roles=_ADMIN),
     Route("GET", "/inventory/{sku}", "inventory", "", access=_PUBLIC),
     # The inventory service does not know which vendor owns a SKU: stock is changed by administrators.
-    Route("POST", "/inventory/{sku}/{name}", "inventory", "", roles=_ADMIN),
+    Route("POST", "/inventory/{sku}/receipts", "inventory", "", roles=_ADMIN),
+    Route("POST", "/inventory/{sku}/adjustments", "inventory", "", roles=_ADMIN),
     Route("POST", "/orders", "order", "", scope=WRITE, timeout_seconds=5.0, transform=LEGACY_CHECKOUT),
     Route("GET", "/orders", "order", "", scope=READ),
+    Route("GET", "/orders/history", "order", "", scope=READ),
     Route("GET", "/orders/{id}", "order", "", scope=READ),
-    Route("GET", "/orders/{id}/{name}", "order", "", scope=READ),
-    Route("POST", "/orders/{id}/{name}", "order", "", scope=WRITE, timeout_seconds=5.0),
+    Route("GET", "/orders/{id}/events", "order", "", scope=READ),
+    Route("POST", "/orders/{id}/payment", "order", "", scope=WRITE, timeout_seconds=5.0),
+    Route("POST", "/orders/{id}/cancellation", "order", "", scope=WRITE, timeout_seconds=5.0),
     Route("GET", "/payments", "payment", "", roles=_ADMIN),
     Route("GET", "/shipments", "shipping", "", scope=READ),
     Route("GET", "/shipments/{id}", "shipping", "", scope=READ),
+    Route("GET", "/shipments/{id}/tracking", "shipping", "", scope=READ),
     Route("GET PUT", "/preferences", "notification", ""),
     Route("GET", "/notifications", "notification", ""),
     Route("POST", "/users", "user", "", access=_PUBLIC, strict=True, timeout_seconds=5.0),

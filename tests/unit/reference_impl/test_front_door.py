@@ -43,8 +43,8 @@ def test_a_customer_buys_and_looks_at_the_order(shop: Shop) -> None:
     shop.settle()
     page = shop.http.get(f"/api/v1/pages/order/{made['id']}", headers=ada).raise_for_status().json()
     assert page["order"]["status"] == "confirmed"
-    assert page["degraded"] == [], page
-    assert [payment["order_id"] for payment in page["payments"]] == [made["id"]]
+    assert page["degraded"] == []
+    assert [product["sku"] for product in page["products"]] == ["TEA"]
 
 
 def test_the_first_app_buys_too(shop: Shop) -> None:

@@ -355,18 +355,23 @@ def test_a_page_about_nothing_is_an_error(door: Door, broken: Any, status: int) 
     assert door.ask("GET", "/api/v1/pages/product/TEA").status_code == status
 
 
+ORDERED: dict[str, Any] = {"id": "a" * 32, "lines": [{"sku": "TEA"}, {"sku": "CUP"}]}
+
+
 def test_an_order_page_asks_in_the_name_of_its_caller(door: Door) -> None:
-    door.peers.answers["order"] = [httpx.Response(200, json={"id": "a" * 32})]
-    door.peers.answers["payment"] = [httpx.Response(200, json={"payments": [{"attempt": 1}]})]
+    door.peers.answers["order"] = [httpx.Response(200, json=ORDERED)]
+    door.peers.answers["product"] = [httpx.Response(200, json={"products": [{"sku": "CUP"}]})]
     door.peers.answers["shipping"] = [httpx.Response(404)]
     token = door.signer.token(sub=SUBJECT)
     page = door.ask("GET", f"/api/v1/pages/order/{'a' * 32}", token=token).json()
-    assert page == {"order": {"id": "a" * 32}, "payments": [{"attempt": 1}], "shipments": [], "degraded": []}
+    assert page == {"order": ORDERED, "products": [{"sku": "CUP"}], "shipments": [], "degraded": []}
     assert {request.headers["authorization"] for request in door.peers.requests} == {f"Bearer {token}"}
+    asked = {str(request.url) for request in door.peers.requests}
+    assert "http://product/v1/products?limit=2&skus=CUP,TEA" in asked
 
 
 def test_of_somebody_elses_order_nothing_is_told(door: Door) -> None:
     door.peers.answers["order"] = [httpx.Response(404, json={"detail": "unknown"})]
-    door.peers.answers["payment"] = [httpx.Response(200, json={"payments": [{"attempt": 1}]})]
+    door.peers.answers["shipping"] = [httpx.Response(200, json={"shipments": [{"secret": 1}]})]
     answer = door.ask("GET", f"/api/v1/pages/order/{'a' * 32}", token=door.signer.token())
     assert (answer.status_code, answer.json()) == (404, {"detail": "unknown"})
