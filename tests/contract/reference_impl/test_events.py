@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from reference_impl.shared.events import Payload, Reading
 
-SERVICES = ("user", "product", "inventory", "order", "payment", "shipping")
+SERVICES = ("user", "product", "inventory", "order", "payment", "shipping", "notification")
 
 
 def declared(base: type[BaseModel]) -> dict[tuple[str, str], type[BaseModel]]:
