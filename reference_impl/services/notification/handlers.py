@@ -81,7 +81,7 @@ def _about_order(session: Session, event: Event) -> None:
     variables = event.read(about.view).model_dump(mode="json")
     service = NotificationService(session)
     owner = service.owner(variables["order_id"])
-    if owner is None:
+    if not owner.known:
         service.hold(variables["order_id"], event)
     elif owner.customer_id is not None:
         fact = ":".join(str(variables[field]) for field in about.fact)

@@ -48,11 +48,16 @@ class Contact(Base):
 
 
 class OrderOwner(Base):
-    """Whose order it is: only OrderCreated says so, and later events only name the order."""
+    """Whose order it is: only OrderCreated says so, and later events only name the order.
+
+    Also the lock by which the events of one order take turns: there is a row from the first of them on, whichever it is.
+    """
 
     __tablename__ = "order_owners"
 
     order_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    known: Mapped[bool] = mapped_column(default=False)
+    """Whether OrderCreated has come."""
     customer_id: Mapped[str | None] = mapped_column(String(64))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from reference_impl.services.notification import metrics, policy
@@ -40,13 +42,23 @@ class NotificationService:
         """Remember where a user can be written to."""
         self._session.merge(Contact(user_id=user_id, email=email, name=name))
 
-    def owner(self, order_id: str) -> OrderOwner | None:
-        """Whose order it is; None: nobody has said so yet."""
-        return self._session.get(OrderOwner, order_id)
+    def owner(self, order_id: str) -> OrderOwner:
+        """Whose order it is, if somebody has said so; locked.
+
+        Else OrderCreated could look for held events, and an event for its owner, at once, and miss each other for ever.
+        """
+        query = select(OrderOwner).where(OrderOwner.order_id == order_id).with_for_update()
+        owner = self._session.scalar(query)
+        if owner is None:
+            with suppress(IntegrityError), self._session.begin_nested():
+                self._session.add(OrderOwner(order_id=order_id))
+            owner = self._session.scalars(query.execution_options(populate_existing=True)).one()
+        return owner
 
     def belongs(self, order_id: str, customer_id: str | None) -> list[Event]:
         """Remember whose order it is. Returns the events that have waited for this, oldest first, and lets go of them."""
-        self._session.merge(OrderOwner(order_id=order_id, customer_id=customer_id))
+        owner = self.owner(order_id)
+        owner.known, owner.customer_id = True, customer_id
         waiting = select(HeldEvent.event).where(HeldEvent.order_id == order_id).order_by(HeldEvent.id)
         events = [Event.model_validate(event) for event in self._session.scalars(waiting)]
         self._session.execute(delete(HeldEvent).where(HeldEvent.order_id == order_id))

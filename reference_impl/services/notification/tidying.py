@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
-from reference_impl.services.notification.models import HeldEvent, Notification, NotificationState
+from reference_impl.services.notification.models import HeldEvent, Notification, NotificationState, OrderOwner
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import now
 
@@ -19,6 +19,9 @@ def tidy(database: Database, keep: timedelta) -> None:
     at = now()
     with database.write() as session:
         session.execute(delete(HeldEvent).where(HeldEvent.held_at < at - HELD_FOR))
+        waiting = select(HeldEvent.order_id)
+        unknown = OrderOwner.known.is_(False) & OrderOwner.order_id.not_in(waiting)
+        session.execute(delete(OrderOwner).where(unknown).execution_options(synchronize_session=False))
         session.execute(
             delete(Notification).where(
                 Notification.created_at < at - keep, Notification.state != NotificationState.QUEUED
