@@ -209,6 +209,13 @@ FLAGS = (
         unit=Unit.FRACTION,
         maximum=1,
     ),
+    FaultFlag(
+        name="notification.provider-outage",
+        description="This share of tries to hand over an email, an SMS or a push message fails; they are repeated.",
+        owner="notification",
+        unit=Unit.FRACTION,
+        maximum=1,
+    ),
 )
 
 

@@ -21,7 +21,9 @@ def test_every_fault_flag_is_described() -> None:
     assert re.findall(r"^\| `([a-z.-]+)` \|", table, re.MULTILINE) == [flag.name for flag in FLAGS]
 
 
-@pytest.mark.parametrize("service", ["user", "product", "inventory", "order", "payment", "shipping"])
+@pytest.mark.parametrize(
+    "service", ["user", "product", "inventory", "order", "payment", "shipping", "notification"]
+)
 def test_every_event_is_listed_with_the_service_that_writes_it(service: str) -> None:
     row = next(line for line in README.splitlines() if line.startswith(f"| {service} |"))
     module = importlib.import_module(f"reference_impl.services.{service}.events")
