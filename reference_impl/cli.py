@@ -15,6 +15,7 @@ from reference_impl.commands import running
 from reference_impl.commands.common import as_json as as_json_option
 from reference_impl.commands.common import say, table, where
 from reference_impl.commands.faults import faults_group
+from reference_impl.commands.trace import trace_command
 from reference_impl.shared.settings import Settings, SettingsError
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     """The entry point."""
 
 
-for _command in (*running.COMMANDS, faults_group):
+for _command in (*running.COMMANDS, faults_group, trace_command):
     main.add_command(_command)
 
 

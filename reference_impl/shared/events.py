@@ -84,7 +84,10 @@ class Event(BaseModel):
     ]
     traceparent: Annotated[
         str | None,
-        Field(max_length=64, description="The span in which it was written (W3C Trace Context), while traces are on."),
+        Field(
+            max_length=64,
+            description="The span in which it was written (W3C Trace Context), while traces are on.",
+        ),
     ] = None
     payload: dict[str, Any]
 

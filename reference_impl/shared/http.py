@@ -126,6 +126,7 @@ class Observed:
 
 def _describe(span: Span, method: str, route: str, status: int) -> None:
     span.about(f"{method} {route}")
-    span.set(**{"http.request.method": method, "http.route": route, "http.response.status_code": status})
+    span.set(**{"http.request.method": method, "http.route": route})
+    span.set(**{"http.response.status_code": status})
     if status >= 500:
         span.fail(f"answered with {status}")

@@ -31,7 +31,9 @@ HTTP_SECONDS = Histogram(
 HTTP_IN_FLIGHT = Gauge("meridian_http_requests_in_flight", "Requests being worked on now.", ["service"])
 RELAYED = Counter("meridian_outbox_relayed_total", "Events that went from the outbox to the bus.", ["service"])
 RELAY_FAILURES = Counter(
-    "meridian_outbox_relay_failures_total", "Passes of the relay that failed: the bus did not take it.", ["service"]
+    "meridian_outbox_relay_failures_total",
+    "Passes of the relay that failed: the bus did not take it.",
+    ["service"],
 )
 DELIVERIES = Counter(
     "meridian_consumer_deliveries_total",
@@ -54,12 +56,15 @@ EVENT_AGE_SECONDS = Histogram(
 CACHE_READS = Counter("meridian_cache_reads_total", "Reads of the cache: hit or miss.", ["result"])
 _HITS, _MISSES = CACHE_READS.labels("hit"), CACHE_READS.labels("miss")
 CACHE_UNAVAILABLE = Counter(
-    "meridian_cache_unavailable_total", "Calls of the cache that failed or were not made, because it does not answer."
+    "meridian_cache_unavailable_total",
+    "Calls of the cache that failed or were not made, because it does not answer.",
 )
 BREAKER_STATE = Gauge(
     "meridian_breaker_state", "A circuit breaker: 0 is closed, 1 half open, 2 open.", ["breaker"]
 )
-BREAKER_CHANGES = Counter("meridian_breaker_changes_total", "Changes of a circuit breaker.", ["breaker", "state"])
+BREAKER_CHANGES = Counter(
+    "meridian_breaker_changes_total", "Changes of a circuit breaker.", ["breaker", "state"]
+)
 DATABASE_BUSY = Counter(
     "meridian_database_busy_total",
     "Transactions refused: no connection was free (pool), or a lock or statement took too long (lock).",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -38,8 +39,7 @@ class ServicesCollector(Collector):
             if service.relay is not None and (pool is None or not pool.exhausted):
                 _ask(backlog, service.name, service.relay.backlog)
             if service.consumer is not None:
-                group = service.consumer.group
-                _ask(lag, service.name, lambda group=group: self._bus.lag(group))
+                _ask(lag, service.name, partial(self._bus.lag, service.consumer.group))
         yield from (backlog, lag, connections, limit)
 
 

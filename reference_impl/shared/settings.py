@@ -105,6 +105,10 @@ class Settings(BaseModel):
     """Where a service finds another in the topology `services`; `{service}` and `{port}` are filled in."""
     restart: bool = True
     """Whether the topology `services` starts a service again that ended by itself."""
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """How long a process that was told to end says it is not ready and serves all the same: a load balancer's time to look."""
+    grace_seconds: Annotated[int, Field(ge=1, le=60)] = 3
+    """How long requests that are being worked on may then still take."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe log line that is written."""
     url: str | None = None

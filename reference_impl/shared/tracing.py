@@ -62,7 +62,12 @@ class Tracer(Protocol):
     """What stands behind this module while traces are on."""
 
     def span(
-        self, name: SpanName, subject: str, parent: str | None, link: str | None, attributes: Mapping[str, Value]
+        self,
+        name: SpanName,
+        subject: str,
+        parent: str | None,
+        link: str | None,
+        attributes: Mapping[str, Value],
     ) -> AbstractContextManager[Span | None]:
         """A span, current inside; None when the root of its trace was not chosen to be kept."""
 
@@ -102,7 +107,12 @@ def shutdown() -> None:
 
 
 def span(
-    name: SpanName, subject: str = "", *, parent: str | None = None, link: str | None = None, **attributes: Value
+    name: SpanName,
+    subject: str = "",
+    *,
+    parent: str | None = None,
+    link: str | None = None,
+    **attributes: Value,
 ) -> AbstractContextManager[Span | None]:
     """Work that is worth a span. It is below `parent`, a traceparent from elsewhere, else below the current span."""
     return _OFF if _tracer is None else _tracer.span(name, subject, parent, link, attributes)

@@ -53,7 +53,12 @@ class Recorder:
 
     @contextmanager
     def span(
-        self, name: SpanName, subject: str, parent: str | None, link: str | None, attributes: Mapping[str, Value]
+        self,
+        name: SpanName,
+        subject: str,
+        parent: str | None,
+        link: str | None,
+        attributes: Mapping[str, Value],
     ) -> Iterator[_Recording | None]:
         """See `tracing.span`."""
         with self._tracer.start_as_current_span(
