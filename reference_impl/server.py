@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import signal
 import socket as sockets
@@ -15,11 +16,12 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from reference_impl.shared import logs
+from reference_impl.shared import logs, tracing
+from reference_impl.shared.runtime import Runtime
 from reference_impl.shared.settings import Settings
 from reference_impl.topologies import monolith, single
 
-GRACE_SECONDS = 3
+TICK_SECONDS = 0.05
 LONGEST_SOCKET_PATH = 100
 
 
@@ -41,15 +43,26 @@ class Address:
         return f"unix:{self.uds}" if self.uds else f"http://{self.host}:{self.port}"
 
 
+@dataclass(frozen=True)
+class _Process:
+    """What is served, and whom to tell when it ends."""
+
+    app: FastAPI
+    runtime: Runtime
+    on_exit: Callable[[], None] = lambda: None
+
+
 class _Server(uvicorn.Server):
-    """Says when it is ready, and ends with exit code 0 on SIGTERM."""
+    """Says when it is ready, and ends with exit code 0 on SIGTERM: first it is not ready, then it takes no more
+    requests and finishes those it has, then the background work ends."""
 
     def __init__(
-        self, config: uvicorn.Config, on_ready: Callable[[], None], on_exit: Callable[[], None]
+        self, config: uvicorn.Config, process: _Process, drain_seconds: float, on_ready: Callable[[], None]
     ) -> None:
         super().__init__(config)
+        self._process = process
+        self._drain_seconds = drain_seconds
         self._on_ready = on_ready
-        self._on_exit = on_exit
 
     async def startup(self, sockets: list[sockets.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -57,7 +70,11 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[sockets.socket] | None = None) -> None:
-        self._on_exit()
+        self._process.runtime.leave()
+        deadline = time.monotonic() + self._drain_seconds
+        while not self.force_exit and time.monotonic() < deadline:
+            await asyncio.sleep(TICK_SECONDS)
+        self._process.on_exit()
         await super().shutdown(sockets=sockets)
 
     @contextmanager
@@ -77,43 +94,51 @@ class _Server(uvicorn.Server):
 def serve_monolith(settings: Settings, address: Address, on_ready: Callable[[float], None]) -> None:
     """Serve every service until told to stop; `on_ready` gets the seconds that the start took. Raises CannotServe."""
 
-    def build() -> tuple[FastAPI, Callable[[], None]]:
+    def build() -> _Process:
         built = monolith.build(settings)
-        return built.app, built.feed.stop
+        return _Process(built.app, built.runtime, built.feed.stop)
 
-    _serve(build, settings, address, on_ready)
+    _serve(monolith.NAME, build, settings, address, on_ready)
 
 
 def serve_service(name: str, settings: Settings, address: Address, on_ready: Callable[[float], None]) -> None:
     """Serve one service likewise. Raises CannotServe, and KeyError for an unknown one."""
-    _serve(lambda: (single.build(settings, name).app, lambda: None), settings, address, on_ready)
+
+    def build() -> _Process:
+        built = single.build(settings, name)
+        return _Process(built.app, built.runtime)
+
+    _serve(name, build, settings, address, on_ready)
 
 
 def _serve(
-    build: Callable[[], tuple[FastAPI, Callable[[], None]]],
+    name: str,
+    build: Callable[[], _Process],
     settings: Settings,
     address: Address,
     on_ready: Callable[[float], None],
 ) -> None:
     started = time.perf_counter()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, name)
     check_free(address)
-    app, on_exit = build()
+    tracing.configure(settings, name)
+    process = build()
     config = uvicorn.Config(
-        app,
+        process.app,
         host=address.host,
         port=address.port,
         uds=str(address.uds) if address.uds else None,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=settings.grace_seconds,
         limit_concurrency=512,
         backlog=256,
     )
-    server = _Server(config, lambda: on_ready(time.perf_counter() - started), on_exit)
+    server = _Server(config, process, settings.drain_seconds, lambda: on_ready(time.perf_counter() - started))
     try:
         server.run()
     finally:
+        tracing.shutdown()
         if address.uds is not None:
             address.uds.unlink(missing_ok=True)
 

@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
+from reference_impl.shared import metrics
+
 
 class CircuitState(StrEnum):
     """What a breaker does with the next call."""
@@ -29,6 +31,9 @@ class CircuitState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
+
+
+_LEVELS = {CircuitState.CLOSED: 0, CircuitState.HALF_OPEN: 1, CircuitState.OPEN: 2}
 
 
 class CircuitOpen(Exception):
@@ -73,6 +78,7 @@ class CircuitBreaker:
         self._trial = False
         self._era = 0
         """Counts the changes of state: a call that began before one says nothing about the time after it."""
+        metrics.BREAKER_STATE.labels(name).set(_LEVELS[self._state])
 
     @property
     def state(self) -> CircuitState:
@@ -137,4 +143,6 @@ class CircuitBreaker:
         self._calls.clear()
         if state is CircuitState.OPEN:
             self._opened_at = self._clock()
+        metrics.BREAKER_STATE.labels(self.name).set(_LEVELS[state])
+        metrics.BREAKER_CHANGES.labels(self.name, state).inc()
         self._on_change(state)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,11 +26,13 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
 
-from reference_impl.shared import postgres
+from reference_impl.shared import metrics, postgres, tracing
 from reference_impl.shared.problems import Problem
 from reference_impl.shared.settings import Settings
+from reference_impl.shared.tracing import SpanName
 
 LOCK_SECONDS = 5.0
 _BEGIN = "meridian_begin"
@@ -64,6 +67,20 @@ def stored_as_value(states: type[StrEnum]) -> Enum:
         length=32,
         values_callable=lambda members: [member.value for member in members],
     )
+
+
+@dataclass(frozen=True)
+class Connections:
+    """How a service's connections stand."""
+
+    in_use: int
+    idle: int
+    limit: int
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the next one who wants a connection has to wait."""
+        return self.in_use >= self.limit
 
 
 class Database:
@@ -137,20 +154,29 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes commit together. Raises Problem 503 when another writer keeps the lock too long."""
-        if self._is_sqlite and not self._writer.acquire(timeout=LOCK_SECONDS):
-            raise _busy("Another writer held the lock too long; try again.")
-        try:
-            with (
-                _busy_told(),
-                Session(self._writing_engine, expire_on_commit=False) as session,
-                session.begin(),
-            ):
-                yield session
-        finally:
-            if self._is_sqlite:
-                self._writer.release()
+        with (
+            tracing.inner(SpanName.TRANSACTION),
+            self._turn(),
+            _busy_told(),
+            Session(self._writing_engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
         for callback in self._after_commit:
             callback()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The right to write: on SQLite, of one at a time."""
+        if not self._is_sqlite:
+            yield
+            return
+        if not self._writer.acquire(timeout=LOCK_SECONDS):
+            raise _busy("lock", "Another writer held the lock too long; try again.")
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def occupy(self, share: float) -> None:
         """Hold this share of the connections and leave the rest; 0 gives all back. A fault, for one thread to set."""
@@ -164,6 +190,12 @@ class Database:
         """Raise when the database does not answer."""
         with self._engine.connect() as connection:
             connection.execute(text("SELECT 1"))
+
+    def connections(self) -> Connections:
+        """How many connections there are now."""
+        pool = self._engine.pool
+        assert isinstance(pool, QueuePool)
+        return Connections(in_use=pool.checkedout(), idle=pool.checkedin(), limit=self._connections)
 
     def close(self) -> None:
         """Close every connection."""
@@ -193,14 +225,15 @@ def _busy_told() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise _busy("All connections were in use for too long; try again.") from error
+        raise _busy("pool", "All connections were in use for too long; try again.") from error
     except DBAPIError as error:
         if postgres.sqlstate(error) not in postgres.TOO_SLOW:
             raise
-        raise _busy("A lock or a statement took too long; try again.") from error
+        raise _busy("lock", "A lock or a statement took too long; try again.") from error
 
 
-def _busy(detail: str) -> Problem:
+def _busy(reason: str, detail: str) -> Problem:
+    metrics.DATABASE_BUSY.labels(reason).inc()
     return Problem(503, "busy", "The database is busy", detail)
 
 

@@ -82,6 +82,13 @@ class Event(BaseModel):
     causation_id: Annotated[
         str | None, Field(max_length=64, description="The event that caused this one, if one did.")
     ]
+    traceparent: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            description="The span in which it was written (W3C Trace Context), while traces are on.",
+        ),
+    ] = None
     payload: dict[str, Any]
 
     def read(self, view: builtins.type[View]) -> View:

@@ -1,19 +1,22 @@
-"""The HTTP edge that every process shares: bounded bodies, correlation ids, one log line a request."""
+"""The HTTP edge that every process shares: bounded bodies, and what is to be seen of every request."""
 
 from __future__ import annotations
 
 import json
+import logging
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reference_impl.shared import correlation, logs
+from reference_impl.shared import correlation, logs, metrics, tracing
 from reference_impl.shared.problems import MEDIA_TYPE, TYPE_PREFIX
+from reference_impl.shared.tracing import Span, SpanName
 
 LARGEST_BODY_BYTES = 65_536
-_QUIET = ("/health/", "/events")
+_QUIET = ("/health/", "/events", "/metrics")
 _log = logs.logger("meridian.http")
 
 
@@ -76,17 +79,23 @@ class BoundedBodies:
         await send({"type": "http.response.body", "body": body})
 
 
-class Correlated:
-    """Takes or makes a correlation id, returns it, and writes one log line a request."""
+class Observed:
+    """What is to be seen of every request: a correlation id, a span, its time in the metrics, one log line."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, owners: Mapping[str, str] | None = None) -> None:
+        """`owners` says by the first part of a path which service answers it; what is not in it the process itself answers."""
         self._app = app
+        self._owners = owners or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        identifier = correlation.acceptable(Headers(scope=scope).get(correlation.HEADER))
+        headers = Headers(scope=scope)
+        identifier = correlation.acceptable(headers.get(correlation.HEADER))
+        path: str = scope["path"]
+        method: str = scope["method"]
+        service = self._owners.get(path.split("/", 2)[1] if "/" in path else "", correlation.process())
         status = 500
 
         async def labelled_send(message: Message) -> None:
@@ -97,16 +106,27 @@ class Correlated:
             await send(message)
 
         started = time.perf_counter()
-        with correlation.working_on(identifier):
+        with (
+            correlation.working_on(identifier, service=service),
+            metrics.http_in_flight(service).track_inprogress(),
+            tracing.span(SpanName.REQUEST, method, parent=headers.get(tracing.HEADER)) as span,
+        ):
             try:
                 await self._app(scope, receive, labelled_send)
             finally:
-                milliseconds = round((time.perf_counter() - started) * 1000, 1)
-                write = _log.debug if scope["path"].startswith(_QUIET) else _log.info
-                write(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    milliseconds=milliseconds,
-                )
+                seconds = time.perf_counter() - started
+                route = metrics.route_of(scope)
+                metrics.http_seconds(service, method, route, status).observe(seconds)
+                if span is not None:
+                    _describe(span, method, route, status)
+                level = logging.DEBUG if path.startswith(_QUIET) else logging.INFO
+                milliseconds = round(seconds * 1000, 1)
+                _log.log(level, "request", method=method, path=path, status=status, milliseconds=milliseconds)
+
+
+def _describe(span: Span, method: str, route: str, status: int) -> None:
+    span.about(f"{method} {route}")
+    span.set(**{"http.request.method": method, "http.route": route})
+    span.set(**{"http.response.status_code": status})
+    if status >= 500:
+        span.fail(f"answered with {status}")

@@ -17,13 +17,14 @@ from sqlalchemy import Column, MetaData, String, Table, delete, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from reference_impl.shared import correlation, logs
+from reference_impl.shared import correlation, logs, metrics, tracing
 from reference_impl.shared.bus import UNREADABLE, BusAway, Delivery, EventBus
 from reference_impl.shared.database import Database, UtcDateTime, insert_into
 from reference_impl.shared.dead_letters import DeadLetter, DeadLetters
 from reference_impl.shared.events import Event, now
 from reference_impl.shared.problems import Problem
 from reference_impl.shared.schemas import Unreadable
+from reference_impl.shared.tracing import SpanName
 
 BATCH = 50
 ATTEMPTS = 5
@@ -172,7 +173,10 @@ class Consumer:
         try:
             if handler is None:
                 raise Poison(f"this service handles no {event.type}")
-            with correlation.working_on(event.correlation_id, event.id):
+            with (
+                correlation.working_on(event.correlation_id, event.id, self.group),
+                tracing.span(SpanName.REPLAY, event.type, link=event.traceparent),
+            ):
                 handler(event)
         except Exception as failure:
             error = _text(failure)
@@ -203,17 +207,37 @@ class Consumer:
         if event.type == UNREADABLE:
             error: str | None = f"the record is no event: {event.payload.get('error', '')}"
         elif handler is None:
+            metrics.deliveries(self.group, metrics.OTHER, "ignored").inc()
             return True
         else:
-            with correlation.working_on(event.correlation_id, event.id):
-                error = self._attempt(handler, event, stop)
+            error = self._observed(handler, event, stop)
         if error is not None:
             if stop is not None and stop.is_set():
                 return False
             with self._database.write() as session:
                 self._inbox.dead_letters.park(session, event, error)
+        self._count(event, "handled" if error is None else "dead_lettered")
         self._postponed.pop(event.id, None)
         return True
+
+    def _observed(self, handler: Handler, event: Event, stop: threading.Event | None) -> str | None:
+        """See `_attempt`; inside the span, the log context and the metrics of this event."""
+        metrics.event_age(self.group).observe(max(0.0, (now() - event.occurred_at).total_seconds()))
+        with (
+            correlation.working_on(event.correlation_id, event.id, self.group),
+            tracing.span(SpanName.HANDLE, event.type, parent=event.traceparent) as span,
+            metrics.handling(self.group, event.type).time(),
+        ):
+            error = self._attempt(handler, event, stop)
+            if span is not None:
+                span.set(**{"messaging.message.id": event.id, "meridian.key": event.key})
+                if error is not None:
+                    span.fail("dead-lettered")
+            return error
+
+    def _count(self, event: Event, outcome: str) -> None:
+        kind = event.type if event.type in self._handlers else metrics.OTHER
+        metrics.deliveries(self.group, kind, outcome).inc()
 
     def _attempt(self, handler: Handler, event: Event, stop: threading.Event | None) -> str | None:
         """Try, at most ATTEMPTS times; None when handled, else the last error. Raises NotNow."""
@@ -228,6 +252,7 @@ class Consumer:
                 return str(poison)
             except Exception as failure:
                 error = _text(failure)
+                self._count(event, "failed")
                 _log.warning(
                     "handler failed", group=self.group, type=event.type, attempt=attempt, exc_info=failure
                 )
@@ -251,6 +276,7 @@ class Consumer:
                 raise NotNow(_text(failure)) from failure
             self._database.ping()  # whatever it raises, parking would fail too
         elif isinstance(failure, NotNow | httpx.TransportError):
+            self._count(event, "postponed")
             since = self._postponed.setdefault(event.id, time.monotonic())
             if time.monotonic() - since < PATIENCE_SECONDS:
                 raise NotNow(_text(failure)) from failure

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from sqlalchemy import JSON, Column, Integer, MetaData, String, Table, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from reference_impl.shared import correlation, logs
+from reference_impl.shared import correlation, logs, metrics, tracing
 from reference_impl.shared.bus import BusAway, EventBus
 from reference_impl.shared.database import Database, insert_into
 from reference_impl.shared.events import Event, Payload, new_id, now
@@ -75,6 +75,7 @@ class Outbox:
             occurred_at=now(),
             correlation_id=correlation.correlation_id(),
             causation_id=correlation.causation_id(),
+            traceparent=tracing.traceparent(),
             payload=payload.model_dump(mode="json"),
         )
         session.execute(insert(self.rows).values(event=event.model_dump(mode="json")))
@@ -136,7 +137,7 @@ class Relay:
         if self._database.is_postgres:
             return self._run_once_in_turn()
         # SQLite has one process, and no writer shall wait for the bus.
-        self._bus.publish([event for _, event in batch])
+        self._publish(batch)
         with self._database.write() as session:
             self._outbox.remove(session, [position for position, _ in batch])
         return len(batch)
@@ -149,11 +150,18 @@ class Relay:
             else:
                 # Only now: what the relay before has moved is not there any more.
                 batch = self._outbox.oldest(session, BATCH)
-                self._bus.publish([event for _, event in batch])
+                self._publish(batch)
                 self._outbox.remove(session, [position for position, _ in batch])
         if not batch:
             time.sleep(TURN_SECONDS)  # the write has woken this relay, which shall not run in circles
         return len(batch)
+
+    def _publish(self, batch: Sequence[tuple[int, Event]]) -> None:
+        events = [event for _, event in batch]
+        started = time.time_ns()
+        self._bus.publish(events)
+        tracing.published(events, started, time.time_ns())
+        metrics.RELAYED.labels(self.name).inc(len(events))
 
     def run(self, stop: threading.Event) -> None:
         """Relay until told to stop; after a failure wait, each time twice as long, up to a bound."""
@@ -164,6 +172,7 @@ class Relay:
                 self.failures = 0
             except Exception as failure:
                 self.failures += 1
+                metrics.RELAY_FAILURES.labels(self.name).inc()
                 pause = min(LONGEST_PAUSE_SECONDS, 0.05 * 2 ** min(self.failures, 10))
                 facts = {"service": self.name, "failures": self.failures, "pause_seconds": pause}
                 if isinstance(failure, BusAway):

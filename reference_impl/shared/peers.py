@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 import httpx
 from starlette.types import ASGIApp
 
-from reference_impl.shared import correlation
+from reference_impl.shared import correlation, tracing
+from reference_impl.shared.tracing import SpanName
 
 MOST_CONNECTIONS = 100
 
@@ -32,7 +33,7 @@ class Peers(ABC):
         The whole answer's head has to come within the time. What is being worked on now travels along in the headers.
         """
         return httpx.AsyncClient(
-            transport=_Shared(self, timeout_seconds),
+            transport=_Shared(self, service, timeout_seconds),
             base_url=self.address(service),
             timeout=timeout_seconds,
             headers={"User-Agent": "meridian"},
@@ -93,16 +94,22 @@ class Network(Peers):
 class _Shared(httpx.AsyncBaseTransport):
     """What one client sends through: adds the headers, keeps the time, and outlives the client."""
 
-    def __init__(self, peers: Peers, timeout_seconds: float) -> None:
+    def __init__(self, peers: Peers, service: str, timeout_seconds: float) -> None:
         self._peers = peers
+        self._service = service
         self._timeout_seconds = timeout_seconds
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        for name, value in correlation.outgoing().items():
-            request.headers.setdefault(name, value)
-        try:
-            # The transport within the process knows no timeouts of its own, that over TCP none for the whole.
-            async with asyncio.timeout(self._timeout_seconds):
-                return await self._peers.send(request)
-        except TimeoutError as error:
-            raise httpx.ReadTimeout(f"no answer within {self._timeout_seconds:g} s", request=request) from error
+        with tracing.span(SpanName.CALL, f"{request.method} {self._service}") as span:
+            for name, value in (correlation.outgoing() | tracing.outgoing()).items():
+                request.headers.setdefault(name, value)
+            try:
+                # The transport within the process knows no timeouts of its own, that over TCP none for the whole.
+                async with asyncio.timeout(self._timeout_seconds):
+                    answer = await self._peers.send(request)
+            except TimeoutError as error:
+                late = f"no answer within {self._timeout_seconds:g} s"
+                raise httpx.ReadTimeout(late, request=request) from error
+            if span is not None:
+                span.set(**{"http.response.status_code": answer.status_code})
+            return answer

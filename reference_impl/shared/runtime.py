@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from reference_impl.shared import logs
+from reference_impl.shared import correlation, logs, metrics
 from reference_impl.shared.bus import EventBus
 from reference_impl.shared.cache import Cache
 from reference_impl.shared.database import Database
@@ -78,20 +78,29 @@ class Runtime:
         self._stopping = stopping
         self._threads: dict[str, threading.Thread] = {}
         self._started = False
+        self._leaving = False
 
     def start(self) -> None:
         """Start a thread for each relay, consumer and chore."""
         self._started = True
         for service in self.services:
             if service.relay is not None:
-                self._start(f"{service.name} relay", service.relay.run)
+                self._start(service.name, "relay", service.relay.run)
             if service.consumer is not None:
-                self._start(f"{service.name} consumer", service.consumer.run)
+                self._start(service.name, "consumer", service.consumer.run)
             for chore in service.chores:
-                self._start(f"{service.name} {chore.name}", self._repeating(chore))
+                self._start(service.name, chore.name, self._repeating(service.name, chore))
+
+    def leave(self) -> None:
+        """Say from now on that the process is not ready, so that nobody sends it new work; what it has it still does."""
+        self._leaving = True
 
     def stop(self) -> None:
-        """End the background work between two pieces of it, and close what was open."""
+        """End the background work between two pieces of it, relay what is left, and close what was open.
+
+        Takes STOP_SECONDS at most, and one more publication of the bus. What is not done by then resumes after a restart.
+        """
+        self.leave()
         self._stopping.set()
         for service in self.services:
             if service.relay is not None:
@@ -102,10 +111,22 @@ class Runtime:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 _log.warning("still busy at the end; it resumes after a restart", thread=name)
+        self._drain()
         self._bus.close()
         for service in self.services:
             if service.database is not None:
                 service.database.close()
+
+    def _drain(self) -> None:
+        """Bring to the bus what the last requests and events have written: others need not wait for our restart."""
+        busy = {name for name, thread in self._threads.items() if thread.is_alive()}
+        for service in self.services:
+            if not self._started or service.relay is None or f"{service.name} relay" in busy:
+                continue
+            try:
+                service.relay.run_once()
+            except Exception as error:
+                _log.warning("events stay in the outbox", service=service.name, reason=type(error).__name__)
 
     def settle(self) -> None:
         """Do all background work there is on the caller's thread, until none is left. Only for a runtime not started."""
@@ -151,6 +172,8 @@ class Runtime:
         """Why the background work of a service is not being done; empty when it is."""
         if not self._started:
             return "not started"
+        if self._leaving:
+            return "stopping"
         dead = [
             name
             for name, thread in self._threads.items()
@@ -162,17 +185,22 @@ class Runtime:
             return "the bus takes no events"
         return ""
 
-    def _start(self, name: str, run: Callable[[threading.Event], None]) -> None:
-        thread = threading.Thread(target=run, args=(self._stopping,), name=name, daemon=True)
-        self._threads[name] = thread
+    def _start(self, service: str, work: str, run: Callable[[threading.Event], None]) -> None:
+        def work_for_it() -> None:
+            correlation.work_for(service)
+            run(self._stopping)
+
+        thread = threading.Thread(target=work_for_it, name=f"{service} {work}", daemon=True)
+        self._threads[thread.name] = thread
         thread.start()
 
-    def _repeating(self, chore: Chore) -> Callable[[threading.Event], None]:
+    def _repeating(self, service: str, chore: Chore) -> Callable[[threading.Event], None]:
         def run(stop: threading.Event) -> None:
             while not stop.wait(chore.every_seconds):
                 try:
                     chore.run()
                 except Exception:
+                    metrics.CHORE_FAILURES.labels(service, chore.name).inc()
                     _log.exception("chore failed", chore=chore.name)
 
         return run

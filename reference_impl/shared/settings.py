@@ -38,6 +38,17 @@ class BusKind(StrEnum):
     """Region, credentials and AWS_ENDPOINT_URL are read from the environment, as by any client of AWS."""
 
 
+class Traces(StrEnum):
+    """Where spans go."""
+
+    OFF = "off"
+    """Nowhere: nothing is recorded."""
+    FILE = "file"
+    """`<data>/traces/<process>.jsonl`, which `python -m reference_impl trace` reads."""
+    OTLP = "otlp"
+    """A collector, over HTTP, at OTEL_EXPORTER_OTLP_ENDPOINT."""
+
+
 class Saga(StrEnum):
     """Who leads a checkout through its steps."""
 
@@ -82,8 +93,10 @@ class Settings(BaseModel):
     """Seed of the fault flags' dice; none means another one at each start."""
     trust_network: bool = True
     """Whether a request without a token is an internal one that may do everything; the public door refuses it all the same."""
-    traces: str = ""
-    """Where spans go: `console`, or the address of an OTLP/HTTP collector; empty: nowhere."""
+    traces: Traces = Traces.OFF
+    """Where spans go."""
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """The share of traces that are recorded; who comes with a trace of their own has decided already."""
     host: str = "127.0.0.1"
     """The address that ports are opened on; 0.0.0.0 in a container."""
     base_port: Annotated[int, Field(ge=1, le=65_000)] = 8080
@@ -92,6 +105,10 @@ class Settings(BaseModel):
     """Where a service finds another in the topology `services`; `{service}` and `{port}` are filled in."""
     restart: bool = True
     """Whether the topology `services` starts a service again that ended by itself."""
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """How long a process that was told to end says it is not ready and serves all the same: a load balancer's time to look."""
+    grace_seconds: Annotated[int, Field(ge=1, le=60)] = 3
+    """How long requests that are being worked on may then still take."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe log line that is written."""
     url: str | None = None

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from reference_impl.shared import auth, dead_letters, health, problems
+from reference_impl.shared import auth, dead_letters, health, problems, scrape
 from reference_impl.shared import faults as fault_flags
 from reference_impl.shared.auth import Verifier
-from reference_impl.shared.http import BoundedBodies, Correlated
+from reference_impl.shared.http import BoundedBodies, Observed
 from reference_impl.shared.process_faults import Leaking, ProcessFaults
 from reference_impl.shared.runtime import Context, Runtime
+from reference_impl.topologies import registry
 
 SUMMARY = "A small commerce platform: products, inventory, orders, payments."
 
@@ -47,7 +48,14 @@ def application(
                 close()
 
     app = FastAPI(
-        title=title, version="0.1.0", summary=summary, lifespan=lifespan, docs_url=None, redoc_url=None
+        title=title,
+        version="0.1.0",
+        summary=summary,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        # The framework's own, which would count and trace a second time; ours goes over the bus, too.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     for service in runtime.services:
         app.include_router(service.router)
@@ -57,9 +65,12 @@ def application(
     app.include_router(dead_letters.router(consumers))
     app.include_router(fault_flags.router(context.faults))
     app.include_router(health.router(runtime.inspect, context.faults))
+    app.include_router(scrape.router(runtime.services, context.bus))
     problems.install(app)
     auth.install(app, Verifier.asking(context.peers), trust_network=context.settings.trust_network)
     app.add_middleware(Leaking, faults=context.faults)
     app.add_middleware(BoundedBodies)
-    app.add_middleware(Correlated)
+    names = {service.name for service in runtime.services}
+    owners = {path: entry.name for entry in registry.entries() if entry.name in names for path in entry.paths}
+    app.add_middleware(Observed, owners=owners)
     return app

@@ -7,10 +7,11 @@ answer raises CacheUnavailable at once, and the caller decides: a rate limit let
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from reference_impl.shared import logs
+from reference_impl.shared import logs, metrics
 from reference_impl.shared.breaker import CircuitBreaker, CircuitOpen, CircuitState
 from reference_impl.shared.cache import Cache, CacheUnavailable
 
@@ -28,7 +29,9 @@ class GuardedCache(Cache):
         )
 
     def get(self, key: str) -> bytes | None:
-        return self._or(None, lambda: self._inner.get(key))
+        found = self._or(None, lambda: self._inner.get(key))
+        metrics.cache_read(found is not None)
+        return found
 
     def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
         self._or(None, lambda: self._inner.set(key, value, ttl_seconds))
@@ -65,7 +68,11 @@ class GuardedCache(Cache):
             with self.breaker.guard():
                 return call()
         except CircuitOpen as error:
+            metrics.CACHE_UNAVAILABLE.inc()
             raise CacheUnavailable(str(error)) from error
+        except CacheUnavailable:
+            metrics.CACHE_UNAVAILABLE.inc()
+            raise
 
     def _or(self, instead: Result, call: Callable[[], Result]) -> Result:
         try:
@@ -75,5 +82,5 @@ class GuardedCache(Cache):
 
 
 def _tell_of_change(state: CircuitState) -> None:
-    write = _log.info if state is CircuitState.CLOSED else _log.warning
-    write("circuit breaker of the cache", state=state)
+    level = logging.INFO if state is CircuitState.CLOSED else logging.WARNING
+    _log.log(level, "circuit breaker of the cache", state=state)

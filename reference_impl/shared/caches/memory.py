@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from reference_impl.shared import metrics
 from reference_impl.shared.cache import Cache, CacheUnavailable, check
 
 MOST_ENTRIES = 20_000
@@ -38,10 +39,10 @@ class MemoryCache(Cache):
         check(key)
         with self._mutex:
             found = self._live(key)
-            if found is None:
-                return None
-            self._entries.move_to_end(key)
-            return found[0]
+            if found is not None:
+                self._entries.move_to_end(key)
+        metrics.cache_read(found is not None)
+        return found[0] if found is not None else None
 
     def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
         check(key, value, ttl_seconds)
