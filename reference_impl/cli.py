@@ -11,18 +11,11 @@ import httpx
 from reference_impl import seed as seeding
 from reference_impl import verify as verifying
 from reference_impl.client import Unreachable, connect, locate
-<<<<<<< HEAD
 from reference_impl.command_line import running
 from reference_impl.command_line.common import as_json as as_json_option
 from reference_impl.command_line.common import say, table, where
 from reference_impl.command_line.faults import faults_group
-=======
-from reference_impl.commands import running
-from reference_impl.commands.common import as_json as as_json_option
-from reference_impl.commands.common import say, table, where
-from reference_impl.commands.faults import faults_group
-from reference_impl.commands.trace import trace_command
->>>>>>> m-obs
+from reference_impl.command_line.trace import trace_command
 from reference_impl.shared.settings import Settings, SettingsError
 
 

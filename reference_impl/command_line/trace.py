@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from reference_impl.commands.common import as_json, data_option, say, table
+from reference_impl.command_line.common import as_json, data_option, say, table
 from reference_impl.shared.settings import Settings
 from reference_impl.shared.traces import reading
 

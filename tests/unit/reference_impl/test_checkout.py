@@ -8,7 +8,6 @@ import pytest
 
 from reference_impl.verify import verify
 
-
 CHOREOGRAPHED = [
     "OrderCreated", "InventoryReserved", "PaymentRequested", "PaymentCaptured", "OrderConfirmed", "InventorySold",
 ]  # fmt: skip
