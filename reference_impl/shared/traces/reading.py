@@ -57,7 +57,7 @@ def find(directory: Path, identifier: str) -> list[SpanLine]:
 def trees(spans: Sequence[SpanLine]) -> list[Branch]:
     """The spans put below one another. One whose parent was not recorded begins a tree of its own."""
     branches = {span.span_id: Branch(span) for span in spans}
-    roots = []
+    roots: list[Branch] = []
     for span in spans:
         above = branches.get(span.parent_id or "")
         (roots if above is None else above.below).append(branches[span.span_id])
