@@ -97,6 +97,10 @@ class Reservations:
             released = self._give_back(reservation, reason)
             self._end(reservation, ReservationState.RELEASED)
             self._say(InventoryReleased(order_id=order_id, lines=released), reason)
+        elif reservation.state is ReservationState.REJECTED:
+            self._say(
+                InventoryReleased(order_id=order_id, lines=[]), "released"
+            )  # there was nothing to give back
         elif reservation.state is not ReservationState.HELD:
             self._answer(reservation)
 

@@ -255,3 +255,4 @@ def test_every_step_of_the_saga_can_be_left_and_every_way_back_ends() -> None:
             seen.append(next(to for (at, _), to in MOVES.items() if at is seen[-1]))
             assert len(seen) < 5
         assert Step.RELEASE in seen
+        assert (Step.RETURN_MONEY in seen) == (step not in (Step.RESERVE, Step.ANOTHER_CARD)), step

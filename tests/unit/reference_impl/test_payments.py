@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reference_impl.services.payment import ledger, signatures
@@ -111,6 +111,23 @@ def test_a_lost_answer_is_told_by_webhook_before_anybody_asks(tmp_path: Path) ->
         built.settle(rounds=400)
         assert built.shop.status(order) == "confirmed"
         assert built.charges()[order] == 1
+
+
+def test_an_unknown_outcome_is_looked_up_even_if_no_answer_and_no_webhook_ever_comes(built: Platform) -> None:
+    built.faults.set("payment.lost-answers", 1)
+    order = built.shop.place({"TEA": 1})
+    for _ in range(100):
+        built.runtime.settle()
+        with database_of(built).write() as session:
+            session.execute(delete(GatewayNotice))
+        for service in built.runtime.services:
+            for chore in service.chores:
+                chore.run()
+        if built.shop.status(order) == "confirmed":
+            break
+        time.sleep(0.002)
+    assert built.shop.status(order) == "confirmed"
+    assert built.charges()[order] == 1
 
 
 def events(built: Platform) -> list[dict[str, object]]:

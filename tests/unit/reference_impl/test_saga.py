@@ -81,6 +81,15 @@ def test_too_few_units_cancel_without_asking_for_money(start: Start) -> None:
     assert_clean(built)
 
 
+def test_an_order_cancelled_before_it_is_known_to_be_short_comes_to_its_end(start: Start) -> None:
+    built = start()
+    order = built.shop.place({"TEA": 11})
+    assert cancel(built, order).status_code == 200  # and inventory hears of both afterwards
+    built.settle()
+    assert built.shop.order(order)["stock_returned"]
+    assert_clean(built)
+
+
 def test_another_card_pays_a_declined_order(start: Start) -> None:
     built = start()
     order = built.shop.place({"TEA": 3}, card="tok_insufficient_funds")
