@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
 from reference_impl.cli import main
 from reference_impl.shared import tracing
+from reference_impl.shared.peers import Network
 from reference_impl.shared.settings import Settings, Traces
 from reference_impl.shared.traces import reading
 from reference_impl.shared.traces.files import FileExporter
@@ -86,6 +89,31 @@ def test_who_comes_with_a_trace_goes_on_with_it(shop: Shop, flush: Flush) -> Non
     assert {event["traceparent"].split("-")[1] for event in events if event["correlation_id"] == "buy-1"} == {
         TRACE
     }
+
+
+def test_through_the_gateway_a_service_is_below_the_gateway(shop: Shop, flush: Flush) -> None:
+    shop.stock("TEA", 3)
+    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+    shop.http.get("/api/v1/products", headers=headers).raise_for_status()
+    spans = {span["name"]: span for span in flush() if span["trace_id"] == TRACE}
+    names = ["request GET /v1/products", "call GET product"]
+    asked, calling = (spans[name] for name in names)
+    above = next(span for span in spans.values() if span["span_id"] == calling["parent_id"])
+    assert (asked["service"], calling["service"], above["service"]) == ("product", "gateway", "gateway")
+    assert asked["parent_id"] == calling["span_id"]
+    assert above["parent_id"] == PARENT
+
+
+def test_a_call_without_an_answer_is_a_failed_span(flush: Flush) -> None:
+    peers = Network({"order": "http://127.0.0.1:1"})
+
+    async def ask() -> None:
+        with pytest.raises(httpx.ConnectError):
+            await peers.client("order").get("/orders")
+
+    asyncio.run(ask())
+    (span,) = flush()
+    assert (span["name"], span["error"]) == ("call GET order", "ConnectError")
 
 
 @pytest.mark.parametrize("header", ["nonsense", f"00-{'0' * 32}-{PARENT}-01", "x" * 5000])
