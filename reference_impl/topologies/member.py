@@ -16,6 +16,7 @@ from reference_impl.topologies.parts.base import end, launch
 from reference_impl.topologies.registry import Entry
 
 STOP_SECONDS = 15.0
+"""How long the end may take, besides what requests are given."""
 PROBE_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 30.0
@@ -37,6 +38,7 @@ class Member:
         self.detail = ""
         self._environment = environment
         self._may_restart = settings.restart
+        self._stop_seconds = STOP_SECONDS + settings.drain_seconds + settings.grace_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._born = 0.0
         self._due = 0.0
@@ -89,7 +91,7 @@ class Member:
     def end(self) -> None:
         """Return when it has ended."""
         if self._process is not None:
-            end(self._process, signal.SIGTERM, STOP_SECONDS)
+            end(self._process, signal.SIGTERM, self._stop_seconds)
             self._process = None
 
     def state(self) -> ProcessState:

@@ -139,7 +139,7 @@ class Upstreams:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(rest):
-                response = await self._peers.send(request)
+                response = await self._peers.call(call.service, request)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise _Failed("timeout", reached=not isinstance(error, httpx.ConnectTimeout)) from error
         except httpx.TransportError as error:

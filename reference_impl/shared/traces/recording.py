@@ -73,7 +73,7 @@ class Recorder:
             recording = _Recording(started, name) if started.is_recording() else None
             try:
                 yield recording
-            except Exception as error:
+            except BaseException as error:  # a cancelled call has failed, too
                 if recording is not None:
                     recording.fail(type(error).__name__)
                 raise

@@ -95,6 +95,31 @@ def test_it_says_when_it_is_ready_and_ends_cleanly_on_sigterm(running: Running) 
     assert not running.socket.exists()
 
 
+def test_requests_in_flight_are_finished_and_new_ones_taken_until_the_balancer_has_looked(
+    directory: Path,
+) -> None:
+    running = start(
+        directory,
+        MERIDIAN_FAULTS="inventory.latency=2",
+        MERIDIAN_DRAIN_SECONDS="2",
+        MERIDIAN_GRACE_SECONDS="10",
+    )
+    try:
+        with running.client() as client, ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(lambda: client.get("/inventory/NONE").status_code)
+            while 'requests_in_flight{service="inventory"} 1.0' not in client.get("/metrics").text:
+                time.sleep(0.05)
+            running.process.send_signal(signal.SIGTERM)
+            while (readiness := client.get("/health/readiness")).status_code == 200:
+                time.sleep(0.02)
+            assert "stopping" in {part["detail"] for part in readiness.json()["parts"]}
+            assert client.get("/products").status_code == 200
+            assert slow.result(60) == 404
+        assert running.process.wait(60) == 0
+    finally:
+        running.process.kill()
+
+
 def test_a_reader_that_waits_for_events_does_not_hold_up_the_end(running: Running) -> None:
     with running.client() as client, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(lambda: client.get("/events", params={"wait": 10}).json())
