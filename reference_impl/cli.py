@@ -14,6 +14,7 @@ from reference_impl.commands import running
 from reference_impl.commands.common import as_json as as_json_option
 from reference_impl.commands.common import say, table, where
 from reference_impl.commands.faults import faults_group
+from reference_impl.commands.load import load_command
 from reference_impl.commands.seed import seed_command
 from reference_impl.shared.settings import Settings, SettingsError
 
@@ -23,7 +24,7 @@ def main() -> None:
     """The entry point."""
 
 
-for _command in (*running.COMMANDS, faults_group, seed_command):
+for _command in (*running.COMMANDS, faults_group, seed_command, load_command):
     main.add_command(_command)
 
 

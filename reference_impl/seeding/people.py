@@ -38,6 +38,16 @@ class Person:
     roles: tuple[str, ...] = ("customer",)
 
 
+@dataclass(frozen=True)
+class SignedIn:
+    """A session."""
+
+    token: str
+    refresh_token: str
+    seconds: float
+    """How long the token is good."""
+
+
 ADMIN = Person(f"admin@{DOMAIN}", "Admin", ("admin", "customer"))
 
 
@@ -76,10 +86,11 @@ def ensure(
     return ids
 
 
-def sign_in(client: httpx.Client, person: Person) -> str:
-    """An access token for one of them. Raises Refused."""
+def sign_in(client: httpx.Client, person: Person) -> SignedIn:
+    """A session of one of them. Raises Refused."""
     body = {"grant_type": "password", "email": person.email, "password": PASSWORD}
-    return str(accepted(_patiently(client, "/auth/token", body))["access_token"])
+    said = accepted(_patiently(client, "/auth/token", body))
+    return SignedIn(said["access_token"], said["refresh_token"], float(said["expires_in"]))
 
 
 def _register(client: httpx.Client, person: Person) -> dict[str, object]:

@@ -119,7 +119,7 @@ def test_the_catalogue_follows_from_its_number_and_looks_like_one() -> None:
 
 def test_what_is_seeded_can_be_signed_in_to(shop: Shop) -> None:
     seeding.seed(shop.http, Size(products=1, vendors=1, customers=1))
-    token = people.sign_in(shop.http, people.customers(1)[0])
+    token = people.sign_in(shop.http, people.customers(1)[0]).token
     mine = shop.http.get("/api/v1/users/me", headers={"Authorization": f"Bearer {token}"})
     assert mine.json()["email"] == people.customers(1)[0].email
     denied = shop.http.post(
