@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 import httpx
 
-from reference_impl import seed as seeding
 from reference_impl import verify as verifying
-from reference_impl.client import Unreachable, connect, locate
+from reference_impl.client import Unreachable, connect, reach
 from reference_impl.command_line import running
 from reference_impl.command_line.common import as_json as as_json_option
 from reference_impl.command_line.common import say, table, where
 from reference_impl.command_line.faults import faults_group
+from reference_impl.command_line.load import load_command
+from reference_impl.command_line.seed import seed_command
 from reference_impl.command_line.trace import trace_command
 from reference_impl.shared.settings import Settings, SettingsError
 
@@ -24,19 +25,8 @@ def main() -> None:
     """The entry point."""
 
 
-for _command in (*running.COMMANDS, faults_group, trace_command):
+for _command in (*running.COMMANDS, faults_group, seed_command, load_command, trace_command):
     main.add_command(_command)
-
-
-@main.command(
-    "seed", help="Put a small catalogue with stock into a running Meridian. Twice is the same as once."
-)
-@where
-def seed_command(url: str | None, uds: Path | None, as_json: bool) -> None:
-    """Seed."""
-    with connect(Settings.from_environment(), url=url, uds=uds) as client:
-        count = seeding.seed(client)
-    say({"products": count}, f"{count} products are in the catalogue and in stock.", as_json)
 
 
 @main.command(
@@ -53,8 +43,8 @@ def verify_command(settle: float, stuck: float, url: str | None, uds: Path | Non
     """Verify."""
     settings = Settings.from_environment()
     with connect(settings, url=url, uds=uds) as client:
-        bases = locate(settings, url=url, uds=uds).bases()
-        verdict = verifying.verify(client, settle_seconds=settle, stuck_seconds=stuck, processes=bases)
+        place = reach(settings, url=url, uds=uds)
+        verdict = verifying.verify(client, settle_seconds=settle, stuck_seconds=stuck, processes=place.bases())
     broken = {violation.invariant for violation in verdict.violations}
     document = {
         "clean": verdict.clean,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -14,6 +15,8 @@ from reference_impl.shared.settings import Settings
 DEFAULT_URL = "http://127.0.0.1:8080"
 ANY_URL = "http://meridian"
 TIMEOUT_SECONDS = 10.0
+PAGE = 200
+MOST_ROWS = 200_000
 
 
 class Unreachable(Exception):
@@ -80,10 +83,65 @@ def locate(settings: Settings, *, url: str | None = None, uds: Path | None = Non
     return Place(ANY_URL, running.socket) if running.socket else Place(running.url)
 
 
+def reach(settings: Settings, *, url: str | None = None, uds: Path | None = None) -> Place:
+    """The same, after a look at what answers there.
+
+    An address at which only a gateway answers means the services behind it: on its host, at the ports that follow, or where
+    `MERIDIAN_PEER_URL` says. Where nobody answers, the place is as it was named.
+    """
+    place = locate(settings, url=url, uds=uds)
+    if place.socket or place.processes:
+        return place
+    try:
+        return _behind_a_gateway(place, settings)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return place
+
+
+def pages(
+    client: httpx.Client, path: str, key: str, *, after: int = 0, most: int = MOST_ROWS
+) -> Iterator[dict[str, Any]]:
+    """Everything below a path that has pages, row by row. Raises httpx.HTTPError; ValueError when that is more than `most`."""
+    cursor: int | None = after
+    rows = 0
+    while cursor is not None:
+        page = client.get(path, params={"after": cursor, "limit": PAGE}).raise_for_status().json()
+        yield from page[key]
+        rows += len(page[key])
+        if rows > most:
+            raise ValueError(f"{path} has more than {most} rows; this command takes a smaller Meridian")
+        cursor = page["next"]
+
+
+def _behind_a_gateway(place: Place, settings: Settings) -> Place:
+    """The same place, or that of the services when what answers there is their gateway and nothing else.
+
+    Raises httpx.HTTPError, httpx.InvalidURL.
+    """
+    with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        answer = client.get(f"{place.url.rstrip('/')}/health/readiness")
+    try:
+        parts = [str(part["name"]) for part in answer.json()["parts"]]
+    except (ValueError, KeyError, TypeError):
+        return place
+    if parts != ["gateway"]:
+        return place
+    from reference_impl.topologies import registry
+
+    gateway = httpx.URL(place.url)
+    elsewhere = settings.peer_url != type(settings).model_fields["peer_url"].default
+    near = settings.model_copy(update={"base_port": gateway.port or 80})
+    found = {
+        entry.name: entry.address(settings) if elsewhere else str(gateway.copy_with(port=entry.port(near)))
+        for entry in registry.entries()
+    }
+    return Place(ANY_URL, None, found)
+
+
 @contextmanager
 def connect(settings: Settings, *, url: str | None = None, uds: Path | None = None) -> Iterator[httpx.Client]:
     """A client of the Meridian that is meant. Raises Unreachable."""
-    place = locate(settings, url=url, uds=uds)
+    place = reach(settings, url=url, uds=uds)
     transport: httpx.HTTPTransport | None = None
     if place.processes:
         transport = Routed(place.processes)

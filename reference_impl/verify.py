@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx
 
-PAGE = 200
+from reference_impl.client import pages
+
 PAID = ("confirmed", "cancelling", "shipped", "delivered")
 OPEN_PAYMENT = ("requested", "authorised", "captured")
 ONCE = ("reserved", "sold", "released", "restocked")
 """Reasons of movements that an order can have once; a correction by hand has another one."""
-MOST_ROWS = 200_000
 POLL_SECONDS = 0.2
 
 INVARIANTS: Mapping[str, str] = {
@@ -101,22 +101,18 @@ def verify(
 
 
 def read(client: httpx.Client, processes: Sequence[str] = ("",)) -> Snapshot:
-    """Everything there is, page by page. Raises httpx.HTTPError, and ValueError when there is more than MOST_ROWS."""
-    stock = list(_pages(client, "/inventory", "stock"))
+    """Everything there is, page by page. Raises httpx.HTTPError, and ValueError when there is more than `client.MOST_ROWS`."""
+    stock = list(pages(client, "/inventory", "stock"))
     # 503 when a part is down; which part and how far behind is in the body all the same.
     parts = [part for base in processes for part in client.get(f"{base}/health/readiness").json()["parts"]]
     return Snapshot(
         stock=stock,
-        orders=list(_pages(client, "/orders", "orders")),
-        reservations=list(_pages(client, "/inventory/reservations", "reservations")),
-        payments=list(_pages(client, "/payments", "payments")),
-        movements=[
-            movement
-            for item in stock
-            for movement in _pages(client, f"/inventory/{item['sku']}/movements", "movements")
-        ],
+        orders=list(pages(client, "/orders", "orders")),
+        reservations=list(pages(client, "/inventory/reservations", "reservations")),
+        payments=list(pages(client, "/payments", "payments")),
+        movements=list(pages(client, "/inventory/movements", "movements")),
         ledger=client.get("/payments/ledger/balance").raise_for_status().json(),
-        differences=list(_pages(client, "/orders/projections/audit", "differences")),
+        differences=list(pages(client, "/orders/projections/audit", "differences")),
         backlog={part["name"]: part["backlog"] for part in parts},
         parked=[
             letter
@@ -304,15 +300,3 @@ _CHECKS: tuple[Callable[[Snapshot], Iterator[Violation]], ...] = (
     _replayed,
     _drained,
 )
-
-
-def _pages(client: httpx.Client, path: str, key: str) -> Iterator[dict[str, Any]]:
-    after: int | None = 0
-    rows = 0
-    while after is not None:
-        page = client.get(path, params={"after": after, "limit": PAGE}).raise_for_status().json()
-        yield from page[key]
-        rows += len(page[key])
-        if rows > MOST_ROWS:
-            raise ValueError(f"{path} has more than {MOST_ROWS} rows; verify a smaller Meridian")
-        after = page["next"]

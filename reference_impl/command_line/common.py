@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import click
 
@@ -49,3 +49,22 @@ def table(header: list[str], rows: list[list[str]]) -> str:
         for row in [header, *rows]
     ]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+class Progress:
+    """One line on a terminal that says how far a long command has come; nothing where nobody watches. Used by `with`."""
+
+    def __init__(self) -> None:
+        self._seen = sys.stderr.isatty()
+
+    def __call__(self, line: str) -> None:
+        """Say it."""
+        if self._seen:
+            click.echo(f"\r\x1b[K{line}", nl=False, err=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._seen:
+            click.echo("\r\x1b[K", nl=False, err=True)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import httpx
 
-from reference_impl.client import Place, connect, locate
+from reference_impl.client import Place, connect, reach
 from reference_impl.command_line.common import say, table, where
 from reference_impl.shared.settings import Settings
 
@@ -26,7 +26,7 @@ def faults_list(url: str | None, uds: Path | None, as_json: bool) -> None:
     """List."""
     settings = Settings.from_environment()
     with connect(settings, url=url, uds=uds) as client:
-        flags = read(client, locate(settings, url=url, uds=uds))
+        flags = read(client, reach(settings, url=url, uds=uds))
     rows = [
         [
             flag["name"],
@@ -52,7 +52,7 @@ def faults_set(name: str, value: str, url: str | None, uds: Path | None, as_json
         raise click.BadParameter(f"{value!r} is neither a number nor `all`", param_hint="VALUE") from None
     settings = Settings.from_environment()
     with connect(settings, url=url, uds=uds) as client:
-        place = locate(settings, url=url, uds=uds)
+        place = reach(settings, url=url, uds=uds)
         flag: dict[str, Any] = {}
         for base in _owners(client, place, name):
             flag = _accepted(client.put(f"{base}/faults/{name}", json={"value": number})).json()
@@ -66,7 +66,7 @@ def faults_clear(name: str | None, url: str | None, uds: Path | None, as_json: b
     """Clear."""
     settings = Settings.from_environment()
     with connect(settings, url=url, uds=uds) as client:
-        place = locate(settings, url=url, uds=uds)
+        place = reach(settings, url=url, uds=uds)
         for base in _owners(client, place, name) if name else place.bases():
             _accepted(client.delete(f"{base}/faults/{name}" if name else f"{base}/faults"))
     say({"cleared": name or "all"}, f"{name or 'Every fault'} is off.", as_json)

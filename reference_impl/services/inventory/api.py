@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from reference_impl.services.inventory.models import Base, ReservationLine, ReservationState
 from reference_impl.services.inventory.service import InventoryService
@@ -27,6 +27,7 @@ from reference_impl.shared.types import (
     After,
     Command,
     Identifier,
+    Line,
     PageSize,
     SkuPath,
     View,
@@ -42,6 +43,26 @@ class Receipt(Command):
     """Units that arrive from a supplier, or go back to one when negative."""
 
     quantity: Annotated[int, Field(ge=-MOST_UNITS, le=MOST_UNITS)]
+
+
+class Delivery(Command):
+    """Units of many SKUs that arrive together."""
+
+    lines: Annotated[list[Line], Field(min_length=1, max_length=500)]
+
+    @field_validator("lines")
+    @classmethod
+    def _one_line_a_sku(cls, lines: list[Line]) -> list[Line]:
+        if len({line.sku for line in lines}) < len(lines):
+            raise ValueError("a SKU stands in two lines: add their quantities up")
+        return lines
+
+
+class Delivered(View):
+    """What a delivery came to."""
+
+    skus: int
+    units: int
 
 
 class Adjustment(Command):
@@ -170,6 +191,39 @@ def router(context: Context, database: Database) -> APIRouter:
             )
         more = found[-1].id if len(found) == limit else None
         return ReservationPage(reservations=[ReservationLineView.of(line) for line in found], next=more)
+
+    @routes.get(
+        "/movements",
+        summary="Every change of all counters",
+        dependencies=[Depends(needs("admin"))],
+        responses=responses(401, 403, 422),
+    )
+    def list_all_movements(after: After = 0, limit: PageSize = 50) -> MovementPage:
+        with database.read() as session:
+            found = InventoryService(session, OUTBOX).movement_page(None, after=after, limit=limit)
+        more = found[-1].id if len(found) == limit else None
+        return MovementPage(movements=[MovementView.model_validate(item) for item in found], next=more)
+
+    @routes.post(
+        "/receipts",
+        summary="Units of many SKUs arrive",
+        description="Not idempotent by itself: send an Idempotency-Key with a delivery that may be retried.",
+        dependencies=[Depends(needs("admin"))],
+        responses=responses(401, 403, 409, 413, 422),
+    )
+    def receive_many(body: Delivery, response: Response, idempotency_key: IdempotencyKey = None) -> Delivered:
+        units = {line.sku: line.quantity for line in body.lines}
+
+        def act() -> Delivered:
+            InventoryService(session, OUTBOX).receive_many(units)
+            return Delivered(skus=len(units), units=sum(units.values()))
+
+        with database.write() as session:
+            view, replayed = KEYS.once(
+                session, scope="deliveries", key=idempotency_key, request=body, answer=Delivered, act=act
+            )
+        mark(response, replayed)
+        return view
 
     @routes.get("/{sku}", summary="The counters of one SKU", responses=responses(404, 422))
     def get_stock(sku: SkuPath) -> StockView:

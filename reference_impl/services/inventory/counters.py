@@ -13,11 +13,15 @@ Below both, the table's CHECK constraints refuse a counter below zero whatever a
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from collections.abc import Mapping
+from typing import cast
+
+from sqlalchemy import Table, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from reference_impl.services.inventory.models import Movement, Stock
+from reference_impl.shared.database import insert_into
 from reference_impl.shared.problems import Problem
 
 
@@ -88,6 +92,27 @@ class Counters:
                 sku, reason, order_id, stocked=stocked, available=available, reserved=reserved, sold=sold
             )
         return bool(changed)
+
+    def receive(self, units: Mapping[str, int], reason: str) -> dict[str, tuple[int, int]]:
+        """Add to what was stocked and is available of many SKUs: what is available of each now, and its version."""
+        table = cast(Table, Stock.__table__)
+        # In the order of the SKUs, so that two of these wait for each other and not both at once.
+        rows = [
+            {"sku": sku, "stocked": units[sku], "available": units[sku], "version": 1} for sku in sorted(units)
+        ]
+        added = insert_into(self._session, table).values(rows)
+        changed = added.on_conflict_do_update(
+            index_elements=[table.c.sku],
+            set_={
+                "stocked": table.c.stocked + added.excluded.stocked,
+                "available": table.c.available + added.excluded.available,
+                "version": table.c.version + 1,
+            },
+        ).returning(table.c.sku, table.c.available, table.c.version)
+        found = {row.sku: (row.available, row.version) for row in self._session.execute(changed)}
+        for sku in found:
+            self._note(sku, reason, None, stocked=units[sku], available=units[sku])
+        return found
 
     def replace(self, read: Stock, reason: str, *, available: int, reserved: int, order_id: str | None) -> bool:
         """Set two counters, which the caller worked out from `read`; False when it is not what it was any more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
@@ -30,6 +32,25 @@ class InventoryService:
         if not self._counters.change(sku, "received", stocked=quantity, available=quantity):
             raise self._counters.too_few(sku, "Fewer units are available than shall go back.")
         return self._told(sku, "received", available=quantity)
+
+    def receive_many(self, units: Mapping[str, int]) -> None:
+        """Units of many SKUs arrive, with a few statements for all of them. `units` are greater than zero."""
+        found = self._counters.receive(units, "received")
+        self._outbox.add_all(
+            self._session,
+            {
+                sku: InventoryAdjusted(
+                    sku=sku,
+                    reason="received",
+                    order_id=None,
+                    delta_available=units[sku],
+                    delta_reserved=0,
+                    available=available,
+                    stock_version=version,
+                )
+                for sku, (available, version) in found.items()
+            },
+        )
 
     def adjust(self, sku: str, *, available: int, reserved: int, reason: str, order_id: str | None) -> Stock:
         """Correct the counters by hand. Each call takes effect: a correction has no way to know that it was made before.
@@ -82,11 +103,11 @@ class InventoryService:
             query = query.where(ReservationLine.sku == sku)
         return list(self._session.scalars(query.options(selectinload(ReservationLine.reservation))))
 
-    def movement_page(self, sku: str, *, after: int, limit: int) -> list[Movement]:
-        """The audit trail of one SKU after a cursor."""
-        query = (
-            select(Movement).where(Movement.sku == sku, Movement.id > after).order_by(Movement.id).limit(limit)
-        )
+    def movement_page(self, sku: str | None, *, after: int, limit: int) -> list[Movement]:
+        """The audit trail after a cursor, of one SKU if asked."""
+        query = select(Movement).where(Movement.id > after).order_by(Movement.id).limit(limit)
+        if sku is not None:
+            query = query.where(Movement.sku == sku)
         return list(self._session.scalars(query))
 
     def _lock_reservation(self, order_id: str, sku: str) -> None:

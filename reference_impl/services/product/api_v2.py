@@ -8,12 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from reference_impl.services.product import cursors, search
 from reference_impl.services.product.catalogue import Catalogue, Sort, Wanted
 from reference_impl.services.product.changes import Changes
 from reference_impl.services.product.records import CategoryRecord, ProductRecord
+from reference_impl.services.product.service import NewRow
 from reference_impl.services.product.versions import current
 from reference_impl.shared.auth import Principal, needs
 from reference_impl.shared.conditional import IfMatch, etag, expected_version, not_modified
@@ -59,6 +60,25 @@ class NewProductV2(Command):
     vendor_id: Annotated[
         str | None, Field(max_length=64, pattern=NOT_NUL, description="Whose it is; a vendor's own without.")
     ] = None
+
+
+class Batch(Command):
+    """Products to be added; those whose SKU is taken are left as they are."""
+
+    products: Annotated[list[NewProductV2], Field(min_length=1, max_length=200)]
+
+    @field_validator("products")
+    @classmethod
+    def _one_product_a_sku(cls, products: list[NewProductV2]) -> list[NewProductV2]:
+        if len({product.sku for product in products}) < len(products):
+            raise ValueError("two products have the same SKU")
+        return products
+
+
+class BatchAdded(View):
+    """What a batch came to."""
+
+    added: Annotated[list[str], Field(description="The SKUs that are new; the others were there.")]
 
 
 class ProductPatch(Command):
@@ -166,6 +186,27 @@ def router(
         mark(response, replayed)
         response.headers["ETag"] = etag(record.version, TAG)
         return ProductV2.of(record)
+
+    @routes.post(
+        "/batch",
+        summary="Add many products",
+        description="Adds those whose SKU is not taken, all of them or none. Sent twice is the same as once.",
+        responses=responses(401, 403, 413, 422),
+    )
+    def add_products(body: Batch, _who: Annotated[Principal, Depends(needs("admin"))]) -> BatchAdded:
+        rows = [
+            NewRow(
+                sku=product.sku,
+                name=product.title,
+                description=product.description,
+                unit_price_cents=product.price.cents,
+                currency=product.price.currency,
+                categories=product.categories,
+                vendor_id=product.vendor_id,
+            )
+            for product in body.products
+        ]
+        return BatchAdded(added=changes.add_missing(rows))
 
     @routes.get("", summary="Search and list products", responses=responses(422, 503))
     def list_products(

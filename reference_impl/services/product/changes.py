@@ -11,7 +11,7 @@ from reference_impl.services.product.catalogue import Catalogue
 from reference_impl.services.product.categories import add_category
 from reference_impl.services.product.models import Category
 from reference_impl.services.product.records import ProductRecord
-from reference_impl.services.product.service import ProductService
+from reference_impl.services.product.service import NewRow, ProductService
 from reference_impl.shared.auth import Principal
 from reference_impl.shared.database import Database
 from reference_impl.shared.idempotency import IdempotencyKeys
@@ -40,6 +40,11 @@ class Changes:
                 answer=ProductRecord,
                 act=lambda: ProductRecord.of(ProductService(session, self._outbox).add(who, **values)),
             )
+
+    def add_missing(self, wanted: Sequence[NewRow]) -> list[str]:
+        """Add those that are not there yet. Raises as `ProductService.add_missing`."""
+        with self._database.write() as session:
+            return ProductService(session, self._outbox).add_missing(wanted)
 
     def update(
         self,

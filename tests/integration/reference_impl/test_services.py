@@ -130,6 +130,24 @@ def test_a_killed_service_comes_back_and_finishes_what_it_had(platform: Platform
     assert platform.run("verify", "--settle", "20").returncode == 0
 
 
+def test_load_goes_through_the_gateway_and_leaves_clean_books(platform: Platform) -> None:
+    by_port = Platform(platform.data.with_name("nothing-runs-here"), platform.port)
+    # By the gateway's address alone, as one does with containers.
+    loaded = by_port.run(
+        *("load", "--url", f"http://127.0.0.1:{platform.port}", "--json"),
+        *("--rate", "15", "--seconds", "4", "--users", "3", "--mix", "buying"),
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    report = json.loads(loaded.stdout)
+    assert report["errors"] == 0, report["error_kinds"]
+    assert {"product", "checkout", "history"} == set(report["actions"])
+    checkouts = report["checkouts"]
+    assert checkouts["placed"] == sum(checkouts["states"].values()) > 0
+    assert checkouts["confirmed"] > 0
+    assert (checkouts["missing"], checkouts["unfinished"]) == (0, 0)
+    assert platform.run("verify", "--settle", "20").returncode == 0
+
+
 def test_a_service_is_restarted_on_request(platform: Platform) -> None:
     before = platform.status()["product"]["pid"]
     assert platform.run("restart", "product").returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from threading import Thread
 import httpx
 import pytest
 
-from reference_impl.client import Place, Unreachable, connect, locate
+from reference_impl.client import ANY_URL, Place, Unreachable, connect, locate, reach
 from reference_impl.shared.settings import Settings
 from reference_impl.topologies import registry
 from reference_impl.topologies.ground import Ground, Phase, PlatformState, ProcessState
@@ -89,6 +90,48 @@ def test_a_platform_that_lacks_one_service_is_not_reachable(tmp_path: Path, serv
         ground.write(running(tmp_path, "services", {**services, "payment": "http://127.0.0.1:9"}))
         with pytest.raises(Unreachable, match="reference_impl up"), connect(Settings(data=tmp_path)):
             pass
+
+
+@pytest.mark.parametrize(
+    ("parts", "alone"), [(["gateway"], True), (["gateway", "order"], False), (None, False)]
+)
+def test_where_only_a_gateway_answers_the_services_are_behind_it(
+    tmp_path: Path, parts: list[str] | None, alone: bool
+) -> None:
+    class Readiness(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b"hello"
+            if parts is not None:
+                body = json.dumps({"parts": [{"name": name} for name in parts]}).encode()
+            self.send_response(503)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Readiness)
+    Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_port
+    try:
+        url = f"http://127.0.0.1:{port}"
+        found = reach(Settings(data=tmp_path), url=url)
+        elsewhere = reach(Settings(data=tmp_path, peer_url="http://{service}.shop:{port}"), url=url)
+    finally:
+        server.shutdown()
+        server.server_close()
+    if not alone:
+        assert found == elsewhere == Place(url)
+        return
+    assert found.url == elsewhere.url == ANY_URL
+    assert found.processes["gateway"] == url
+    assert found.processes["order"] == f"http://127.0.0.1:{port + 4}"
+    assert elsewhere.processes["order"] == "http://order.shop:8084"
+
+
+def test_where_nobody_answers_the_place_stays_as_it_was_named(tmp_path: Path) -> None:
+    assert reach(Settings(data=tmp_path), url="http://127.0.0.1:9") == Place("http://127.0.0.1:9")
 
 
 def test_a_monolith_on_a_socket_is_found_by_its_directory(tmp_path: Path) -> None:
