@@ -81,6 +81,8 @@ class Settings(BaseModel):
     """Where the cache is, as `redis://host:port/0`; empty: in the memory of each process."""
     saga: Saga = Saga.ORCHESTRATED
     """Who leads a checkout through its steps."""
+    shipping: bool = True
+    """Whether confirmed orders are sent (`on` or `off`). When not, an order is finished when it is confirmed."""
     compensation: Compensation = Compensation.BUILTIN
     """Who compensates a declined payment."""
     payment_window: Annotated[float, Field(ge=0, le=86_400)] = 60.0

@@ -75,7 +75,7 @@ def _terms(platform: Settings, own: OrderSettings) -> Terms:
         pending_timeout=timedelta(seconds=platform.pending_timeout),
         step_timeout=timedelta(seconds=own.step_timeout),
         step_tries=own.step_tries,
-        shipping=own.shipping,
+        shipping=platform.shipping,
         snapshot_every=own.snapshot_every,
     )
 

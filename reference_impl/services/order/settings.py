@@ -14,8 +14,6 @@ class OrderSettings(Section):
 
     section: ClassVar[str] = "order"
 
-    shipping: bool = False
-    """Whether a shipping service takes part (`on` or `off`). Without one an order is finished when it is confirmed."""
     snapshot_every: Annotated[int, Field(ge=2, le=10_000)] = 20
     """Facts between two snapshots of an order; most orders have fewer than ten."""
     step_timeout: Annotated[float, Field(gt=0, le=3_600)] = 15.0

@@ -83,7 +83,7 @@ def _handlers(context: Context, database: Database, pack: timedelta) -> dict[str
         "CancelShipment": INBOX.once(database, stop),
         "OrderCancelled": INBOX.once(database, cancelled),
     }
-    if context.settings.saga is Saga.CHOREOGRAPHED:
+    if context.settings.saga is Saga.CHOREOGRAPHED and context.settings.shipping:
         handlers["OrderConfirmed"] = INBOX.once(database, confirmed)
     return handlers
 

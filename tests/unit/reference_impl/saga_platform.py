@@ -235,7 +235,8 @@ def platform(
         patch.setattr(payment_service, "PATIENCE", timedelta(0))
         patch.setattr(building, "QUIET", timedelta(0))
         own = {"payment_ask_again": "0.001"} | (sections or {})
-        built = Platform(Settings(data=directory, saga=variant, sections=own, **settings), bus)
+        terms = {"shipping": False} | settings
+        built = Platform(Settings(data=directory, saga=variant, sections=own, **terms), bus)
         try:
             yield built
         finally:

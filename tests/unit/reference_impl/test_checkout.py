@@ -15,6 +15,7 @@ CHOREOGRAPHED = [
 ORCHESTRATED = [
     "OrderCreated", "ReserveInventory", "InventoryReserved", "PaymentRequested", "AuthorisePayment",
     "PaymentAuthorised", "CapturePayment", "PaymentCaptured", "OrderConfirmed", "InventorySold",
+    "CreateShipment", "ShipmentCreated",
 ]  # fmt: skip
 
 

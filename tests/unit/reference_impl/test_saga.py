@@ -205,7 +205,7 @@ def test_answers_that_get_lost_change_nothing(start: Start, share: float) -> Non
 
 
 def test_shipping_ends_the_checkout(start: Start) -> None:
-    built = start({"order_shipping": "on"})
+    built = start(shipping=True)
     order = built.shop.place({"TEA": 3})
     built.settle()
     assert (built.shop.status(order), built.shipping.shipments[order]) == ("confirmed", "created")
@@ -217,7 +217,7 @@ def test_shipping_ends_the_checkout(start: Start) -> None:
 
 
 def test_a_parcel_in_the_house_is_held_back_and_refunded(start: Start) -> None:
-    built = start({"order_shipping": "on"})
+    built = start(shipping=True)
     order = built.shop.place({"TEA": 3})
     built.settle()
     assert cancel(built, order, refund=True).json()["status"] == "cancelling"
@@ -228,7 +228,7 @@ def test_a_parcel_in_the_house_is_held_back_and_refunded(start: Start) -> None:
 
 
 def test_a_parcel_that_has_left_is_not_refunded(start: Start) -> None:
-    built = start({"order_shipping": "on"})
+    built = start(shipping=True)
     order = built.shop.place({"TEA": 3})
     built.settle()
     built.shipping.dispatch()  # and the order service has not heard of it yet

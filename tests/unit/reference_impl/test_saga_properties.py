@@ -51,12 +51,12 @@ def test_invariants_hold_whatever_happens(
     variant: Saga, orders: list[Any], stock: int, seed: int, lost: float, impatient: bool, shipping: bool
 ) -> None:
     dice = random.Random(seed)
-    sections = {"order_shipping": str(shipping).lower(), "order_snapshot_every": "3"}
+    sections = {"order_snapshot_every": "3"}
     if impatient:  # commands are sent again, and payments given up, while they are under way
         sections |= {"order_step_timeout": "0.001", "order_step_tries": "3"}
     with (
         tempfile.TemporaryDirectory() as directory,
-        platform(Path(directory), variant, UnrulyBus(dice), sections=sections) as built,
+        platform(Path(directory), variant, UnrulyBus(dice), sections=sections, shipping=shipping) as built,
     ):
         built.shipping.takes_part = shipping
         built.faults.set("payment.lost-answers", lost)

@@ -274,7 +274,7 @@ def test_whatever_is_said_in_whatever_order_there_is_one_shipment_and_one_end(
 
 @pytest.mark.parametrize("saga", ["orchestrated", "choreographed"])
 def test_an_order_is_shipped_through_the_whole_platform(make_shop: Any, saga: str) -> None:
-    shop = make_shop(saga=saga, sections=AT_ONCE | {"order_shipping": "on"})
+    shop = make_shop(saga=saga, sections=AT_ONCE)
     shop.stock("TEA", 10)
     order = shop.place({"TEA": 3})
     shop.settle()
@@ -292,7 +292,7 @@ def test_a_paid_order_is_refunded_while_its_parcel_is_in_the_house(
     make_shop: Any, saga: str, dispatched: bool, end: str
 ) -> None:
     pack = "0" if dispatched else "3600"
-    shop = make_shop(saga=saga, sections=AT_ONCE | {"order_shipping": "on", "shipping_pack_seconds": pack})
+    shop = make_shop(saga=saga, sections=AT_ONCE | {"shipping_pack_seconds": pack})
     shop.stock("TEA", 10)
     order = shop.place({"TEA": 3})
     shop.settle()
