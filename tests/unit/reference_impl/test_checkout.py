@@ -10,6 +10,7 @@ from reference_impl.verify import verify
 
 CHOREOGRAPHED = [
     "OrderCreated", "InventoryReserved", "PaymentRequested", "PaymentCaptured", "OrderConfirmed", "InventorySold",
+    "ShipmentCreated",
 ]  # fmt: skip
 ORCHESTRATED = [
     "OrderCreated", "ReserveInventory", "InventoryReserved", "PaymentRequested", "AuthorisePayment",
