@@ -98,8 +98,10 @@ def test_a_scrape_does_not_wait_for_connections_that_are_not_free(shop: Shop) ->
     order = next(service for service in shop.built.runtime.services if service.name == "order")
     assert order.database is not None
     order.database.occupy(1.0)
+    waited = watch("meridian_scrape_failures_total", service="order", metric="meridian_outbox_backlog")
     found = scraped(shop)
     assert 'meridian_outbox_backlog{service="order"}' not in found
+    assert waited() == 0, "it asked all the same, and waited in vain"
     in_use = found['meridian_database_connections{service="order",state="in_use"}']
     assert in_use == found['meridian_database_connections_limit{service="order"}']
     order.database.occupy(0.0)
