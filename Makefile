@@ -13,6 +13,7 @@ export JUPYTER_PLATFORM_DIRS := 1
 
 NAME ?=
 ARGS ?=
+ROUNDS ?= 20
 ASSET_SOURCES := $(shell find portal/assets -type f 2>/dev/null) package.json package-lock.json
 
 .PHONY: help
@@ -49,6 +50,10 @@ sure: format-check lint types layers test  ## Everything a change must pass: for
 .PHONY: labs
 labs: $(STAMP)/base  ## Prove the labs: solution 100 %, starter 0 %, each wrong answer loses its tasks; NAME=slug for one
 	@$(BIN)/python -m labs verify $(NAME) $(ARGS)
+
+.PHONY: drills
+drills: $(STAMP)/dev  ## Kill Meridian's services under load, twenty rounds (ROUNDS=n for others), and verify after each
+	@MERIDIAN_DRILL_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/drills/test_meridian.py --timeout 3600 -v $(ARGS)
 
 .PHONY: bench
 bench: $(STAMP)/base $(STAMP)/assets $(STAMP)/bench  ## Measure beside what we are held against (needs Docker); NAME=launch or grade for one

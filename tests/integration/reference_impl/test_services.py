@@ -5,98 +5,24 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from reference_impl.topologies import registry
+from tests.fixtures.meridian import Platform, eventually, running_platform
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
-
-ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_SECONDS = 60.0
-
-
-@dataclass
-class Platform:
-    """A Meridian that runs in the background on a directory of its own."""
-
-    data: Path
-    port: int
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MERIDIAN_")}
-        return subprocess.run(
-            [sys.executable, "-m", "reference_impl", *arguments],
-            cwd=ROOT, env={**kept, "MERIDIAN_DATA": str(self.data), "MERIDIAN_LOG_LEVEL": "warning"},
-            capture_output=True, text=True, timeout=240, check=False,
-        )  # fmt: skip
-
-    def up(self) -> subprocess.CompletedProcess[str]:
-        return self.run("up", "--topology", "services", "--port", str(self.port), "--detach", "--json")
-
-    def status(self) -> dict[str, dict[str, Any]]:
-        """Each process by its name."""
-        found = json.loads(self.run("status", "--json").stdout)["processes"]
-        return {process["name"]: process for process in found}
-
-    def url(self, service: str) -> str:
-        return f"http://127.0.0.1:{self.port + registry.entry(service).offset}"
-
-    def buy(self, sku: str, quantity: int = 1) -> str:
-        body = {"items": [{"sku": sku, "quantity": quantity}]}
-        return str(
-            httpx.post(f"{self.url('order')}/orders", json=body, timeout=10).raise_for_status().json()["id"]
-        )
-
-    def order(self, order: str) -> str:
-        answer = httpx.get(f"{self.url('order')}/orders/{order}", timeout=10).raise_for_status()
-        return str(answer.json()["status"])
-
-
-def free_ports(count: int) -> int:
-    """The first of so many ports in a row that nobody uses now, below those that are handed out to clients."""
-    for first in range(20_000 + os.getpid() % 500 * 20, 32_000, count):
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + offset))
-            return first
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    raise AssertionError("no free ports")
-
-
-def eventually(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:g} s: {what}"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
-    with tempfile.TemporaryDirectory(prefix="meridian-") as directory:
-        Path(directory).chmod(0o755)  # PostgreSQL runs as somebody else when we are root
-        made = Platform(Path(directory), free_ports(len(registry.ENTRIES)))
-        started = made.up()
-        assert started.returncode == 0, started.stderr
+    with running_platform() as made:
         assert made.run("seed").returncode == 0
         yield made
-        assert made.run("down").returncode == 0
-        assert made.run("status").returncode == 1
+    assert made.run("status").returncode == 1
 
 
 def test_everything_is_ready_and_says_so(platform: Platform) -> None:
