@@ -1,4 +1,4 @@
-"""What the documents of Meridian say of the code is what the code has: links, paths, settings, metrics, log lines, flags, diagrams."""
+"""What the documents of Meridian say of the code is what it has: links, paths, settings, metrics, log lines, flags, diagrams."""
 
 from __future__ import annotations
 
