@@ -108,13 +108,17 @@ def test_every_log_line_that_is_named_is_written_somewhere(page: Path) -> None:
     source = _source()
     # "log `a`, `b`": each name of such a list
     lists = re.findall(r"[Ll]og (`[^`]+`(?:(?:, | or )`[^`]+`)*)", _prose(page))
-    named = {name for found in lists for name in re.findall(r"`([^`]+)`", found) if not name.startswith("meridian_")}
+    named = {
+        name for found in lists for name in re.findall(r"`([^`]+)`", found) if not name.startswith("meridian_")
+    }
     assert {name for name in named if f'"{name}"' not in source} == set()
 
 
 def test_every_fault_flag_has_its_row_among_the_failure_modes() -> None:
     rows = [
-        line for line in (FOLDER / "docs" / "failure-modes.md").read_text().splitlines() if line.startswith("| ")
+        line
+        for line in (FOLDER / "docs" / "failure-modes.md").read_text().splitlines()
+        if line.startswith("| ")
     ]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in rows]
     played = [found for row in cells for found in re.findall(r"^`([a-z]+\.[a-z-]+)`$", row[-1])]
@@ -156,7 +160,9 @@ def test_the_readme_leads_to_the_documents() -> None:
 
 def test_the_readme_lists_every_setting_of_the_platform() -> None:
     table = (FOLDER / "README.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
-    named = re.findall(r"`(MERIDIAN_\w+)`", "\n".join(line.split("|")[1] for line in table.splitlines() if "|" in line))
+    named = re.findall(
+        r"`(MERIDIAN_\w+)`", "\n".join(line.split("|")[1] for line in table.splitlines() if "|" in line)
+    )
     fields = set(Settings.model_fields) - {"sections"}
     assert sorted(named) == sorted(f"MERIDIAN_{name.upper()}" for name in fields)
 
@@ -185,7 +191,9 @@ def test_participants_are_declared() -> None:
         if not text.startswith("sequenceDiagram"):
             continue
         declared = set(re.findall(r"participant (\w+)", text))
-        spoken = {end for pair in re.findall(r"^\s*(\w+)-+(?:>>|\)|x)(\w+):", text, re.MULTILINE) for end in pair}
+        spoken = {
+            end for pair in re.findall(r"^\s*(\w+)-+(?:>>|\)|x)(\w+):", text, re.MULTILINE) for end in pair
+        }
         assert spoken
         assert spoken <= declared, f"{name}: {spoken - declared}"
 
@@ -200,6 +208,11 @@ def test_mermaid_understands_every_diagram(tmp_path: Path) -> None:
         text = text.replace(name, json.dumps(path.resolve().as_uri()))
     program.write_text(text)
     done = subprocess.run(
-        ["node", program], input=json.dumps(list(_diagrams())), capture_output=True, text=True, timeout=60, check=True
+        ["node", program],
+        input=json.dumps(list(_diagrams())),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     assert json.loads(done.stdout) == []
