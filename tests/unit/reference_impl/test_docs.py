@@ -1,4 +1,4 @@
-"""What the documents of Meridian say of the code is what it has: links, paths, settings, metrics, log lines, flags, diagrams."""
+"""What the documents of Meridian say is what the code has: links, settings, metrics, log lines, flags, diagrams."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_every_metric_that_is_named_is_counted_somewhere(page: Path) -> None:
 def test_every_log_line_that_is_named_is_written_somewhere(page: Path) -> None:
     source = _source()
     # "log `a`, `b`": each name of such a list
-    lists = re.findall(r"[Ll]og (`[^`]+`(?:(?:, | or )`[^`]+`)*)", _prose(page))
+    lists = re.findall(r"[Ll]og (`[^`]+`(?:(?:, | or )`[^`]+`)*)", re.sub(r"\s+", " ", _prose(page)))
     named = {
         name for found in lists for name in re.findall(r"`([^`]+)`", found) if not name.startswith("meridian_")
     }
@@ -216,3 +216,17 @@ def test_mermaid_understands_every_diagram(tmp_path: Path) -> None:
         check=True,
     )
     assert json.loads(done.stdout) == []
+
+
+@pytest.mark.parametrize("service", SECTIONS)
+def test_the_readme_of_a_service_lists_its_settings(service: str) -> None:
+    table = (
+        (FOLDER / "services" / service / "README.md")
+        .read_text()
+        .partition("## Settings")[2]
+        .partition("\n## ")[0]
+    )
+    platform = {f"MERIDIAN_{name.upper()}" for name in Settings.model_fields}  # such as MERIDIAN_PAYMENT_WINDOW
+    own = {name for name in _variables() - platform if name.startswith(f"MERIDIAN_{service.upper()}_")}
+    named = set(re.findall(r"^\| `(MERIDIAN_\w+)` \|", table, re.MULTILINE))
+    assert named == own
