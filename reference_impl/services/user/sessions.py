@@ -128,7 +128,9 @@ class Sessions:
             return False
         grace = timedelta(seconds=self._settings.refresh_grace_seconds)
         successor = self._connection.get_one(RefreshToken, held.successor)
-        return successor.state is TokenState.ACTIVE and self._now - held.rotated_at < grace
+        # Of two uses at once the one that waited for the other may have come first.
+        age = max(timedelta(0), self._now - held.rotated_at)
+        return successor.state is TokenState.ACTIVE and age < grace
 
     def _rotate(self, user: User, session: Session, held: RefreshToken) -> Refreshed:
         if held.successor is not None:

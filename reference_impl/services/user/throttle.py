@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 
 from sqlalchemy import delete
@@ -21,6 +21,9 @@ from reference_impl.shared.events import now
 FORGOTTEN = timedelta(hours=1)
 """So long nothing must be tried for the count to begin anew."""
 LONGEST_BLOCK_SECONDS = 900
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Until when that is blocked which was not tried before. Not until its first attempt: one that arrived a moment earlier
+may find the row of it, and the time of another process may be a little behind."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def _row(session: Session, key: str, at: datetime) -> Attempts:
     if row is None:
         try:
             with session.begin_nested():
-                row = Attempts(key=key, count=0, last_at=at, blocked_until=at)
+                row = Attempts(key=key, count=0, last_at=at, blocked_until=NEVER)
                 session.add(row)
         except IntegrityError:  # somebody else tried the same for the first time just now
             row = session.get_one(Attempts, key, with_for_update=True)

@@ -15,11 +15,12 @@ from reference_impl.shared.events import Event, new_id, now
 from tests.contract.reference_impl.buses import Ground, InProcess, Kafka, SnsSqs
 
 DEADLINE_SECONDS = 40.0
+BROKERED = ("kafka", pytest.param("sns-sqs", marks=pytest.mark.cloud))
+with_a_broker = pytest.mark.parametrize("ground", BROKERED, indirect=True)
+"""For what only a broker can do: serve several processes, here several objects, of one group, and be away."""
 
 
-@pytest.fixture(
-    params=["in-process", "kafka", pytest.param("sns-sqs", marks=pytest.mark.cloud)],
-)
+@pytest.fixture(params=["in-process", *BROKERED])
 def ground(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
     """Where a bus is opened, and opened again."""
     makers: dict[str, Callable[[], Ground]] = {
@@ -148,9 +149,8 @@ def test_what_was_acknowledged_does_not_come_again_after_a_restart(ground: Groun
     until_lag_is(again, "one", 0)
 
 
+@with_a_broker
 def test_another_member_of_the_group_gets_what_the_first_did_not_acknowledge(ground: Ground) -> None:
-    if not ground.shared:
-        pytest.skip("this bus has one process")
     first, second = ground.open(), ground.open()
     first.publish(events(4))
     held = receive(first)
@@ -160,9 +160,8 @@ def test_another_member_of_the_group_gets_what_the_first_did_not_acknowledge(gro
     assert (found_again if ground.keeps_order_after_a_crash else sorted(found_again)) == [2, 3, 4]
 
 
+@with_a_broker
 def test_nobody_overtakes_within_a_key_while_one_of_its_events_is_in_flight(ground: Ground) -> None:
-    if not ground.shared:
-        pytest.skip("this bus has one process")
     first, second = ground.open(), ground.open()
     first.publish(events(3))
     held = receive(first, limit=1)
@@ -170,9 +169,8 @@ def test_nobody_overtakes_within_a_key_while_one_of_its_events_is_in_flight(grou
     first.acknowledge("one", held)
 
 
+@with_a_broker
 def test_two_members_share_the_work_and_lose_nothing_when_they_change(ground: Ground) -> None:
-    if not ground.shared:
-        pytest.skip("this bus has one process")
     first, second = ground.open(), ground.open()
     sent = [event(number, f"key-{number % 12}") for number in range(1, 61)]
     seen: list[str] = []
@@ -199,9 +197,8 @@ def test_two_members_share_the_work_and_lose_nothing_when_they_change(ground: Gr
     until_lag_is(first, "one", 0)
 
 
+@with_a_broker
 def test_what_is_acknowledged_while_members_change_is_not_forgotten(ground: Ground) -> None:
-    if not ground.shared:
-        pytest.skip("this bus has one process")
     first, second = ground.open(), ground.open()
     first.publish([event(number, f"key-{number}") for number in range(1, 7)])
     held = receive(first)
@@ -266,6 +263,7 @@ def test_a_closed_bus_takes_nothing(ground: Ground) -> None:
     assert bus.receive("one", limit=1, wait_seconds=0) == []
 
 
+@with_a_broker
 def test_while_the_broker_is_away_publishing_fails_in_time_and_nothing_is_lost(ground: Ground) -> None:
     bus = ground.open()
     first, second = event(1), event(2)
@@ -287,6 +285,7 @@ def test_while_the_broker_is_away_publishing_fails_in_time_and_nothing_is_lost(g
     assert found == {first.id, second.id}
 
 
+@with_a_broker
 def test_a_receiver_survives_a_broker_that_was_away(ground: Ground) -> None:
     bus = ground.open()
     bus.publish(events(2))
@@ -310,6 +309,7 @@ def test_a_receiver_survives_a_broker_that_was_away(ground: Ground) -> None:
             time.sleep(0.1)
 
 
+@with_a_broker
 def test_a_broker_that_is_away_at_the_start_is_found_later(ground: Ground) -> None:
     ground.away()
     bus = ground.open()

@@ -105,10 +105,11 @@ def test_a_fault_goes_to_the_process_that_plays_it(platform: Platform) -> None:
 
 
 def test_the_logs_can_be_read(platform: Platform) -> None:
-    assert "order is ready at" in platform.run("logs", "order").stdout
-    everything = platform.run("logs", "-n", "100").stdout
-    assert "product    | " in everything
-    assert "supervisor | Meridian is ready" in everything
+    assert "order is ready at" in platform.run("logs", "order", "-n", "1000").stdout
+    everything = platform.run("logs", "-n", "1000").stdout
+    # As wide as the longest name.
+    assert f"{'product':<12} | " in everything
+    assert f"{'supervisor':<12} | Meridian is ready" in everything
     missing = platform.run("logs", "nobody")
     assert missing.returncode == 1
     assert "order" in missing.stderr
