@@ -133,6 +133,9 @@ class Database:
         """A session that only reads, all of it as of one moment; nothing it does is kept. Raises Problem 503 like `write`."""
         with _busy_told(), Session(self._reading_engine, expire_on_commit=False) as session:
             yield session
+            if self.is_postgres:
+                # It can't have written. After a rollback the driver would forget every statement that it has prepared.
+                session.commit()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
