@@ -32,6 +32,8 @@ from reference_impl.shared.problems import Problem
 from reference_impl.shared.settings import Settings
 
 LOCK_SECONDS = 5.0
+NEWS = "news"
+"""Set in `session.info` by whoever writes something that is to be relayed."""
 _BEGIN = "meridian_begin"
 
 
@@ -125,7 +127,7 @@ class Database:
         return not self._is_sqlite
 
     def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call this after each committed `write`: it wakes whoever relays what was written."""
+        """Call this after each committed `write` that has NEWS: it wakes whoever relays what was written."""
         self._after_commit.append(callback)
 
     @contextmanager
@@ -152,8 +154,9 @@ class Database:
         finally:
             if self._is_sqlite:
                 self._writer.release()
-        for callback in self._after_commit:
-            callback()
+        if session.info.get(NEWS):
+            for callback in self._after_commit:
+                callback()
 
     def occupy(self, share: float) -> None:
         """Hold this share of the connections and leave the rest; 0 gives all back. A fault, for one thread to set."""
