@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -49,13 +50,15 @@ class Customer:
 
 @dataclass
 class Shoppers:
-    """Decides what is asked for. The same dice make the same requests."""
+    """Decides what is asked for. The same dice ask for the same."""
 
     skus: Sequence[str]
     """What there is to buy, the most popular first."""
     mix: Mix
     dice: random.Random
     declined: float = DECLINED_CARDS
+    run: str = field(default_factory=lambda: secrets.token_hex(6))
+    """Names this run in idempotency keys: the same dice in another run make other orders."""
     _actions: list[str] = field(init=False)
     _weights: list[float] = field(init=False)
 
@@ -84,7 +87,7 @@ class Shoppers:
         skus = {self._sku() for _ in range(dice.randint(1, MOST_LINES))}
         items = [{"sku": sku, "quantity": dice.choice((1, 1, 1, 2))} for sku in sorted(skus)]
         card = "tok_declined" if dice.random() < self.declined else "tok_visa"
-        headers["Idempotency-Key"] = f"load {dice.getrandbits(96):024x}"
+        headers["Idempotency-Key"] = f"load {self.run} {dice.getrandbits(96):024x}"
         headers["Content-Type"] = "application/json"
         body = json.dumps({"items": items, "card": card}).encode()
         return Wanted(CHECKOUT, "POST", "/api/v1/orders", headers, body)

@@ -35,6 +35,8 @@ from reference_impl.shared.settings import Settings
 from reference_impl.shared.tracing import SpanName
 
 LOCK_SECONDS = 5.0
+NEWS = "news"
+"""Set in `session.info` by whoever writes something that is to be relayed."""
 _BEGIN = "meridian_begin"
 
 
@@ -142,7 +144,7 @@ class Database:
         return not self._is_sqlite
 
     def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call this after each committed `write`: it wakes whoever relays what was written."""
+        """Call this after each committed `write` that has NEWS: it wakes whoever relays what was written."""
         self._after_commit.append(callback)
 
     @contextmanager
@@ -150,6 +152,9 @@ class Database:
         """A session that only reads, all of it as of one moment; nothing it does is kept. Raises Problem 503 like `write`."""
         with _busy_told(), Session(self._reading_engine, expire_on_commit=False) as session:
             yield session
+            if self.is_postgres:
+                # It can't have written. After a rollback the driver would forget every statement that it has prepared.
+                session.commit()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -162,8 +167,9 @@ class Database:
             session.begin(),
         ):
             yield session
-        for callback in self._after_commit:
-            callback()
+        if session.info.get(NEWS):
+            for callback in self._after_commit:
+                callback()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from reference_impl.shared import correlation, logs, metrics, tracing
 from reference_impl.shared.bus import BusAway, EventBus
-from reference_impl.shared.database import Database, insert_into
+from reference_impl.shared.database import NEWS, Database, insert_into
 from reference_impl.shared.events import Event, Payload, new_id, now
 
 BATCH = 200
@@ -66,6 +66,7 @@ class Outbox:
     def add(self, session: Session, payload: Payload, *, key: str) -> Event:
         """Write one event into the caller's transaction."""
         event = self._event(payload, key, self._next(session, key))
+        session.info[NEWS] = True
         session.execute(insert(self.rows).values(event=event.model_dump(mode="json")))
         return event
 
@@ -80,6 +81,7 @@ class Outbox:
         table = self.sequences
         bumped = first.on_conflict_do_update(index_elements=[table.c.key], set_={"last": table.c.last + 1})
         sequences = {row.key: row.last for row in session.execute(bumped.returning(table.c.key, table.c.last))}
+        session.info[NEWS] = True
         events = [self._event(payload, key, sequences[key]) for key, payload in payloads.items()]
         session.execute(insert(self.rows), [{"event": event.model_dump(mode="json")} for event in events])
 
@@ -145,8 +147,13 @@ class Relay:
         with self._database.read() as session:
             return self._outbox.pending(session)
 
-    def run_once(self) -> int:
-        """Relay one batch and return its size. What the bus did not take stays where it is. Raises BusAway."""
+    def run_once(self, *, told: bool = False) -> int:
+        """Relay one batch and return its size. What the bus did not take stays where it is. Raises BusAway.
+
+        Who was `told` that there is something need not look first, which spares the idle ones a lock.
+        """
+        if told and self._database.is_postgres:
+            return self._run_once_in_turn()
         with self._database.read() as session:
             batch = self._outbox.oldest(session, 1 if self._database.is_postgres else BATCH)
         if not batch:
@@ -161,16 +168,18 @@ class Relay:
 
     def _run_once_in_turn(self) -> int:
         """The same, while no other process relays; 0 when one does."""
+        batch: list[tuple[int, Event]] = []
         with self._database.write() as session:
-            if not session.scalar(select(func.pg_try_advisory_xact_lock(TURN_LOCK))):
-                batch = []
-            else:
+            ours = bool(session.scalar(select(func.pg_try_advisory_xact_lock(TURN_LOCK))))
+            if ours:
                 # Only now: what the relay before has moved is not there any more.
                 batch = self._outbox.oldest(session, BATCH)
+            if batch:
                 self._publish(batch)
                 self._outbox.remove(session, [position for position, _ in batch])
-        if not batch:
-            time.sleep(TURN_SECONDS)  # the write has woken this relay, which shall not run in circles
+        if not ours:
+            time.sleep(TURN_SECONDS)
+            self._wake.set()  # the other one may have looked before ours was there
         return len(batch)
 
     def _publish(self, batch: Sequence[tuple[int, Event]]) -> None:
@@ -183,9 +192,10 @@ class Relay:
     def run(self, stop: threading.Event) -> None:
         """Relay until told to stop; after a failure wait, each time twice as long, up to a bound."""
         while not stop.is_set():
+            told = self._wake.is_set()
             self._wake.clear()
             try:
-                moved = self.run_once()
+                moved = self.run_once(told=told)
                 self.failures = 0
             except Exception as failure:
                 self.failures += 1
@@ -198,7 +208,7 @@ class Relay:
                     _log.exception("relay failed", **facts)
                 stop.wait(pause)
                 continue
-            if not moved:
+            if moved < BATCH:  # it was all there was; whoever writes more says so
                 self._wake.wait(IDLE_SECONDS)
 
     def wake(self) -> None:

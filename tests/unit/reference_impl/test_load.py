@@ -178,6 +178,19 @@ def test_who_is_signed_in_stays_so() -> None:
     assert renewed == people[:1]
 
 
+def test_the_same_dice_in_another_run_make_orders_of_their_own() -> None:
+    """Not answers to those of the first run, which the platform still knows by their keys."""
+
+    def keys() -> set[str]:
+        shoppers = Shoppers(["A", "B"], BUYING, random.Random(1))
+        found = [shoppers.next(customers(1)[0]) for _ in range(100)]
+        return {wanted.headers["Idempotency-Key"] for wanted in found if wanted.action == CHECKOUT}
+
+    first, second = keys(), keys()
+    assert first
+    assert not first & second
+
+
 def test_the_same_dice_make_the_same_requests() -> None:
     def requests(number: int) -> list[tuple[str, str, bytes | None]]:
         shoppers = Shoppers([f"S{index}" for index in range(99)], SHOPPING, random.Random(number))
