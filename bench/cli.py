@@ -7,11 +7,11 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import grade, launch
+from bench import grade, launch, orders
 from sandboxes.interface import SandboxError
 
-BENCHES: dict[str, Callable[[int], None]] = {"launch": launch.run, "grade": grade.run}
-ROUNDS = {"launch": 20, "grade": 15}
+BENCHES: dict[str, Callable[[int], None]] = {"launch": launch.run, "grade": grade.run, "orders": orders.run}
+ROUNDS = {"launch": 20, "grade": 15, "orders": 1}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHES)} (default: all)")
     parser.add_argument(
-        "--rounds", type=int, help="how often each case is measured (default: 20 launches, 15 gradings)"
+        "--rounds",
+        type=int,
+        help="how often each case is measured (default: 20 launches, 15 gradings, 1 run of orders)",
     )
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(BENCHES))

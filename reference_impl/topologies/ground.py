@@ -119,6 +119,16 @@ class Ground:
         except (OSError, ValidationError):
             return None  # it holds the directory and has not told anything yet, or has just ended
 
+    def database_url(self) -> str | None:
+        """The PostgreSQL server that the platform on this directory has started for itself; None when it has none."""
+        running = self.read()
+        part = next((item for item in running.processes if item.name == "postgres"), None) if running else None
+        try:
+            password = (self.data / "postgres" / "password").read_text().strip()
+        except OSError:
+            return None
+        return f"postgresql://meridian:{password}@{part.detail}" if part and part.detail else None
+
     def ask_restart(self, service: str) -> None:
         """Ask the supervisor to restart a service."""
         (self._requests / service).touch()

@@ -188,6 +188,7 @@ class Supervisor:
                 kind="part",
                 phase=Phase.READY if part.answers() else Phase.STARTING,
                 pid=part.process.pid if part.process else None,
+                detail=part.detail if part.name == "postgres" else "",
                 restarts=self._part_restarts[part.name],
             )
             for part in self._parts
