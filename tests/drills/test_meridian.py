@@ -29,6 +29,7 @@ from reference_impl.loadtest.shoppers import BUYING, Customer, Shoppers
 from reference_impl.seeding import catalogue
 from reference_impl.shared.settings import Settings
 from reference_impl.topologies import registry
+from reference_impl.verify_databases import Databases
 from tests.fixtures.meridian import PATIENCE_SECONDS, Platform, eventually, running_platform
 
 pytestmark = [
@@ -129,7 +130,12 @@ def test_a_service_killed_under_load_leaves_clean_books(
     load.join(60)
     assert not load.is_alive()
     began = time.monotonic()
-    verdict = verifying.verify(client, settle_seconds=CLEAN_SECONDS, processes=ground.place.bases())
+    verdict = verifying.verify(
+        client,
+        settle_seconds=CLEAN_SECONDS,
+        processes=ground.place.bases(),
+        databases=Databases.of(Settings(data=platform.data)),
+    )
     clean = time.monotonic() - began
     placed = load.record.placed
     found = outcome.follow(client, placed, newest, patience=0)
