@@ -18,6 +18,7 @@ from reference_impl.command_line.load import load_command
 from reference_impl.command_line.seed import seed_command
 from reference_impl.command_line.trace import trace_command
 from reference_impl.shared.settings import Settings, SettingsError
+from reference_impl.verify_databases import RULES, Databases
 
 
 @click.group(help="Meridian, the commerce platform: start it, fill it, break it, and see whether it holds.")
@@ -44,22 +45,33 @@ def verify_command(settle: float, stuck: float, url: str | None, uds: Path | Non
     settings = Settings.from_environment()
     with connect(settings, url=url, uds=uds) as client:
         place = reach(settings, url=url, uds=uds)
-        verdict = verifying.verify(client, settle_seconds=settle, stuck_seconds=stuck, processes=place.bases())
+        databases = Databases.of(settings, elsewhere=bool(url or uds or settings.url or settings.socket))
+        verdict = verifying.verify(
+            client,
+            settle_seconds=settle,
+            stuck_seconds=stuck,
+            processes=place.bases(),
+            databases=databases,
+        )
+    rules = dict(verifying.INVARIANTS)
+    if databases is not None:
+        rules |= {name: rule.rule for name, rule in RULES.items()}
     broken = {violation.invariant for violation in verdict.violations}
     document = {
         "clean": verdict.clean,
         "orders": verdict.orders,
         "skus": verdict.skus,
         "invariants": [
-            {"name": name, "rule": rule, "holds": name not in broken}
-            for name, rule in verifying.INVARIANTS.items()
+            {"name": name, "rule": rule, "holds": name not in broken} for name, rule in rules.items()
         ],
+        "databases": databases is not None,
         "violations": [asdict(violation) for violation in verdict.violations],
     }
-    rows = [
-        ["broken" if name in broken else "holds", name, rule] for name, rule in verifying.INVARIANTS.items()
-    ]
+    rows = [["broken" if name in broken else "holds", name, rule] for name, rule in rules.items()]
     text = f"{verdict.orders} orders, {verdict.skus} SKUs\n\n" + table(["", "invariant", "rule"], rows)
+    if databases is None:
+        text += "\n\nThe databases were not looked at: they are known for a Meridian that is found by --data's directory, "
+        text += "MERIDIAN_DATA, or by MERIDIAN_DATABASE_URL."
     if not verdict.clean:
         details = [[item.invariant, item.subject, item.detail] for item in verdict.violations[:50]]
         text += "\n\n" + table(["invariant", "where", "what"], details)

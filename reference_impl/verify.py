@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from reference_impl.client import pages
+from reference_impl.verify_databases import Databases
 
 PAID = ("confirmed", "cancelling", "shipped", "delivered")
 OPEN_PAYMENT = ("requested", "authorised", "captured")
@@ -84,17 +85,22 @@ def verify(
     settle_seconds: float = 5.0,
     stuck_seconds: float = 30.0,
     processes: Sequence[str] = ("",),
+    databases: Databases | None = None,
 ) -> Verdict:
     """Look until every invariant holds or the time to settle is over; the verdict of the last look.
 
     `processes` are the base URLs at which each process is asked for what only it knows; one process needs none.
+    `databases` are read for what nobody tells over HTTP.
 
     Reading over HTTP is no snapshot: an order may move between two requests, so a first impression doesn't count.
     """
     deadline = time.monotonic() + settle_seconds
     while True:
         snapshot = read(client, processes)
-        verdict = Verdict(len(snapshot.orders), len(snapshot.stock), violations(snapshot, stuck_seconds))
+        found = violations(snapshot, stuck_seconds)
+        if databases is not None:
+            found += [Violation(*broken) for broken in databases.broken()]
+        verdict = Verdict(len(snapshot.orders), len(snapshot.stock), found)
         if verdict.clean or time.monotonic() >= deadline:
             return verdict
         time.sleep(POLL_SECONDS)

@@ -24,6 +24,7 @@ from reference_impl.loadtest.shoppers import BUYING
 from reference_impl.shared.settings import Settings
 from reference_impl.topologies import registry
 from reference_impl.topologies.ground import Ground
+from reference_impl.verify_databases import Databases
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ((50, 1.0), (200, 2.0))
@@ -59,7 +60,9 @@ def run(rounds: int) -> None:
                     paced = floor.measure(FLOOR_CLIENTS, FLOOR_SECONDS, max(0.1, rate))
                     fastest = floor.measure(FLOOR_CLIENTS, FLOOR_SECONDS)
                     _print(users, think, report, paced.latencies, fastest.per_second)
-            verdict = verifying.verify(client, settle_seconds=CLEAN_SECONDS, processes=place.bases())
+            verdict = verifying.verify(
+                client, settle_seconds=CLEAN_SECONDS, processes=place.bases(), databases=Databases.of(settings)
+            )
         broken = sorted({violation.invariant for violation in verdict.violations})
         emit(
             bench="orders", case="verify", unit="violations", ours=len(verdict.violations), floor=0, ratio=None,

@@ -137,6 +137,7 @@ def record(server: str, data: Path) -> list[Transaction]:
     try:
         databases = [f"{PREFIX}_{service.name}" for service in built.runtime.services if service.database]
         recorder = Recorder(f"{server}/postgres")
+
         async def send(method: str, path: str, **more: Any) -> Any:
             transport = httpx.ASGITransport(app=built.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://meridian") as client:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+import sqlite3
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reference_impl.shared.settings import Settings
+from reference_impl.topologies.ground import Ground, Phase, PlatformState
 from reference_impl.verify import INVARIANTS, Snapshot, read, violations
+from reference_impl.verify_databases import RULES, Databases
 
 PARKED = {"consumer": "inventory", "error": "given away", "event": {"id": "e", "type": "OrderConfirmed"}}
 
@@ -143,6 +148,75 @@ def test_each_damage_breaks_its_invariants_and_no_other(clean: Snapshot, damage:
     books = copy.deepcopy(clean)
     inflict(books)
     assert {violation.invariant for violation in violations(books, stuck_seconds=30)} == expected
+
+
+SQL_DAMAGES: dict[str, tuple[str, str, str]] = {
+    "a counter moved without a movement": (
+        "movements-add-up",
+        "inventory",
+        "UPDATE stock SET available = available + 1",
+    ),
+    "a movement is missing": (
+        "movements-add-up",
+        "inventory",
+        "DELETE FROM movements WHERE id = (SELECT min(id) FROM movements)",
+    ),
+    "a fact is missing": ("history-unbroken", "order", "DELETE FROM order_events WHERE sequence = 2"),
+    "an order's history is gone": ("history-unbroken", "order", "DELETE FROM order_events"),
+    "an order is ahead of its history": (
+        "history-unbroken",
+        "order",
+        "UPDATE orders SET version = version + 1",
+    ),
+    "nobody watches a saga": (
+        "saga-awaited",
+        "order",
+        "UPDATE sagas SET deadline = NULL WHERE state = 'running'",
+    ),
+    "a posting is missing": (
+        "entries-whole",
+        "payment",
+        "DELETE FROM postings WHERE id = (SELECT min(id) FROM postings)",
+    ),
+    "a captured payment is not in the journal": (
+        "money-has-entries",
+        "payment",
+        "UPDATE journal_entries SET payment_number = payment_number + 1 WHERE kind = 'sale'",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", SQL_DAMAGES)
+def test_damage_that_only_the_databases_show_is_found(make_shop: Any, tmp_path: Path, damage: str) -> None:
+    rule, service, sql = SQL_DAMAGES[damage]
+    data = tmp_path / "books"
+    shop = make_shop(data=data)
+    shop.stock("TEA", 10)
+    shop.place({"TEA": 3})
+    shop.place({"TEA": 1}, card="tok_declined")
+    shop.settle()
+    shop.place({"TEA": 1})
+    ground = Ground(data)
+    with ground.hold():
+        ground.write(
+            PlatformState(
+                topology="monolith", pid=1, phase=Phase.READY, url="http://nobody", started_at=datetime.now(UTC)
+            )
+        )
+        settings = Settings(data=data)
+        assert Databases.of(settings, elsewhere=True) is None
+        databases = Databases.of(settings)
+        assert databases is not None
+        assert list(databases.broken()) == []
+        with sqlite3.connect(data / f"{service}.sqlite3") as connection:
+            connection.execute(sql)
+        connection.close()
+        assert {name for name, _, _ in databases.broken()} == {rule}
+    assert Databases.of(settings) is None
+
+
+def test_every_rule_of_the_databases_can_be_broken() -> None:
+    assert {rule for rule, _, _ in SQL_DAMAGES.values()} == set(RULES)
 
 
 def test_every_invariant_can_be_broken() -> None:
