@@ -11,8 +11,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from reference_impl.shared import auth
+from reference_impl.shared.auth import Verifier
+from reference_impl.shared.jwks import KeyRing
 from reference_impl.shared.settings import Settings
 from reference_impl.topologies.monolith import Monolith, build
+from tests.unit.reference_impl.tokens import Published, Signer
+
+SIGNER = Signer()
 
 
 class AppTransport(httpx.BaseTransport):
@@ -44,6 +50,16 @@ class Shop:
         self.built = built
         self.http = httpx.Client(transport=AppTransport(built.app), base_url="http://meridian")
         self.faults = built.faults
+
+    def sign_in(self, subject: str, *roles: str) -> None:
+        """Whose every request is from now on; without a subject: a stranger's, let through by the gateway."""
+        self.http.headers.pop("Authorization", None)
+        self.http.headers.pop(auth.ANONYMOUS_HEADER, None)
+        if not subject:
+            self.http.headers[auth.ANONYMOUS_HEADER] = "1"
+            return
+        auth.install(self.built.app, Verifier(KeyRing(Published(SIGNER))), trust_network=True)
+        self.http.headers["Authorization"] = f"Bearer {SIGNER.token(sub=subject, roles=list(roles))}"
 
     def settle(self) -> None:
         """Do all background work."""
