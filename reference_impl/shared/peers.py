@@ -19,6 +19,9 @@ MOST_CONNECTIONS = 100
 class Peers(ABC):
     """The other services of the platform."""
 
+    patience = 1.0
+    """By what every time limit for an answer is multiplied."""
+
     @abstractmethod
     def address(self, service: str) -> str:
         """The base URL of a service. Raises UnknownPeer."""
@@ -40,8 +43,9 @@ class Peers(ABC):
     def client(self, service: str, timeout_seconds: float = 2.0) -> httpx.AsyncClient:
         """A client for one service. Making one is cheap, its connections are shared; closing it is allowed, not needed.
 
-        The whole answer's head has to come within the time. What is being worked on now travels along in the headers.
+        The whole answer's head has to come within the time, multiplied by our patience. What is being worked on now travels along in the headers.
         """
+        timeout_seconds *= self.patience
         return httpx.AsyncClient(
             transport=_Shared(self, service, timeout_seconds),
             base_url=self.address(service),
@@ -58,7 +62,8 @@ class UnknownPeer(httpx.TransportError):
 class Loopback(Peers):
     """Inside one process: each request goes through the whole application, as a real one would."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 1.0) -> None:
+        self.patience = patience
         self._transport: httpx.ASGITransport | None = None
 
     def connect(self, app: ASGIApp) -> None:
@@ -77,7 +82,8 @@ class Loopback(Peers):
 class Network(Peers):
     """A process a service: requests go over TCP to where each one listens."""
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
+    def __init__(self, addresses: Mapping[str, str], patience: float = 1.0) -> None:
+        self.patience = patience
         self._addresses = addresses
         # A connection belongs to the event loop that opened it; a background thread may run a loop of its own.
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncHTTPTransport] = (

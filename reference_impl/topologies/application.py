@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from reference_impl.shared import auth, dead_letters, health, problems, scrape
+from reference_impl.shared import auth, dead_letters, health, problems, routes, scrape
 from reference_impl.shared import faults as fault_flags
 from reference_impl.shared.auth import Verifier
 from reference_impl.shared.http import BoundedBodies, Observed
@@ -57,15 +57,16 @@ def application(
         # The framework's own, which would count and trace a second time; ours goes over the bus, too.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    for service in runtime.services:
-        app.include_router(service.router)
-    for router in more:
-        app.include_router(router)
     consumers = [service.consumer for service in runtime.services if service.consumer is not None]
-    app.include_router(dead_letters.router(consumers))
-    app.include_router(fault_flags.router(context.faults))
-    app.include_router(health.router(runtime.inspect, context.faults))
-    app.include_router(scrape.router(runtime.services, context.bus))
+    routes.install(
+        app,
+        *(service.router for service in runtime.services),
+        *more,
+        dead_letters.router(consumers),
+        fault_flags.router(context.faults),
+        health.router(runtime.inspect, context.faults),
+        scrape.router(runtime.services, context.bus),
+    )
     problems.install(app)
     auth.install(app, Verifier.asking(context.peers), trust_network=context.settings.trust_network)
     app.add_middleware(Leaking, faults=context.faults)

@@ -50,7 +50,7 @@ def build(settings: Settings, bus: EventBus | None = None) -> Monolith:
             else open_bus(settings, [entry.name for entry in registry.entries()])
         )
     bus = FaultyBus(bus, flags, settings.data)
-    peers = Loopback()
+    peers = Loopback(settings.patience)
     cache = open_cache(settings.redis_url)
     context = Context(settings=settings, bus=bus, cache=cache, faults=flags, stopping=stopping, peers=peers)
     services = [entry.builder()(context) for entry in registry.entries()]

@@ -37,7 +37,8 @@ def build(settings: Settings, name: str, bus: EventBus | None = None) -> Single:
     bus = FaultyBus(bus, flags, settings.data, f"held-{name}")
     stopping = threading.Event()
     cache = open_cache(settings.redis_url)
-    peers = Network({other.name: other.address(settings) for other in registry.entries()})
+    addresses = {other.name: other.address(settings) for other in registry.entries()}
+    peers = Network(addresses, settings.patience)
     context = Context(settings=settings, bus=bus, cache=cache, faults=flags, stopping=stopping, peers=peers)
     runtime = Runtime([entry.builder()(context)], bus, stopping)
     app = application(

@@ -28,6 +28,7 @@ def build(context: Context) -> Service:
         Callers(Verifier.asking(context.peers), context.peers, settings.api_key_seconds),
         Upstreams(context.peers, settings, context.faults),
         ResponseCache(settings.cache_bytes),
+        context.settings.patience,
     )
     routes = APIRouter()
     routes.routes.append(Route(PREFIX + "/{path:path}", proxy, include_in_schema=False))

@@ -38,7 +38,8 @@ Fetch = Callable[[str, str], Awaitable[tuple[int, bytes]]]
 class Page:
     """Collects the parts of one page."""
 
-    def __init__(self, name: str, fetch: Fetch) -> None:
+    def __init__(self, name: str, fetch: Fetch, patience: float) -> None:
+        self._part_seconds = PART_SECONDS * patience
         self._name = name
         self._fetch = fetch
         self._parts: dict[str, asyncio.Task[Any]] = {}
@@ -68,7 +69,7 @@ class Page:
     async def part(self, name: str, service: str, target: str) -> Any:
         """Another part; None when there is none (404), or when it failed, which the page then says."""
         try:
-            async with asyncio.timeout(PART_SECONDS):
+            async with asyncio.timeout(self._part_seconds):
                 status, body = await self._fetch(service, target)
             if status == 404:
                 return None
@@ -85,9 +86,9 @@ class Page:
         return json.dumps({**parts, "degraded": sorted(self._degraded)}, separators=(",", ":")).encode()
 
 
-async def product_page(sku: str, fetch: Fetch) -> bytes:
+async def product_page(sku: str, fetch: Fetch, patience: float = 1.0) -> bytes:
     """A product, its stock, and others of its first category. Raises NoPage and Problem."""
-    page = Page("product", fetch)
+    page = Page("product", fetch, patience)
     page.begin("stock", "inventory", f"/inventory/{sku}")
     product = await page.main("product", f"/v2/products/{sku}")
     related = []
@@ -98,9 +99,9 @@ async def product_page(sku: str, fetch: Fetch) -> bytes:
     return page.answer(product=product, stock=await page.take("stock"), related=related)
 
 
-async def order_page(order_id: str, fetch: Fetch) -> bytes:
+async def order_page(order_id: str, fetch: Fetch, patience: float = 1.0) -> bytes:
     """An order, where its parcels are, and what was bought. Whose it is, the services ask. Raises NoPage and Problem."""
-    page = Page("order", fetch)
+    page = Page("order", fetch, patience)
     page.begin("shipments", "shipping", f"/shipments?order_id={order_id}")
     order = await page.main("order", f"/orders/{order_id}")
     skus = sorted({line["sku"] for line in order["lines"]})

@@ -37,13 +37,20 @@ class Proxy:
     """The gateway as an ASGI application. Belongs to one event loop."""
 
     def __init__(
-        self, table: Table, guards: Guards, callers: Callers, upstreams: Upstreams, cache: ResponseCache
+        self,
+        table: Table,
+        guards: Guards,
+        callers: Callers,
+        upstreams: Upstreams,
+        cache: ResponseCache,
+        patience: float = 1.0,
     ) -> None:
         self._table = table
         self._guards = guards
         self._callers = callers
         self._upstreams = upstreams
         self._cache = cache
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
@@ -65,7 +72,7 @@ class Proxy:
         identity, exchange.more = await self._guards.check(
             route, exchange.headers, exchange.address, self._callers
         )
-        deadline = time.monotonic() + _timeout(route, exchange.headers)
+        deadline = time.monotonic() + _timeout(route, exchange.headers, self._patience)
         if route.service == "gateway":
             await self._page(exchange, match, identity, deadline)
         elif route.cache_seconds is not None and exchange.method == "GET":
@@ -173,7 +180,7 @@ class Proxy:
                 await response.aclose()
 
         try:
-            body = await PAGES[name](subject, fetch)
+            body = await PAGES[name](subject, fetch, self._patience)
         except NoPage as missing:
             await exchange.answer(missing.status, [(b"content-type", MEDIA_TYPE.encode())], missing.body)
             return
@@ -237,14 +244,15 @@ def _no_route(match: Match) -> Problem:
     return Problem(404, "unknown-route", "There is no such route", "The gateway has no route for this path.")
 
 
-def _timeout(route: Route, headers: Headers) -> float:
+def _timeout(route: Route, headers: Headers, patience: float) -> float:
     """Seconds for the request: the route's, or fewer when the caller waits no longer."""
     said = header.first(headers, header.TIMEOUT)
+    most = route.timeout_seconds * patience
     try:
-        wanted = float(said) if said is not None else route.timeout_seconds
+        wanted = float(said) if said is not None else most
     except ValueError:
-        wanted = route.timeout_seconds
-    return min(wanted, route.timeout_seconds) if wanted > 0 else route.timeout_seconds
+        wanted = most
+    return min(wanted, most) if wanted > 0 else most
 
 
 def _without_body(headers: Headers) -> Headers:

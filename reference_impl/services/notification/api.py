@@ -29,6 +29,7 @@ from reference_impl.shared.database import Database
 from reference_impl.shared.inbox import Consumer, Inbox
 from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.problems import responses
+from reference_impl.shared.routes import gathered
 from reference_impl.shared.runtime import Chore, Context, Service
 from reference_impl.shared.types import After, IdentifierPath, PageSize
 
@@ -48,12 +49,9 @@ def build(context: Context) -> Service:
     channels = open_channels(settings, context.faults, Sink(database, context.stopping))
     delivery = Delivery(database, OUTBOX, channels, settings, context.stopping)
     keep = timedelta(days=settings.keep_days)
-    routes = APIRouter()
-    routes.include_router(_notifications(database))
-    routes.include_router(_preferences(database))
     return Service(
         NAME,
-        routes,
+        gathered(_notifications(database), _preferences(database)),
         database,
         Relay(OUTBOX, database, context.bus),
         Consumer(NAME, handlers(database, INBOX), bus=context.bus, database=database, inbox=INBOX),

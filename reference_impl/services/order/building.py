@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from fastapi import APIRouter
-
 from reference_impl.services.order import api, partitions, projections, reports
 from reference_impl.services.order.catalogue import HttpCatalogue
 from reference_impl.services.order.history.store import EventStore
@@ -17,6 +15,7 @@ from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event
 from reference_impl.shared.inbox import Consumer, Inbox
 from reference_impl.shared.outbox import Outbox, Relay
+from reference_impl.shared.routes import gathered
 from reference_impl.shared.runtime import Chore, Context, Service
 from reference_impl.shared.settings import Compensation, Settings
 
@@ -39,9 +38,10 @@ def build(context: Context) -> Service:
     consumer = Consumer(
         NAME, _handlers(context, leading, database), bus=context.bus, database=database, inbox=INBOX
     )
-    router = APIRouter()
-    router.include_router(reports.routes(database, settings.snapshot_every))
-    router.include_router(api.routes(database, leading, HttpCatalogue(context.peers), context.faults))
+    routes = gathered(
+        reports.routes(database, settings.snapshot_every),
+        api.routes(database, leading, HttpCatalogue(context.peers), context.faults),
+    )
 
     def overdue() -> None:
         with database.write() as session:
@@ -56,7 +56,7 @@ def build(context: Context) -> Service:
 
     return Service(
         NAME,
-        router,
+        routes,
         database,
         Relay(OUTBOX, database, context.bus),
         consumer,

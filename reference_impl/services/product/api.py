@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastapi import APIRouter
-
 from reference_impl.services.product import api_v1, api_v2
 from reference_impl.services.product.catalogue import Catalogue
 from reference_impl.services.product.changes import Changes
@@ -18,6 +16,7 @@ from reference_impl.shared.events import Event
 from reference_impl.shared.idempotency import IdempotencyKeys
 from reference_impl.shared.inbox import Consumer, Inbox
 from reference_impl.shared.outbox import Outbox, Relay
+from reference_impl.shared.routes import gathered
 from reference_impl.shared.runtime import Context, Service
 
 NAME = "product"
@@ -32,17 +31,16 @@ def build(context: Context) -> Service:
     database = Database.of(context.settings, NAME, Base.metadata)
     catalogue = Catalogue(database, OUTBOX, context.cache, context.faults, cache_seconds=settings.cache_seconds)
     changes = Changes(database, OUTBOX, KEYS, catalogue)
-    routes = APIRouter()
-    # Who accepts v2 is looked at first; `/products` is v1 for everybody else.
-    routes.include_router(
+    routes = gathered(
+        # Who accepts v2 is looked at first; `/products` is v1 for everybody else.
         api_v2.router(
             "/products", catalogue, changes, route_class=AcceptsV2, response_class=V2Json, in_schema=False
-        )
+        ),
+        api_v1.router("/products", catalogue, changes, settings),
+        api_v1.router("/v1/products", catalogue, changes, settings),
+        api_v2.router("/v2/products", catalogue, changes),
+        api_v2.category_router(catalogue, changes),
     )
-    routes.include_router(api_v1.router("/products", catalogue, changes, settings))
-    routes.include_router(api_v1.router("/v1/products", catalogue, changes, settings))
-    routes.include_router(api_v2.router("/v2/products", catalogue, changes))
-    routes.include_router(api_v2.category_router(catalogue, changes))
     consumer = Consumer(NAME, _handlers(catalogue), bus=context.bus, database=database, inbox=INBOX)
     return Service(NAME, routes, database, Relay(OUTBOX, database, context.bus), consumer)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from reference_impl.services.user import auth_routes, user_routes
 from reference_impl.services.user.accounts import Accounts
 from reference_impl.services.user.keys import SigningKeys
@@ -13,6 +11,7 @@ from reference_impl.services.user.settings import UserSettings
 from reference_impl.services.user.tokens import AccessTokens
 from reference_impl.shared.database import Database
 from reference_impl.shared.outbox import Outbox, Relay
+from reference_impl.shared.routes import gathered
 from reference_impl.shared.runtime import Chore, Context, Service
 
 NAME = "user"
@@ -26,10 +25,9 @@ def build(context: Context) -> Service:
     accounts = Accounts(database, OUTBOX, Passwords(settings), settings)
     keys = SigningKeys(database, settings, context.faults)
     tokens = AccessTokens(keys, settings.access_seconds)
-    routes = APIRouter()
-    routes.include_router(auth_routes.router(accounts, keys, tokens))
-    routes.include_router(user_routes.users(accounts))
-    routes.include_router(user_routes.api_keys(accounts))
+    routes = gathered(
+        auth_routes.router(accounts, keys, tokens), user_routes.users(accounts), user_routes.api_keys(accounts)
+    )
     chores = (
         Chore("signing keys", 30.0, keys.rotate_when_due),
         Chore("expired sessions and tokens", 300.0, accounts.prune),

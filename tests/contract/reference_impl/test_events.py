@@ -12,7 +12,7 @@ import pytest
 
 from reference_impl.contracts import asyncapi
 from reference_impl.shared.schemas import missing_upcasters, version_read_by
-from tests.unit.reference_impl.conftest import Shop
+from tests.unit.reference_impl.conftest import open_shop
 
 WRITTEN = asyncapi.written()
 EMITTED = {kind: model for models in WRITTEN.values() for kind, model in models.items()}
@@ -127,10 +127,7 @@ def test_every_payload_is_a_valid_json_schema(kind: str) -> None:
 
 
 def test_the_events_of_real_checkouts_are_what_the_document_says(tmp_path: Path) -> None:
-    from reference_impl.shared.settings import Settings
-    from reference_impl.topologies.monolith import build
-
-    shop = Shop(build(Settings(data=tmp_path, seed=1, payment_window=0)))
+    shop = open_shop(data=tmp_path / "data", payment_window=0)
     try:
         shop.stock("A", 3)
         for lines, card in (({"A": 1}, "tok_visa"), ({"A": 1}, "tok_declined"), ({"A": 9}, "tok_visa")):

@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from reference_impl.shared.settings import Settings
-from reference_impl.topologies.monolith import build
 from tests.fixtures.postgres import ScratchServer
-from tests.unit.reference_impl.conftest import Shop
+from tests.unit.reference_impl.conftest import Shop, open_shop
 
 MakeServerShop = Callable[..., Shop]
 
@@ -30,9 +28,8 @@ def make_server_shop(postgres: ScratchServer, tmp_path: Path) -> Iterator[MakeSe
             "database_url": f"postgresql://postgres@/?host={postgres.socket_dir}",
             "database_prefix": f"{prefix}_{number}",
             "database_pool": 8,
-            "seed": 1,
         } | settings
-        made.append(Shop(build(Settings(**settings))))
+        made.append(open_shop(**settings))
         return made[-1]
 
     yield make

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reference_impl.shared.settings import Settings
-from reference_impl.topologies.monolith import build
 from reference_impl.verify import verify
 from tests.contract.reference_impl.buses import SOURCES, Ground, Kafka, SnsSqs
-from tests.unit.reference_impl.conftest import Shop
+from tests.unit.reference_impl.conftest import open_shop
 
 SERVICES = ("user", "product", "inventory", "order", "payment", "shipping", "notification", "gateway")
 PATIENCE_SECONDS = 60
@@ -30,10 +28,8 @@ def ground(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 def test_checkouts_end_with_clean_books(ground: Ground, tmp_path: Path) -> None:
     bus = ground.open()
-    settings = Settings(
-        data=tmp_path, seed=1, payment_window=0, faults="events.duplicate=0.3,events.reorder=0.3"
-    )
-    shop = Shop(build(settings, bus))
+    faults = "events.duplicate=0.3,events.reorder=0.3"
+    shop = open_shop(bus, data=tmp_path / "data", payment_window=0, faults=faults)
     runtime = shop.built.runtime
     try:
         shop.stock("A", 4)

@@ -11,8 +11,19 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from reference_impl.shared import auth
+from reference_impl.shared.auth import Verifier
+from reference_impl.shared.bus import EventBus
+from reference_impl.shared.jwks import KeyRing
 from reference_impl.shared.settings import Settings
 from reference_impl.topologies.monolith import Monolith, build
+from tests.unit.reference_impl.cheap import prepare, share_validators
+from tests.unit.reference_impl.tokens import Published, Signer
+
+share_validators()
+SIGNER = Signer()
+PATIENCE = 30.0
+"""A test is no place to find out how slow the machine is."""
 
 
 class AppTransport(httpx.BaseTransport):
@@ -44,6 +55,16 @@ class Shop:
         self.built = built
         self.http = httpx.Client(transport=AppTransport(built.app), base_url="http://meridian")
         self.faults = built.faults
+
+    def sign_in(self, subject: str, *roles: str) -> None:
+        """Whose every request is from now on; without a subject: a stranger's, let through by the gateway."""
+        self.http.headers.pop("Authorization", None)
+        self.http.headers.pop(auth.ANONYMOUS_HEADER, None)
+        if not subject:
+            self.http.headers[auth.ANONYMOUS_HEADER] = "1"
+            return
+        auth.install(self.built.app, Verifier(KeyRing(Published(SIGNER))), trust_network=True)
+        self.http.headers["Authorization"] = f"Bearer {SIGNER.token(sub=subject, roles=list(roles))}"
 
     def settle(self) -> None:
         """Do all background work."""
@@ -97,6 +118,14 @@ class Shop:
         self.built.runtime.stop()
 
 
+def open_shop(bus: EventBus | None = None, **settings: Any) -> Shop:
+    """A shop with these settings, to be closed; its neighbours wait for each other as long as it takes."""
+    chosen = Settings(**{"seed": 1, "patience": PATIENCE} | settings)
+    if not chosen.database_url:
+        prepare(chosen.data)
+    return Shop(build(chosen, bus))
+
+
 MakeShop = Callable[..., Shop]
 
 
@@ -107,8 +136,7 @@ def make_shop(tmp_path: Path) -> Iterator[MakeShop]:
 
     def make(**settings: Any) -> Shop:
         settings.setdefault("data", tmp_path / f"shop-{len(made)}")
-        settings.setdefault("seed", 1)
-        made.append(Shop(build(Settings(**settings))))
+        made.append(open_shop(**settings))
         return made[-1]
 
     yield make

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from reference_impl.shared import auth, problems
+from reference_impl.shared import auth, problems, routes
 from reference_impl.shared.auth import Verifier
 from reference_impl.shared.buses.in_process import InProcessBus
 from reference_impl.shared.cache import open_cache
@@ -44,7 +44,7 @@ class Lone:
         self.service: Service = registry.entry(name).builder()(context)
         self.runtime = Runtime([self.service], self.bus, self.stopping)
         app = FastAPI()
-        app.include_router(self.service.router)
+        routes.install(app, self.service.router)
         problems.install(app)
         auth.install(app, Verifier(KeyRing(Published(self.signer))), trust_network=True)
         self.http = httpx.Client(transport=AppTransport(app), base_url="http://meridian")

@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 from reference_impl.shared.bus import Delivery, EventBus
 from reference_impl.shared.events import Event
 from reference_impl.shared.faults import Faults
-from reference_impl.shared.settings import Settings
-from reference_impl.topologies import monolith
 from reference_impl.verify import verify
-from tests.unit.reference_impl.conftest import Shop
+from tests.unit.reference_impl.conftest import Shop, open_shop
 
 SKUS = ("A", "B", "C")
 
@@ -67,7 +65,7 @@ ORDERS = st.lists(
 
 # Without shrinking: an example takes a good part of a second, and the seed in it already says how to repeat it.
 @settings(
-    max_examples=40,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
@@ -83,7 +81,7 @@ def test_invariants_hold_whatever_is_repeated_and_reordered(
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         bus = UnrulyBus(random.Random(seed))
-        shop = Shop(monolith.build(Settings(data=Path(directory), payment_window=window), bus))
+        shop = open_shop(bus, data=Path(directory) / "data", payment_window=window)
         try:
             for sku, units in zip(SKUS, stock, strict=True):
                 shop.stock(sku, units)

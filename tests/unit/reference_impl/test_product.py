@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from reference_impl.shared.auth import Kind, Principal, visitor
 from tests.unit.reference_impl.conftest import MakeShop, Shop
 
 V2 = "application/vnd.meridian.v2+json"
@@ -22,11 +21,6 @@ def kettle(shop: Shop) -> Shop:
     shop.http.post("/v2/products", json=NEW | {"categories": ["kettles"]}).raise_for_status()
     shop.settle()
     return shop
-
-
-def signed_in(shop: Shop, subject: str, *roles: str) -> None:
-    who = Principal(subject, frozenset(roles)) if subject else Principal("", kind=Kind.ANONYMOUS)
-    shop.built.app.dependency_overrides[visitor] = lambda: who
 
 
 def change(shop: Shop, tag: str | None, **fields: Any) -> Any:
@@ -106,28 +100,28 @@ def test_only_a_tag_of_this_representation_matches(kettle: Shop, tag: str | None
 
 
 def test_vendors_change_their_own_and_nobody_elses(kettle: Shop) -> None:
-    signed_in(kettle, "v1", "vendor")
+    kettle.sign_in("v1", "vendor")
     mine = kettle.http.post("/v2/products", json=NEW | {"sku": "MINE"})
     assert (mine.status_code, mine.json()["vendor_id"]) == (201, "v1")
     assert kettle.http.post("/v2/products", json=NEW | {"sku": "X", "vendor_id": "v2"}).status_code == 403
     assert change(kettle, "*", title="Stolen").status_code == 403
     assert kettle.http.delete("/v2/products/KETTLE", headers={"If-Match": "*"}).status_code == 403
-    signed_in(kettle, "v2", "vendor")
+    kettle.sign_in("v2", "vendor")
     patch = {"json": {"title": "Stolen"}, "headers": {"If-Match": "*"}}
     assert kettle.http.patch("/v2/products/MINE", **patch).status_code == 403
-    signed_in(kettle, "c1", "customer")
+    kettle.sign_in("c1", "customer")
     assert (
         kettle.http.post("/products", json={"sku": "Y", "name": "Y", "unit_price_cents": 1}).status_code == 403
     )
-    signed_in(kettle, "")
+    kettle.sign_in("")
     assert kettle.http.patch("/v2/products/MINE", **patch).status_code == 401
     assert kettle.http.get("/v2/products/MINE").status_code == 200
-    signed_in(kettle, "a1", "admin")
+    kettle.sign_in("a1", "admin")
     assert kettle.http.patch("/v2/products/MINE", **patch).status_code == 200
 
 
 def test_only_admins_add_categories(kettle: Shop) -> None:
-    signed_in(kettle, "v1", "vendor")
+    kettle.sign_in("v1", "vendor")
     assert kettle.http.post("/v2/categories", json={"slug": "toys", "name": "Toys"}).status_code == 403
 
 
@@ -245,5 +239,5 @@ def test_a_product_added_twice_under_one_key_is_one(shop: Shop) -> None:
     first, second = (shop.http.post("/v2/products", json=NEW, headers=key) for _ in range(2))
     assert first.json() == second.json()
     assert second.headers["idempotent-replayed"] == "true"
-    signed_in(shop, "v1", "vendor")
+    shop.sign_in("v1", "vendor")
     assert shop.http.post("/v2/products", json=NEW, headers=key).status_code == 409, "the key is another's"
