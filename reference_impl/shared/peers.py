@@ -43,7 +43,8 @@ class Peers(ABC):
     def client(self, service: str, timeout_seconds: float = 2.0) -> httpx.AsyncClient:
         """A client for one service. Making one is cheap, its connections are shared; closing it is allowed, not needed.
 
-        The whole answer's head has to come within the time, multiplied by our patience. What is being worked on now travels along in the headers.
+        The whole answer's head has to come within the time, times our patience.
+        What is being worked on now travels along in the headers.
         """
         timeout_seconds *= self.patience
         return httpx.AsyncClient(

@@ -106,7 +106,7 @@ class Settings(BaseModel):
     peer_url: str = "http://127.0.0.1:{port}"
     """Where a service finds another in the topology `services`; `{service}` and `{port}` are filled in."""
     patience: Annotated[float, Field(ge=0.1, le=100)] = 1.0
-    """By what the seconds that one service waits for another are multiplied: more than 1 on a machine that has much else to do."""
+    """By what the seconds that services wait for each other are multiplied: more than 1 on a machine that has much else to do."""
     restart: bool = True
     """Whether the topology `services` starts a service again that ended by itself."""
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
