@@ -70,6 +70,10 @@ class Settings:
         "auto",
         "How containers are reached: sockets (in a shared folder), tunnel (through the engine), or auto (what the engine needs).",
     )
+    kafka_image: str = _knob(
+        "",
+        "Image whose /opt/kafka the sandbox image kafka takes; empty means apache/kafka:4.1.1, and only where the engine has it.",
+    )
     pool_learners: int = _knob(
         1, "How many started sandboxes wait for learners of a lab that is in use or was just looked at."
     )

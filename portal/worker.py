@@ -143,7 +143,9 @@ def pick_driver(settings: Settings) -> tuple[Driver | None, str]:
     """The driver to use and why, or None and what to do about it."""
     try:
         choice = choose_driver(settings.sandbox_driver, settings.run_dir)
-        driver = open_driver(choice.name, settings.run_dir, settings.sandbox_transport)
+        driver = open_driver(
+            choice.name, settings.run_dir, settings.sandbox_transport, {"KAFKA_IMAGE": settings.kafka_image}
+        )
     except DriverUnavailable as error:
         return None, error.learner
     if not driver.isolated and not settings.local_sandboxes_allowed:

@@ -17,6 +17,7 @@ from sandboxes.doctor import machine
 from sandboxes.doctor.finding import Finding, State
 from sandboxes.drivers.docker import ENGINE_ERRORS, DockerDriver
 from sandboxes.drivers.image_context import IMAGES, REPOSITORY, ImageContext, image_names
+from sandboxes.drivers.image_sources import not_wanted
 
 ASK_SECONDS = 5
 DOCKER = ("docker",)
@@ -153,10 +154,19 @@ def confinement(facts: EngineFacts) -> Finding:
 
 def image(facts: EngineFacts, name: str) -> Finding:
     """Whether an image of ours is built from the code that is here."""
-    tag = ImageContext(name).tag
+    context = ImageContext(name)
+    tag = context.tag
     size = facts.images.get(tag)
     if size is not None:
         return Finding(f"image {name}", State.OK, f"{tag}, {size / 1_000_000:.0f} MB.")
+    unwanted = not_wanted(context, facts.images.__contains__)
+    if unwanted:
+        return Finding(
+            f"image {name}",
+            State.WARNING,
+            "It is not built, and not by itself: labs that need it do not start.",
+            unwanted,
+        )
     older = any(other.startswith(f"{REPOSITORY}/{name}:") for other in facts.images)
     return Finding(
         f"image {name}", State.WARNING,
@@ -177,7 +187,8 @@ def base_images(facts: EngineFacts) -> Finding:
     missing = sorted(wanted - set(facts.images))
     if not missing:
         return Finding(name, State.OK, f"{', '.join(sorted(wanted))}.")
-    built = all(ImageContext(one).tag in facts.images for one in image_names())
+    contexts = [ImageContext(one) for one in image_names()]
+    built = all(one.tag in facts.images for one in contexts if not not_wanted(one, facts.images.__contains__))
     return Finding(
         name, State.OK if built else State.WARNING, f"{', '.join(missing)} is not here: a build fetches it from a registry.",
         "Where no registry can be reached, ci/base-image makes it from Debian's packages.",

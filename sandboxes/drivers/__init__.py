@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from sandboxes.interface import Driver, DriverUnavailable
 
@@ -33,12 +34,15 @@ def driver_class(name: str) -> type[Driver]:
     return found
 
 
-def open_driver(name: str, run_dir: Path, transport: str = "auto") -> Driver:
+def open_driver(
+    name: str, run_dir: Path, transport: str = "auto", named: Mapping[str, str] | None = None
+) -> Driver:
     """A driver over a run directory, checked. Raises DriverUnavailable.
 
-    `transport` says how containers are reached: sockets, tunnel, or auto for what the engine needs.
+    `transport` says how containers are reached: sockets, tunnel, or auto for what the engine needs. `named` holds the operator's
+    names of others' images that ours take from, by build argument (KAFKA_IMAGE); None for those of the environment.
     """
-    options = {"transport": transport} if name == "docker" else {}
+    options: dict[str, Any] = {"transport": transport, "named": named} if name == "docker" else {}
     driver = driver_class(name)(run_dir, **options)  # type: ignore[call-arg]
     driver.check()
     return driver

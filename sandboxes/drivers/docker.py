@@ -41,7 +41,8 @@ from sandboxes.drivers.docker_profile import (
 from sandboxes.drivers.handle import AgentSandbox
 from sandboxes.drivers.hidden_files import hidden_bytes
 from sandboxes.drivers.image_context import REPOSITORY, ImageContext
-from sandboxes.drivers.images import build
+from sandboxes.drivers.image_sources import not_wanted
+from sandboxes.drivers.images import build, exists
 from sandboxes.drivers.quota import QuotaWatch
 from sandboxes.drivers.reaping import remove_scratch, stale_scratch
 from sandboxes.drivers.relay import Relays, Tunnel
@@ -60,6 +61,7 @@ from sandboxes.interface import (
     Usage,
 )
 from sandboxes.protocol import SPEC_FILE
+from sandboxes.services import wanted_image
 from sandboxes.usage import workspace_usage
 
 LABEL_ID = f"{REPOSITORY}.sandbox"
@@ -144,8 +146,12 @@ class DockerDriver(Driver):
         """Whether the learner's code runs as another user than the services; only root can arrange that."""
         return separates_users()
 
-    def __init__(self, run_dir: Path, transport: str = "auto") -> None:
-        """`transport`: sockets, tunnel, or auto for what the engine needs. Raises DriverUnavailable for another word."""
+    def __init__(self, run_dir: Path, transport: str = "auto", named: Mapping[str, str] | None = None) -> None:
+        """`transport`: sockets, tunnel, or auto for what the engine needs. Raises DriverUnavailable for another word.
+
+        `named`: the operator's names of others' images, by build argument; None for those of the environment.
+        """
+        self._named = named
         self._run_dir = RunDirectory(run_dir)
         self._engine = Engine()
         self._relays = Relays()
@@ -171,19 +177,32 @@ class DockerDriver(Driver):
         self._prepare(image, Reporter(progress))
 
     def revision(self, image: str) -> str:
-        return ImageContext(image).tag
+        return ImageContext(image, self._named).tag
 
     def _prepare(self, image: str, reporter: Reporter) -> str:
         self._run_dir.prepare()
         try:
-            return build(self._engine.client, ImageContext(image), reporter, self._run_dir.cache)
+            return build(self._engine.client, ImageContext(image, self._named), reporter, self._run_dir.cache)
         except ENGINE_ERRORS as error:
             raise unavailable(error) from error
+
+    def _fitting_image(self, spec: SandboxSpec) -> str:
+        """The lab's image, or one upon it that has what a service was asked for and that can be had here."""
+        wanted = wanted_image(spec.services)
+        if wanted is None or wanted == spec.image:
+            return spec.image
+        context = ImageContext(wanted, self._named)
+        try:
+            unwanted = not_wanted(context, lambda name: exists(self._engine.client, name))
+        except ENGINE_ERRORS as error:
+            raise unavailable(error) from error
+        above = spec.image in {each.image for each in context.lineage}
+        return wanted if above and unwanted is None else spec.image
 
     def start(self, spec: SandboxSpec, progress: ProgressListener) -> Sandbox:
         reporter = Reporter(progress)
         check_spec(spec)
-        tag = self._prepare(spec.image, reporter)
+        tag = self._prepare(self._fitting_image(spec), reporter)
         reporter.tell(Phase.CREATING, "creating its container")
         self._starting.add(spec.sandbox_id)
         self._quota.begin()

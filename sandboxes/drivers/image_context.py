@@ -8,20 +8,25 @@ One that builds on another of ours says so in its first line, `# builds on: base
 
 One with a `tools.yaml` finds in the context's folder `tools/` those programs of this machine that are the very ones pinned there;
 what is missing its Dockerfile has to get by itself. See `sandboxes/drivers/image_tools.py`.
+
+One that takes something out of an image of somebody else's, which the operator names, says so in its next line, `# takes from:
+KAFKA_IMAGE`. See `sandboxes/drivers/image_sources.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from sandboxes.drivers.image_sources import Source, read_source
 from sandboxes.drivers.image_tools import TOOLS_FILE, TOOLS_FOLDER, Tool, read_tools
 from sandboxes.interface import ImageBuildFailed
 
@@ -58,15 +63,25 @@ def build_order() -> list[str]:
 class ImageContext:
     """What goes into the build of one image."""
 
-    def __init__(self, image: str, _above: tuple[str, ...] = ()) -> None:
-        """Raises ImageBuildFailed, naming the file, when there is no such image or its Dockerfile can't be used."""
+    def __init__(
+        self, image: str, named: Mapping[str, str] | None = None, _above: tuple[str, ...] = ()
+    ) -> None:
+        """`named`: the operator's names of others' images, by build argument; None for those of the environment.
+
+        Raises ImageBuildFailed, naming the file, when there is no such image or its Dockerfile can't be used.
+        """
         if image not in image_names():
             raise ImageBuildFailed(f"There is no image {image!r}; there are {', '.join(image_names())}.")
         self.image = image
         self._path = IMAGES / image / "Dockerfile"
         self.dockerfile = self._path.read_text(encoding="utf-8")
         self.tools: tuple[Tool, ...] = read_tools(IMAGES / image / TOOLS_FILE)
+        self._named = os.environ if named is None else named
         self.below = self._below((*_above, image))
+        try:
+            self.source: Source | None = read_source(self.dockerfile, self._named)
+        except ValueError as error:
+            raise self._wrong(str(error)) from error
         self._files = {"Dockerfile": self._path} | dict(self._copied())
 
     @property
@@ -94,7 +109,8 @@ class ImageContext:
 
     @property
     def _pins(self) -> dict[str, str]:
-        return {key: value for tool in self.tools for key, value in tool.arguments().items()}
+        found = {key: value for tool in self.tools for key, value in tool.arguments().items()}
+        return found | ({self.source.argument: self.source.image} if self.source else {})
 
     def archive(self) -> IO[bytes]:
         """The context as a tar file on disk, the same for the same files; closing it removes it."""
@@ -133,7 +149,7 @@ class ImageContext:
         if said[1] not in image_names():
             known = ", ".join(image_names())
             raise self._wrong(f"builds on {said[1]!r}, but there is no such image; there are {known}")
-        return ImageContext(said[1], names)
+        return ImageContext(said[1], self._named, names)
 
     def _sources(self) -> Iterator[str]:
         """The first words of its COPY instructions, but not what comes from another stage."""

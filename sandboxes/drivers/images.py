@@ -21,6 +21,7 @@ import requests
 from docker.utils import kwargs_from_env
 
 from sandboxes.drivers.image_context import REPOSITORY, ImageContext, step_descriptions
+from sandboxes.drivers.image_sources import not_wanted
 from sandboxes.drivers.starting import Reporter
 from sandboxes.interface import ImageBuildFailed, Phase
 
@@ -39,8 +40,12 @@ BUILD_SECONDS = 1_800
 KEEP_SECONDS = 3_600
 LOG_LINES = 80
 TELL_SECONDS = 1.0
-FETCHING = "fetching Debian"
-"""How our Dockerfiles describe the step that needs a registry."""
+FETCHING: Mapping[str, str] = {
+    "fetching Debian": "Where no registry can be reached, ci/base-image makes the base image from Debian's packages.",
+    "fetching Kafka": "Where no registry can be reached, bring the image by `docker save` and `docker load`, or set "
+    "KAFKA_IMAGE to the name of one that this engine has.",
+}
+"""How our Dockerfiles describe the steps that need a registry → what to do without one."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,9 @@ class BuiltImage:
     """What it adds to that one, in bytes; None when it builds on none, or that one is not there to compare with."""
 
 
-def built_image(image: str) -> BuiltImage:
+def built_image(image: str, named: Mapping[str, str] | None = None) -> BuiltImage:
     """An image that was built. Raises ImageBuildFailed when it was not."""
-    context = ImageContext(image)
+    context = ImageContext(image, named)
     client = docker.APIClient(**kwargs_from_env())
     try:
         size = _size(client, context.tag)
@@ -73,6 +78,15 @@ def built_image(image: str) -> BuiltImage:
         client.close()
 
 
+def why_not_wanted(image: str, named: Mapping[str, str] | None = None) -> str | None:
+    """Why an image is not to be built unless somebody asks for it, and how to ask; else None. Raises ImageBuildFailed."""
+    client = docker.APIClient(**kwargs_from_env())
+    try:
+        return not_wanted(ImageContext(image, named), lambda name: exists(client, name))
+    finally:
+        client.close()
+
+
 def _size(client: docker.APIClient, tag: str) -> int | None:
     try:
         return int(client.inspect_image(tag)["Size"])
@@ -81,14 +95,20 @@ def _size(client: docker.APIClient, tag: str) -> int | None:
 
 
 def build(client: docker.APIClient, context: ImageContext, reporter: Reporter, lock_dir: Path) -> str:
-    """Make sure that the image is there, and those it is made of, and return its tag. Raises ImageBuildFailed."""
-    if _exists(client, context.tag):
+    """Make sure that the image is there, and those it is made of, and return its tag. Raises ImageBuildFailed.
+
+    What takes from an image of somebody else's is built when that is wanted (`sandboxes/drivers/image_sources.py`).
+    """
+    if exists(client, context.tag):
         return context.tag
+    unwanted = not_wanted(context, lambda name: exists(client, name))
+    if unwanted:
+        raise ImageBuildFailed(unwanted)
     reporter.tell(Phase.BUILDING_IMAGE, "preparing the build")
     with _one_at_a_time(lock_dir):
         missing: list[ImageContext] = []
         for each in reversed(context.lineage):
-            if _exists(client, each.tag):
+            if exists(client, each.tag):
                 break
             missing.insert(0, each)
         for number, each in enumerate(missing, start=1):
@@ -98,7 +118,8 @@ def build(client: docker.APIClient, context: ImageContext, reporter: Reporter, l
     return context.tag
 
 
-def _exists(client: docker.APIClient, tag: str) -> bool:
+def exists(client: docker.APIClient, tag: str) -> bool:
+    """Whether the engine has an image. Raises the engine's errors."""
     try:
         client.inspect_image(tag)
     except docker.errors.ImageNotFound:
@@ -155,10 +176,7 @@ def _build(context: ImageContext, reporter: Reporter, prefix: str) -> None:
 
 
 def _failed(image: str, detail: str, log: deque[str]) -> ImageBuildFailed:
-    if detail.endswith(FETCHING):
-        log.append(
-            "Where no registry can be reached, ci/base-image makes the base image from Debian's packages."
-        )
+    log.extend(words for step, words in FETCHING.items() if detail.endswith(step))
     return ImageBuildFailed(
         f"The image {image} could not be built, at {detail}.", detail=log[-1], log="\n".join(log)
     )

@@ -51,4 +51,13 @@ def check_services(wanted: Mapping[str, Mapping[str, str]]) -> None:
             )
 
 
-__all__ = ["SERVICES", "Service", "check_services"]
+def wanted_image(wanted: Mapping[str, Mapping[str, str]]) -> str | None:
+    """The image that has what the services are asked for and the lab's own may lack; None when none is needed."""
+    for name, options in wanted.items():
+        image = SERVICES[name].image(options)
+        if image is not None:
+            return image
+    return None
+
+
+__all__ = ["SERVICES", "Service", "check_services", "wanted_image"]

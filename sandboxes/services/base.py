@@ -129,6 +129,11 @@ class Service(ABC):
         """What this machine lacks to run it without a container, and how to get it; else None. Quick, changes nothing."""
         return None
 
+    @classmethod
+    def image(cls, options: Mapping[str, str]) -> str | None:
+        """The image that a container is made from instead of the lab's, where it can be had, for these options; else None."""
+        return None
+
     @abstractmethod
     def environment(self) -> dict[str, str]:
         """Variables that tell the learner's code how to reach it."""

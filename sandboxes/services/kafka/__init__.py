@@ -39,6 +39,8 @@ PARTITIONS = 64
 TOPIC_NAME = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 START_SCRIPT, FORMAT_SCRIPT = "bin/kafka-server-start.sh", "bin/kafka-storage.sh"
 PROBE_SECONDS = 3.0
+IMAGE = "kafka"
+"""The image that brings a real one."""
 
 LACKING = "Kafka's client is not installed: `pip install confluent-kafka`."
 
@@ -63,6 +65,10 @@ class Kafka(Service):
         if wanted["engine"] not in ENGINES:
             raise ValueError(f"the option engine of the service kafka is one of {', '.join(ENGINES)}")
         parse_topics(wanted["topics"])
+
+    @classmethod
+    def image(cls, options: Mapping[str, str]) -> str | None:
+        return IMAGE if {**DEFAULTS, **options}["engine"] == "kafka" else None
 
     @classmethod
     def missing(cls) -> str | None:
@@ -108,7 +114,8 @@ def find_home(engine: str) -> Path | None:
         return None
     if not home:
         raise ServiceFailed(
-            "The lab asks for a real Kafka: set KAFKA_HOME to the folder of one, or let the lab's option engine be auto."
+            "The lab asks for a real Kafka: set KAFKA_HOME to the folder of one, or for containers have the image kafka built, "
+            "as `python -m sandboxes doctor` says; or let the lab's option engine be auto."
         )
     folder = Path(home)
     missing = [script for script in (START_SCRIPT, FORMAT_SCRIPT) if not os.access(folder / script, os.X_OK)]

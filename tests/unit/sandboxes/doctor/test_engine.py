@@ -13,7 +13,7 @@ from sandboxes.doctor import engine
 from sandboxes.doctor.engine import EngineFacts
 from sandboxes.doctor.finding import Finding, State
 from sandboxes.drivers.docker import DockerDriver
-from sandboxes.drivers.images import ImageContext
+from sandboxes.drivers.image_context import ImageContext, image_names
 
 GOOD: Mapping[str, Any] = {
     "ServerVersion": "27.1",
@@ -104,6 +104,21 @@ def test_an_image_is_there_stale_or_missing() -> None:
     missing = engine.image(facts(), "base")
     assert "not built" in missing.found
     assert "make images" in missing.todo
+
+
+def test_an_image_that_takes_from_another_s_is_left_alone_until_somebody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("KAFKA_IMAGE", raising=False)
+    unasked = engine.image(facts(), "kafka")
+    assert unasked.state is State.WARNING
+    assert "not by itself" in unasked.found
+    assert "`docker pull apache/kafka:" in unasked.todo
+    others = {ImageContext(name).tag: 1 for name in image_names() if name != "kafka"}
+    assert engine.base_images(facts(others)).state is State.OK, "all others are built"
+    monkeypatch.setenv("KAFKA_IMAGE", "mine/kafka:3")
+    assert "The first launch builds it" in engine.image(facts(), "kafka").todo
+    assert engine.base_images(facts(others)).state is State.WARNING
 
 
 def test_a_base_image_that_a_build_needs_is_missed() -> None:
