@@ -23,7 +23,7 @@ from portal.errors import SettingsError
 from portal.owner import make_link
 from portal.settings import ROOT, TRUST_PHRASE, Settings
 
-FIRST_PAGE_SECONDS = 60
+FIRST_PAGE_SECONDS = 180
 STOP_SECONDS = 40
 PR_SET_PDEATHSIG = 1
 

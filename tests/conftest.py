@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from sandboxes.services.base import find_program
@@ -19,6 +20,15 @@ from sandboxes.services.envoy import find_envoy
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
 IN_CI = os.environ.get("CI", "").lower() == "true"
+
+# No example fails for taking long: the machine may be busy.
+hypothesis.settings.register_profile(
+    "patient",
+    hypothesis.settings.default,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("patient")
 
 pytest_plugins = ["tests.fixtures.browser", "tests.fixtures.portal", "tests.fixtures.postgres"]
 
@@ -30,7 +40,7 @@ def missing(need: str) -> str | None:
         if shutil.which("docker") is None:
             return "no docker command: ci/provision installs one"
         try:
-            answer = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
+            answer = subprocess.run(["docker", "info"], capture_output=True, timeout=120, check=False)
         except subprocess.TimeoutExpired:
             return "the Docker engine does not answer"
         return None if answer.returncode == 0 else "no Docker engine answers: ci/provision starts one"

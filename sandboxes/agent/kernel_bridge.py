@@ -20,6 +20,7 @@ from typing import Any
 LIMIT = 1_048_576
 DETAIL = 2_000
 JOIN_SECONDS = 1.0
+AGAIN_SECONDS = 0.25
 
 
 class Answer:
@@ -134,11 +135,14 @@ def _call_many(function: Any, calls: list[list[Any]], workers: int, seconds: flo
 
 def _interrupt(threads: list[threading.Thread]) -> None:
     """Raise KeyboardInterrupt in threads that still run Python code, so that they don't spoil what is called next."""
-    for thread in threads:
-        if thread.is_alive() and thread.ident:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt)
-            )
-    deadline = time.monotonic() + JOIN_SECONDS
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+    end = time.monotonic() + JOIN_SECONDS
+    while (alive := [thread for thread in threads if thread.is_alive()]) and time.monotonic() < end:
+        # Again and again: raised within a finalizer or a callback of the garbage collector, it goes no further.
+        for thread in alive:
+            if thread.ident:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt)
+                )
+        again = min(end, time.monotonic() + AGAIN_SECONDS)
+        for thread in alive:
+            thread.join(max(0.0, again - time.monotonic()))

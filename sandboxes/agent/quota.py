@@ -45,7 +45,9 @@ class WorkspaceWatch:
         self._processes = processes
         self._tell = tell
         self._told = ""
+        self._interrupted = False
         self._before: Usage | None = None
+        """The last look since the interrupt was heard; None before."""
 
     async def look_forever(self) -> None:
         pause = LOOK_SECONDS
@@ -65,12 +67,16 @@ class WorkspaceWatch:
         if text != self._told:
             self._told = text
             self._tell(text)
-        before, self._before = self._before, usage if text else None
         if not text:
+            self._interrupted, self._before = False, None
             return False
-        if before is None:
+        if not self._interrupted:
+            # What is written until it hears the interrupt is no defiance: the next look is what later ones are held against.
+            self._interrupted = True
             await self._signal_writers(signal.SIGINT)
-        elif usage.bytes > before.bytes or usage.files > before.files:
+            return True
+        before, self._before = self._before, usage
+        if before is not None and (usage.bytes > before.bytes or usage.files > before.files):
             await self._signal_writers(signal.SIGKILL)
         return True
 

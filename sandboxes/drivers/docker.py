@@ -67,7 +67,7 @@ from sandboxes.usage import workspace_usage
 LABEL_ID = f"{REPOSITORY}.sandbox"
 LABEL_RUN_DIR = f"{REPOSITORY}.run-dir"
 LABEL_OWN = f"{REPOSITORY}.label."
-CHECK_SECONDS = 3
+CHECK_SECONDS = 10
 
 
 class DockerSandbox(AgentSandbox):

@@ -14,6 +14,8 @@ HEARTBEAT_SECONDS = 30.0
 HANDSHAKE_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
 GOING_AWAY = 1001
+BROKEN = 1012
+"""For a side whose other side was lost without a word. After it Jupyter's front end connects again, after 1000 and 1001 never."""
 NEVER_SENT = frozenset((1004, 1005, 1006, 1015))
 
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
@@ -61,7 +63,7 @@ async def _pump(source: Socket, sink: Socket) -> None:
 
     One message after the other, so that a slow sink slows the source and memory holds one message.
     """
-    code = GOING_AWAY
+    code = BROKEN
     try:
         while True:
             message = await source.receive()
@@ -80,7 +82,7 @@ async def _pump(source: Socket, sink: Socket) -> None:
 
 
 def _sendable(code: int | None) -> int:
-    """The code if a close frame may carry it, else "going away"."""
+    """The code if a close frame may carry it, else BROKEN."""
     if code is None or code in NEVER_SENT or not 1000 <= code <= 4999:
-        return GOING_AWAY
+        return BROKEN
     return code

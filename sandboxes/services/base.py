@@ -6,8 +6,10 @@ it; outside, the driver asks it for the endpoint. Adding one is one module and o
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -69,11 +71,23 @@ class ServiceFailed(Exception):
     """A service can't be started here; the text tells the operator what to do."""
 
 
+PORTS = range(10_000, 32_000)
+"""Below those that the system gives to outgoing connections: one of them could take a port before its service does."""
+
+
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on. In a container only this sandbox's services share the loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback that nobody listens on. In a container only this sandbox's services share the loopback.
+
+    Raises ServiceFailed when there is none.
+    """
+    for _ in range(200):
+        port = secrets.choice(PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServiceFailed(
+        "no TCP port of the loopback is free: see what listens on this machine (ss -ltn) and end what is not needed"
+    )
 
 
 def probe_http(path: Path, target: str, seconds: float, *, called: str = "") -> None:

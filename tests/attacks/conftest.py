@@ -49,6 +49,7 @@ def host() -> Iterator[Host]:
     made = Host(work, run_dir)
     made.lay_traps()
     with pytest.MonkeyPatch.context() as patch, made.doors():
+        patch.setattr("labs.under_test.SQL_LOCK_SECONDS", 3)  # long enough for whoever means to let go
         # Only the graders' workspaces: other tests of this process have temporary folders of their own.
         inside = SimpleNamespace(mkdtemp=functools.partial(tempfile.mkdtemp, dir=str(work)))
         for module in ("labs.grader", "labs.bounded"):

@@ -31,6 +31,7 @@ _CONSTANTS = {
     "LOCAL": bool,
     "NEEDS": str,
     "SAYS": str,
+    "SECONDS": int,
     "EARNS": str,
     "KEEPS": bool,
     "LOOT": str,
@@ -84,6 +85,11 @@ class Attack:
     def expected_words(self) -> str | None:
         """SAYS: a pattern that what the learner is told must match."""
         return self.constants.get("SAYS")
+
+    @property
+    def seconds(self) -> int | None:
+        """SECONDS: how long its notebook may run, where less than the lab's own time shows the same."""
+        return self.constants.get("SECONDS")
 
     @property
     def loot(self) -> str | None:

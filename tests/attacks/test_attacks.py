@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ def test_nothing_is_gained(
     labs: Catalogue, host: Host, place: Callable[[str], Place], driver: str, attack: Attack
 ) -> None:
     lab = labs.labs[attack.lab]
+    if attack.seconds is not None:
+        limits = lab.manifest.limits.model_copy(update={"total_seconds": attack.seconds})
+        lab = replace(lab, manifest=lab.manifest.model_copy(update={"limits": limits}))
     here = place(driver)
     here.neighbour.beside = attack.path.parent.name
     watched = Watched(here.driver)

@@ -40,7 +40,12 @@ class Site:
 
     def start(self) -> None:
         """Start the product, or start it again."""
-        environment = {"RATE_LIMITS": "0", "POOL_TOTAL": "0", "STALE_SECONDS": "6"}
+        environment = {
+            "RATE_LIMITS": "0",
+            "POOL_TOTAL": "0",
+            "STALE_SECONDS": "6",
+            "SANDBOX_PLACES": "20",  # whatever this machine has: nobody stops what a drill leaves running
+        }
         if self.engine is not None:
             environment["DOCKER_HOST"] = self.engine.host
         self.product = start_product(self.driver, self._instance, self._run_dir, root=self.root, **environment)
@@ -50,7 +55,7 @@ class Site:
         for pid in self._processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.product.process.wait(10)
+        self.product.process.wait(60)
 
     def kill_worker(self) -> None:
         os.kill(self.product.pid_of("portal worker"), signal.SIGKILL)

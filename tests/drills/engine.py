@@ -13,7 +13,7 @@ from pathlib import Path
 
 import docker
 
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 class PrivateEngine:
@@ -72,7 +72,7 @@ class PrivateEngine:
     def kill(self) -> None:
         """End it and its helper without a chance to tidy up, as a crash does."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
         for pid in self._helpers("containerd", "--config"):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -20,7 +20,7 @@ from tests.e2e.conftest import Product
 
 LAB = "never-oversell"
 PASSWORD = "plenty of tiny steps"
-WAIT_SECONDS = 90
+WAIT_SECONDS = 150
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Learner:
     def __init__(self, product: Product) -> None:
         self.product = product
         self.email = f"{uuid4().hex}@learn.example"
-        self._browser = httpx.Client(base_url=product.origin, timeout=30, follow_redirects=True)
+        self._browser = httpx.Client(base_url=product.origin, timeout=60, follow_redirects=True)
         form = self._browser.get("/account/sign-up").text
         self._post(
             "/account/sign-up", form, display_name="Ada", email=self.email, password=PASSWORD, name="Ada"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -19,22 +20,19 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from portal.settings import Settings
+from sandboxes.services.base import free_port
 from tests.conftest import ROOT
 
-START_SECONDS = 60
+START_SECONDS = 200
 RESULTS = ROOT / "test-results"
 
 
 def free_port_pair() -> int:
     """A port whose successor is free too."""
     for _ in range(50):
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
+        port = free_port()
+        with contextlib.suppress(OSError), socket.socket() as successor:
+            successor.bind(("127.0.0.1", port + 1))
             return port
     raise RuntimeError("no two neighbouring ports are free")
 
@@ -129,10 +127,10 @@ def stop_product(product: Product) -> int:
     if product.process.poll() is None:
         product.process.send_signal(signal.SIGINT)
         try:
-            product.process.wait(60)
+            product.process.wait(120)
         except subprocess.TimeoutExpired:
             os.killpg(product.process.pid, signal.SIGKILL)
-            product.process.wait(10)
+            product.process.wait(60)
     return product.process.returncode
 
 
@@ -150,7 +148,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page in a fresh profile; when the test fails it leaves a screenshot and the console in test-results/."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     console: list[str] = []
     page.on("console", lambda message: console.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: console.append(f"pageerror: {error}"))
@@ -176,4 +174,4 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def wait_for_http(url: str) -> int:
     """The status of a page, without following redirects."""
-    return httpx.get(url, timeout=10, follow_redirects=False).status_code
+    return httpx.get(url, timeout=60, follow_redirects=False).status_code

@@ -76,7 +76,7 @@ def web(tmp_path: Path) -> Iterator[Web]:
         yield Web(f"http://localhost:{port}", tmp_path, output)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _send(client: httpx.Client, page: str, path: str, **form: str) -> httpx.Response:

@@ -53,20 +53,20 @@ class Shop:
     def pay(self, order: str, *, pays: bool) -> int:
         """The customer tries another card; returns the HTTP status."""
         body = {"card": "tok_visa" if pays else "tok_declined"}
-        return self._client.post(f"/orders/{order}/payment", json=body).status_code
+        return self._ask("POST", f"/orders/{order}/payment", json=body).status_code
 
     def fault(self, name: str, value: float) -> None:
         """Set a fault flag; 0 switches it off."""
-        self._client.put(f"/faults/{name}", json={"value": value}).raise_for_status()
+        self._ask("PUT", f"/faults/{name}", json={"value": value}).raise_for_status()
 
     def fault_value(self, name: str) -> float:
         """How strong a fault flag is now."""
-        flags = self._client.get("/faults").raise_for_status().json()
+        flags = self._ask("GET", "/faults").raise_for_status().json()
         return next(float(flag["value"]) for flag in flags if flag["name"] == name)
 
     def clear_faults(self) -> None:
         """Switch every fault off."""
-        self._client.delete("/faults").raise_for_status()
+        self._ask("DELETE", "/faults").raise_for_status()
 
     def order(self, order: str) -> dict[str, Any]:
         """An order as it is now."""
@@ -168,12 +168,21 @@ class Shop:
         return True
 
     def _get(self, path: str, **query: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._client.get(path, params=query).raise_for_status().json()
+        answer: dict[str, Any] = self._ask("GET", path, params=query).raise_for_status().json()
         return answer
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._client.post(path, json=body).raise_for_status().json()
+        answer: dict[str, Any] = self._ask("POST", path, json=body).raise_for_status().json()
         return answer
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer; asked again for a while when it is 503: a busy Meridian has done nothing then."""
+        deadline = time.monotonic() + min(SETTLE_SECONDS, self._lab.seconds_left)
+        while True:
+            answer = self._client.request(method, path, **options)
+            if answer.status_code != 503 or time.monotonic() > deadline:
+                return answer
+            time.sleep(POLL_SECONDS)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import httpx
 from reference_impl.shared import correlation
 from reference_impl.shared.problems import Problem
 
-TIMEOUT_SECONDS = 2.0
+TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)

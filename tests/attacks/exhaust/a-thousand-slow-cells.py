@@ -1,5 +1,7 @@
 """Hands in a thousand cells that each take a little less time than a cell may."""
 
+SECONDS = 7
+
 
 def submission(honest):
     import json

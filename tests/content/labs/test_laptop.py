@@ -92,5 +92,5 @@ def test_services_end_with_the_kernel_that_wanted_them(run_dir: Path) -> None:
     socket = Path(said["environment"]["PGHOST"]) / ".s.PGSQL.5432"
     assert socket.exists()
     process.stdin.close()
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert not socket.exists()

@@ -24,7 +24,7 @@ TRUST = json.dumps(
 )
 
 
-def until(check: Callable[[], Any], seconds: float = 10.0) -> Any:
+def until(check: Callable[[], Any], seconds: float = 45.0) -> Any:
     """What `check` gives as soon as it gives something."""
     deadline = time.monotonic() + seconds
     while not (found := check()) and time.monotonic() < deadline:
@@ -54,7 +54,7 @@ def objects(name: str, count: int) -> list[Any]:
     versions = s3.list_object_versions(Bucket=name, Prefix="part/0")["Versions"]
     s3.upload_fileobj(io.BytesIO(b"x" * 9_000_000), name, "large")
     signed = s3.generate_presigned_url("get_object", Params={"Bucket": name, "Key": "part/0"})
-    with urllib.request.urlopen(signed, timeout=10) as answer:
+    with urllib.request.urlopen(signed, timeout=60) as answer:
         body = answer.read().decode()
     return [len(keys), len(versions), s3.head_object(Bucket=name, Key="large")["ContentLength"], body]
 

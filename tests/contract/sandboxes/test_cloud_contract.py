@@ -30,16 +30,16 @@ variable "size" {
   default = "small"
 }
 
-variable "seconds" {
-  default = "0"
+variable "held" {
+  default = "no"
 }
 
 resource "terraform_data" "shop" {
   input            = var.size
-  triggers_replace = var.seconds
+  triggers_replace = var.held
 
   provisioner "local-exec" {
-    command = "touch applying; sleep ${self.triggers_replace}"
+    command = "touch applying; until [ ${self.triggers_replace} = no ] || [ -e finish ]; do sleep 0.1; done"
   }
 }
 
@@ -82,7 +82,7 @@ def grader(cloud: Sandbox, service: str) -> httpx.Client:
         transport=httpx.HTTPTransport(uds=str(endpoint.socket)),
         base_url=endpoint.facts["base_url"],
         headers={"Authorization": endpoint.facts["authorization"].format(service=service)},
-        timeout=20,
+        timeout=60,
     )
 
 
@@ -120,7 +120,7 @@ def test_the_grader_sees_the_learners_bucket_and_the_learner_what_the_grader_put
 
 
 def test_a_request_with_too_large_a_body_is_refused_before_it_is_read(cloud: Sandbox) -> None:
-    connection = UnixConnection(str(cloud.endpoint("aws").socket), timeout=20)
+    connection = UnixConnection(str(cloud.endpoint("aws").socket), timeout=60)
     try:
         connection.request("PUT", "/shop-large/all", headers={"Content-Length": "9999999999"})
         assert connection.getresponse().status == 413
@@ -171,7 +171,7 @@ def test_a_second_apply_is_refused_while_the_first_holds_the_lock(
     initialised(cloud, "locked")
     deadline = time.monotonic() + 60
     with ThreadPoolExecutor(1) as thread:
-        first = thread.submit(terraform, cloud, "locked", "apply", "-auto-approve", "-var=seconds=6")
+        first = thread.submit(terraform, cloud, "locked", "apply", "-auto-approve", "-var=held=yes")
         while cloud.run(["test", "-e", "locked/applying"]).exit_code != 0:
             assert time.monotonic() < deadline
             assert not first.done()
@@ -181,6 +181,7 @@ def test_a_second_apply_is_refused_while_the_first_holds_the_lock(
             locks = dynamodb.post("/", headers=scan, json={"TableName": TABLE}).json()["Items"]
         second = terraform(cloud, "locked", "apply", "-auto-approve", "-lock-timeout=0s")
         assert not first.done()
+        cloud.write("locked/finish", b"")
     assert any("Info" in lock for lock in locks)
     assert second.exit_code == 1
     assert "Error acquiring the state lock" in second.output
@@ -192,7 +193,7 @@ def test_a_second_apply_is_refused_while_the_first_holds_the_lock(
 def test_a_provider_that_is_not_there_is_missed_at_once_and_by_name(cloud: Sandbox) -> None:
     cloud.run(["mkdir", "-p", "other"])
     cloud.write("other/main.tf", b'resource "random_id" "one" {\n  byte_length = 4\n}\n')
-    started = cloud.run(["terraform", "-chdir=other", "init", "-no-color"], timeout=30)
+    started = cloud.run(["terraform", "-chdir=other", "init", "-no-color"], timeout=120)
     assert started.exit_code == 1
     assert "hashicorp/random" in started.output
 

@@ -117,20 +117,22 @@ def test_tests_and_benchmarks_run(workshop: Sandbox) -> None:
 
 
 def test_a_failing_test_fails(workshop: Sandbox) -> None:
+    # A module of its own: no part of the others' ./...
+    workshop.write("wrong/go.mod", b"module wrong\n\ngo 1.25\n")
     workshop.write(
         "wrong/wrong_test.go",
         b'package wrong\n\nimport "testing"\n\nfunc TestIt(t *testing.T) { t.Fatal("no") }\n',
     )
-    failed = workshop.run(["go", "test", "./wrong"], timeout=240)
+    failed = workshop.run(["go", "-C", "wrong", "test", "."], timeout=240)
     assert failed.exit_code == 1
     assert "FAIL: TestIt" in failed.output
 
 
 def test_nothing_is_fetched_and_the_race_detector_says_what_it_needs(workshop: Sandbox) -> None:
-    fetched = workshop.run(["go", "get", "example.com/nothing@v1.0.0"], timeout=60)
+    fetched = workshop.run(["go", "get", "example.com/nothing@v1.0.0"], timeout=240)
     assert fetched.exit_code != 0
     assert "GOPROXY=off" in fetched.output
-    raced = workshop.run(["go", "test", "-race", "."], timeout=60)
+    raced = workshop.run(["go", "test", "-race", "."], timeout=240)
     assert raced.exit_code != 0
     assert "-race requires cgo" in raced.output
 

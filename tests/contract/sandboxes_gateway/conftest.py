@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from sandboxes.services.base import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 START = ROOT / "sandboxes" / "gateway" / "jupyter_start.py"
@@ -85,14 +86,6 @@ class Gateway:
             connection.close()
 
 
-def free_port() -> int:
-    """A TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def environment(run_dir: Path, sandbox_id: str, token: str) -> dict[str, str]:
     """What an agent gives to Jupyter."""
     folder = run_dir / "s" / sandbox_id
@@ -117,10 +110,10 @@ def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(10)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 @contextmanager
@@ -137,7 +130,7 @@ def _sandbox(run_dir: Path, sandbox_id: str) -> Iterator[Sandbox]:
             [sys.executable, "-P", str(START)], env=variables, stdout=output, stderr=output
         )
     try:
-        wait_until(lambda: socket_path.exists() or process.poll() is not None, 30, "Jupyter's socket")
+        wait_until(lambda: socket_path.exists() or process.poll() is not None, 60, "Jupyter's socket")
         if process.poll() is not None:
             pytest.fail(f"Jupyter ended: {log.read_text()[-2000:]}")
         route = {
@@ -173,7 +166,7 @@ def gateway() -> Iterator[Gateway]:
             return False
 
     try:
-        wait_until(healthy, 20, "the gateway")
+        wait_until(healthy, 60, "the gateway")
         yield running
     finally:
         _stop(process)

@@ -97,7 +97,7 @@ def test_a_learner_runs_and_saves_from_the_portals_page(
 
     frame.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
-    expect(frame.get_by_text("the answer is 42")).to_be_visible(timeout=30_000)
+    expect(frame.get_by_text("the answer is 42")).to_be_visible(timeout=60_000)
 
     type_into_last_cell(page, frame, "\n# kept by the portal")
     page.evaluate("tell({ type: 'save', request: 'r1' })")
@@ -107,9 +107,9 @@ def test_a_learner_runs_and_saves_from_the_portals_page(
 
     page.evaluate("tell({ type: 'theme', theme: 'dark' })")
     dark = frame.locator("body[data-jp-theme-name='JupyterLab Dark']")
-    dark.wait_for(state="attached", timeout=15_000)
+    dark.wait_for(state="attached", timeout=60_000)
     page.evaluate("tell({ type: 'theme', theme: 'light' })")
-    frame.locator("body[data-jp-theme-light='true']").wait_for(state="attached", timeout=15_000)
+    frame.locator("body[data-jp-theme-light='true']").wait_for(state="attached", timeout=60_000)
 
 
 def test_work_is_saved_by_itself_within_seconds(
@@ -119,7 +119,7 @@ def test_work_is_saved_by_itself_within_seconds(
     page = open_lab(f"{sandbox.path}notebooks/lab.ipynb")
     told(page, "ready")
     type_into_last_cell(page, page.frame_locator("iframe"), "\n# saved by itself")
-    wait_until(lambda: any("# saved by itself" in source for source in sources(sandbox)), 25, "the autosave")
+    wait_until(lambda: any("# saved by itself" in source for source in sources(sandbox)), 60, "the autosave")
 
 
 def test_a_save_that_fails_says_so(launch: Callable[[], Sandbox], open_lab: Callable[..., Page]) -> None:
@@ -128,7 +128,7 @@ def test_a_save_that_fails_says_so(launch: Callable[[], Sandbox], open_lab: Call
     told(page, "kernel", status="idle")
     type_into_last_cell(page, page.frame_locator("iframe"), "\n# lost")
     sandbox.process.kill()
-    sandbox.process.wait(10)
+    sandbox.process.wait(60)
     page.evaluate("tell({ type: 'save', request: 'r2' })")
     saved = told(page, "saved", request="r2")
     assert saved["ok"] is False
@@ -150,7 +150,7 @@ def test_no_other_page_may_frame_a_sandbox(shared_sandbox: Sandbox, open_lab: Ca
     page.on("console", lambda message: refused.append(message.text))
     page.reload()
     wait_until(
-        lambda: page.evaluate("1") == 1 and any("frame-ancestors" in text for text in refused), 15, "refusal"
+        lambda: page.evaluate("1") == 1 and any("frame-ancestors" in text for text in refused), 60, "refusal"
     )
     assert page.evaluate("told") == []
 

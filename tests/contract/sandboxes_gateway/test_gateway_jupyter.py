@@ -136,7 +136,7 @@ def test_no_log_holds_the_token(gateway: Gateway, launch: Callable[[], Sandbox])
         gateway.ask("GET", sandbox.path + path)
     gateway.ask("POST", sandbox.path + "api/sessions", b"not json", Origin=gateway.origin)
     sandbox.process.kill()
-    sandbox.process.wait(10)
+    sandbox.process.wait(60)
     assert gateway.ask("GET", sandbox.path)[0] == 502
     assert sandbox.token not in sandbox.log.read_text()
     assert sandbox.token not in gateway.log.read_text()

@@ -32,7 +32,7 @@ def serving(path: Path, serve: Callable[[socket.socket], None]) -> Iterator[None
         thread.start()
         yield
         listener.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        thread.join(60)
 
 
 def echo(connection: socket.socket) -> None:

@@ -339,13 +339,13 @@ def test_a_check_that_never_ends_is_given_up_and_later_tasks_say_so(
     manifest.write_text(manifest.read_text().replace("check_seconds: 10", "check_seconds: 5"))
     checks = lab_folder / "checks.py"
     text = checks.read_text().replace(
-        "    a, b = lab", "    import threading\n    threading.Event().wait(60)\n    a, b = lab"
+        "    a, b = lab", "    import threading\n    threading.Event().wait(250)\n    a, b = lab"
     )
     checks.write_text(text)
     lab = reload()
     started = time.monotonic()
     report = grade(lab, as_bytes(lab.source.solution()), seed=1, driver=driver)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 200
     assert "time for all checks was used up" in messages(report)["add"]
     assert "never ended" in messages(report)["double"]
     assert driver.sandboxes[0].stops == 1

@@ -173,7 +173,7 @@ def test_writers_wait_for_one_another(database: Database) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     with database.read() as session:
         assert OUTBOX.pending(session) == 20
 

@@ -52,7 +52,7 @@ class BlankDriver(FakeDriver):
 
     def start(self, spec: SandboxSpec, progress: ProgressListener) -> Sandbox:
         self.entered.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         if self.start_error is not None:
             raise self.start_error
         sandbox = BlankSandbox(spec, self)
@@ -192,7 +192,7 @@ class TestHandingOut:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
         assert len(set(got)) == 12
         assert sum(one.startswith("cold") for one in got) == 4
         assert (pool.status()["hits"], pool.status()["misses"]) == (8, 4)
@@ -291,7 +291,7 @@ class TestFilling:
         driver.gate.clear()
         launch = threading.Thread(target=pool.start, args=(spec, quiet))
         launch.start()
-        assert driver.entered.wait(10)
+        assert driver.entered.wait(60)
         pool.want(replace(spec, jupyter=False), 1)
         assert pool.tend() > 0
         clock.now += PATIENCE_SECONDS - 0.1
@@ -299,7 +299,7 @@ class TestFilling:
         clock.now += 0.2
         driver.gate.set()
         assert pool.tend() == 0.0
-        launch.join(10)
+        launch.join(60)
         assert len(warm(driver)) == 1
 
     def test_it_waits_while_something_is_graded(
@@ -360,7 +360,7 @@ class TestFilling:
         pool._settled_at = -1.0
         pool.start_filling()
         pool.want(spec, 2)
-        assert full.wait(10)
+        assert full.wait(60)
         pool.close()
         assert driver.running() == []
 
@@ -376,11 +376,11 @@ class TestFilling:
         driver.gate.clear()
         pool.start_filling()
         pool.want(spec, 1)
-        assert driver.entered.wait(10)
+        assert driver.entered.wait(60)
         pool.close()
         driver.gate.set()
         assert pool._thread is not None
-        pool._thread.join(10)
+        pool._thread.join(60)
         assert len(driver.sandboxes) == 1
         assert driver.running() == []
 
@@ -482,7 +482,7 @@ class TestRetirement:
 
         class Slow(FakeSandbox):
             def stop(self) -> None:
-                assert gate.wait(10)
+                assert gate.wait(60)
                 assert folder.exists()
                 super().stop()
                 ended.set()
@@ -495,7 +495,7 @@ class TestRetirement:
         retirement.add(sandbox, folder)
         assert retirement.ids() == {sandbox.id}
         gate.set()
-        assert ended.wait(10)
+        assert ended.wait(60)
         retirement.close()
         assert retirement.ids() == set()
         assert sandbox.stops == 1
@@ -507,12 +507,12 @@ class TestRetirement:
         class Slow(FakeSandbox):
             def stop(self) -> None:
                 busy.set()
-                assert gate.wait(10)
+                assert gate.wait(60)
 
         retirement = Retirement(most=1)
         first, second, third = (replace(spec, sandbox_id=name) for name in ("one", "two", "three"))
         retirement.add(Slow(first, driver))
-        assert busy.wait(10)
+        assert busy.wait(60)
         retirement.add(Slow(second, driver))
         direct = FakeSandbox(third, driver)
         retirement.add(direct)

@@ -26,6 +26,9 @@ def with_echo(world: World) -> list[int | None]:
             message = await socket.receive()
             if message.data == "end":
                 await socket.close(code=4001)
+            elif message.data == "break":
+                assert request.transport is not None
+                request.transport.abort()
             elif message.type is aiohttp.WSMsgType.TEXT:
                 await socket.send_str(message.data)
             elif message.type is aiohttp.WSMsgType.BINARY:
@@ -71,7 +74,7 @@ def test_the_browsers_end_ends_jupyters(in_world: InWorld) -> None:
         closed = with_echo(world)
         socket = await world.client.ws_connect(f"{world.base}/channels", origin=world.origin)
         await socket.close(code=4100)
-        for _ in range(100):
+        for _ in range(3_000):
             if closed:
                 break
             await asyncio.sleep(0.02)
@@ -85,9 +88,23 @@ def test_jupyters_end_ends_the_browsers_with_its_code(in_world: InWorld) -> None
         with_echo(world)
         async with world.client.ws_connect(f"{world.base}/channels", origin=world.origin) as socket:
             await socket.send_str("end")
-            message = await socket.receive(timeout=5)
+            message = await socket.receive(timeout=60)
             assert message.type is aiohttp.WSMsgType.CLOSE
             assert socket.close_code == 4001
+
+    in_world(check)
+
+
+def test_a_connection_that_breaks_is_one_that_the_browser_makes_again(in_world: InWorld) -> None:
+    """Jupyter's front end stays disconnected after the codes 1000 and 1001, and connects again after all others."""
+
+    async def check(world: World) -> None:
+        with_echo(world)
+        async with world.client.ws_connect(f"{world.base}/channels", origin=world.origin) as socket:
+            await socket.send_str("break")
+            message = await socket.receive(timeout=60)
+            assert message.type is aiohttp.WSMsgType.CLOSE
+            assert socket.close_code == 1012
 
     in_world(check)
 
@@ -138,7 +155,7 @@ def test_a_message_beyond_the_limit_ends_the_connection(
         with_echo(world)
         async with world.client.ws_connect(f"{world.base}/channels", origin=world.origin) as socket:
             await socket.send_bytes(bytes(2000))
-            message = await socket.receive(timeout=5)
+            message = await socket.receive(timeout=60)
             assert message.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
 
     in_world(check)

@@ -62,7 +62,7 @@ class QuietDriver(FakeDriver):
             raise self.fail
         progress(Progress(Phase.STARTING_SERVICES, "starting postgres", 0.5))
         if self.pause is not None:
-            assert self.pause.wait(10)
+            assert self.pause.wait(60)
         sandbox = FakeSandbox(spec, self)
         self.alive[spec.sandbox_id] = sandbox
         self.labels[spec.sandbox_id] = spec.labels
@@ -186,7 +186,7 @@ class TestLaunching:
             other.get_one(LabSession, row.id).state = SessionState.STOPPING
         stop(context, row.id)
         driver.pause.set()
-        thread.join(10)
+        thread.join(60)
         assert session_row(db, row.id).state == SessionState.STOPPED
         assert driver.running() == []
 

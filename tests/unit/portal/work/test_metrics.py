@@ -23,6 +23,7 @@ from portal.work.grading import grade
 from portal.work.launching import fail_ended_session, launch
 from portal.work.workspaces import Workspaces
 from sandboxes.interface import Phase, ProgressListener, Sandbox, SandboxSpec, StartFailed
+from sandboxes.services.base import free_port
 from tests.factories import lab_sessions, submissions, users
 from tests.unit.labs.fake_driver import FakeDriver
 
@@ -58,9 +59,7 @@ def user(db: Session) -> User:
 @pytest.fixture
 def url() -> Iterator[str]:
     """Where the metrics are served."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     end = metrics.serve("127.0.0.1", port)
     yield f"http://127.0.0.1:{port}/metrics"
     end()
@@ -68,7 +67,7 @@ def url() -> Iterator[str]:
 
 def scrape(url: str) -> Samples:
     """Every sample: (name, labels) → value."""
-    text = httpx.get(url, timeout=10).text
+    text = httpx.get(url, timeout=60).text
     return {
         (sample.name.removeprefix(PREFIX), tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -207,7 +206,7 @@ def test_names_follow_the_conventions_and_nothing_names_a_learner(
     url: str, context: WorkContext, db: Session, user: User, driver: FakeDriver
 ) -> None:
     launch(context, starting(db, user))
-    text = httpx.get(url, timeout=10).text
+    text = httpx.get(url, timeout=60).text
     ours = [f for f in text_string_to_metric_families(text) if f.name.startswith(PREFIX)]
     assert len(ours) >= 9
     for family in ours:

@@ -209,7 +209,7 @@ def test_an_engine_that_fails_does_not_end_the_reporter(
     time.sleep(0.1)
     assert reporter.is_alive()
     reporter.stop()
-    reporter.join(10)
+    reporter.join(60)
     assert not reporter.is_alive()
 
 

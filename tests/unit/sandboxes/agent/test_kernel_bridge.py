@@ -70,10 +70,28 @@ def test_calls_that_hang_are_counted_and_interrupted() -> None:
             running.discard(number)
 
     document = _ask(
-        {"spin": spin}, do="call_many", function="spin", calls=[[1], [2], [3]], workers=2, seconds=0.3
+        {"spin": spin}, do="call_many", function="spin", calls=[[1], [2], [3]], workers=2, seconds=1.5
     )
-    assert (document["kind"], document["detail"]) == ("timeout", "3 of 3 calls had not returned after 0.3 s")
+    assert (document["kind"], document["detail"]) == ("timeout", "3 of 3 calls had not returned after 1.5 s")
     assert running == set()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("call-")]
+
+
+def test_a_call_that_swallows_one_interrupt_is_interrupted_again() -> None:
+    heard = []
+
+    def spin() -> None:
+        while True:
+            try:
+                while True:
+                    time.sleep(0.01)
+            except KeyboardInterrupt:
+                heard.append("once")
+                if len(heard) == 2:
+                    raise
+
+    document = _ask({"spin": spin}, do="call_many", function="spin", calls=[[]], workers=1, seconds=0.2)
+    assert document["kind"] == "timeout"
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("call-")]
 
 

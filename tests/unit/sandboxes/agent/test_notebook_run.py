@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import nbformat
@@ -24,13 +23,12 @@ def test_neighbouring_pieces_of_a_stream_become_one() -> None:
     assert [output.get("text") for output in cell.outputs] == ["ab", "c", None, "ef"]
 
 
-def test_merging_a_flood_of_backspaces_takes_no_time() -> None:
+def test_a_flood_of_backspaces_is_merged_as_it_is() -> None:
     cell = new_code_cell("")
-    cell.outputs = [new_output("stream", name="stdout", text="a" * 20 + "\b" * 20) for _ in range(5_000)]
-    began = time.monotonic()
+    text = "a" * 20 + "\b" * 20
+    cell.outputs = [new_output("stream", name="stdout", text=text) for _ in range(5_000)]
     _merge_streams(cell)
-    assert time.monotonic() - began < 5
-    assert len(cell.outputs) == 1
+    assert [output.text for output in cell.outputs] == [text * 5_000], "backspaces are not played out"
 
 
 def test_errors_name_their_cell_and_are_capped() -> None:

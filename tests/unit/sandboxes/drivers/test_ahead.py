@@ -32,7 +32,7 @@ class Jupyter(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         kind.asked.append((self.path, body))
         kind.arrived.release()
-        assert kind.answer.wait(10)
+        assert kind.answer.wait(60)
         with self.lock:
             kind.now -= 1
         self.send_response(201)
@@ -59,14 +59,14 @@ def jupyter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         Jupyter.answer.set()
         for thread in threading.enumerate():
             if thread.name == "kernel-ahead":
-                thread.join(10)
+                thread.join(60)
         server.shutdown()
         server.server_close()
 
 
 def test_it_asks_for_the_session_that_the_page_will_look_for(jupyter: Path) -> None:
     ahead.open_in_background(jupyter, "/s/one/secret/", "lab.ipynb")
-    assert Jupyter.arrived.acquire(timeout=10)
+    assert Jupyter.arrived.acquire(timeout=60)
     ((path, body),) = Jupyter.asked
     assert path == "/s/one/secret/api/sessions"
     assert (body["path"], body["type"], body["kernel"]) == ("lab.ipynb", "notebook", {"name": "python3"})
@@ -76,11 +76,11 @@ def test_a_crowd_is_served_a_few_at_a_time(jupyter: Path) -> None:
     for number in range(6):
         ahead.open_in_background(jupyter, f"/s/{number}/", "lab.ipynb")
     for _ in range(ahead.STARTING):
-        assert Jupyter.arrived.acquire(timeout=10)
+        assert Jupyter.arrived.acquire(timeout=60)
     assert not Jupyter.arrived.acquire(timeout=0.5), "more started than may"
     Jupyter.answer.set()
     for _ in range(6 - ahead.STARTING):
-        assert Jupyter.arrived.acquire(timeout=10)
+        assert Jupyter.arrived.acquire(timeout=60)
     assert Jupyter.most <= ahead.STARTING
     assert len(Jupyter.asked) == 6
 
@@ -93,6 +93,6 @@ def test_a_jupyter_that_is_gone_is_nobodys_trouble(
     ahead.open_in_background(tmp_path / "none.sock", "/s/one/secret/", "lab.ipynb")
     for thread in threading.enumerate():
         if thread.name == "kernel-ahead":
-            thread.join(10)
+            thread.join(60)
     assert "no kernel was started ahead" in caplog.text
     assert "secret" not in caplog.text

@@ -23,7 +23,7 @@ from sandboxes.multiplex import CHUNK, CREDIT, WINDOW, Decoder, Frame, Kind
 from tests.conftest import ROOT
 
 NAMES = ("echo.sock", "deep/count.sock")
-SECONDS = 20
+SECONDS = 60
 
 
 def until(true: Callable[[], object], what: str) -> None:
@@ -99,7 +99,7 @@ class Inside:
             server.close()
         for process in self.processes:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 def plain(reader: asyncio.StreamReader) -> Callable[[], object]:

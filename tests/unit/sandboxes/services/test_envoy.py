@@ -24,22 +24,32 @@ def test_a_change_in_place_is_seen_and_told_once(
 ) -> None:
     config, changes = folders
     (config / "routes.yaml").write_text("one")
-    monkeypatch.setattr(runner, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "LOOK_SECONDS", 0.1)
+    looked: list[Path] = []
+
+    def look(folder: Path) -> object:
+        found = state_of(folder)
+        looked.append(folder)
+        return found
+
+    monkeypatch.setattr(runner, "state_of", look)
     marks: list[Path] = []
     monkeypatch.setattr(runner, "mark", marks.append)
 
     async def until(count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(marks) < count:
                 await asyncio.sleep(0.01)
-        await asyncio.sleep(0.2)
+        seen = len(looked)
+        async with asyncio.timeout(60):
+            while len(looked) < seen + 4:
+                await asyncio.sleep(0.01)
         assert len(marks) == count
 
     async def scenario() -> None:
         telling = asyncio.create_task(tell_changes(config, changes))
         try:
-            await asyncio.sleep(0.1)
-            assert marks == []
+            await until(0)
             (config / "routes.yaml").write_text("another")
             await until(1)
             (config / "more.yaml").write_text("more")

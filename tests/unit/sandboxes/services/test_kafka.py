@@ -180,10 +180,10 @@ def test_the_door_opens_with_the_broker_and_the_process_ends_with_it(home: Path,
         assert (facts["engine"], facts["transactions"]) == ("kafka", "isolated")
         assert (home / "told").read_text().strip() == f"-Xms64m -Xmx256m|{tmp_path}/scripts|-name kafkaServer"
         os.kill(int((home / "pid").read_text()), 9)
-        assert process.wait(30) != 0
+        assert process.wait(60) != 0
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(60)
 
 
 def test_what_does_not_answer_is_not_ready(place: Place) -> None:

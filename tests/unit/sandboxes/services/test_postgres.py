@@ -42,7 +42,7 @@ def _serve(service: Postgres) -> subprocess.Popen[bytes]:
 
 
 def _wait_for(service: Postgres) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             return service.probe()
@@ -74,7 +74,7 @@ def test_the_wheels_binaries_serve_a_database_to_the_learner(
             )
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
     assert (place.cache_dir / "postgres-binaries").is_dir() is not in_reach
 
 

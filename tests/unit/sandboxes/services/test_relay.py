@@ -72,11 +72,11 @@ def start(folder: Path) -> Iterator[Start]:
     yield start
     for process in started:
         process.kill()
-        process.wait(20)
+        process.wait(60)
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -84,7 +84,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def connect(folder: Path) -> socket.socket:
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.settimeout(20)
+    client.settimeout(60)
     client.connect(str(folder / "r.sock"))
     return client
 
@@ -136,7 +136,7 @@ def test_more_connections_than_it_relays_at_once_wait_their_turn(
         assert [ask(client, b"abc") for client in open_ones] == [b"cba"] * relay.CONNECTIONS
         for client in open_ones:
             client.close()
-        late.settimeout(20)
+        late.settimeout(60)
         assert late.recv(10) == b"etal"
 
 
@@ -144,7 +144,7 @@ def test_a_stop_signal_is_passed_on_and_nothing_stays(folder: Path, echo: subpro
     command = int((folder / "pid").read_text())
     with connect(folder) as client:
         echo.terminate()
-        assert echo.wait(20) == 128 + signal.SIGTERM
+        assert echo.wait(60) == 128 + signal.SIGTERM
         assert client.recv(10) == b""
     assert not running(command)
 
@@ -158,7 +158,7 @@ def test_the_command_does_not_outlive_a_relay_that_was_killed(
 
 
 def test_it_ends_with_the_commands_exit_code(start: Start) -> None:
-    assert start(1, sys.executable, "-c", "raise SystemExit(7)").wait(20) == 7
+    assert start(1, sys.executable, "-c", "raise SystemExit(7)").wait(60) == 7
 
 
 def test_a_client_is_sent_away_while_nothing_listens_on_the_port(folder: Path, start: Start) -> None:
