@@ -18,7 +18,8 @@ from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.grading import grade
 from portal.work.launching import launch, stop
-from portal.work.places import free_places, physical_memory_mb
+from portal.work.memory import usable_memory_mb
+from portal.work.places import free_places
 from portal.work.reaping import clean_up_after_crash, clear_other_drivers, stop_everything
 from portal.work.reporter import Reporter
 from portal.work.warming import Warming
@@ -131,7 +132,7 @@ def with_pool(context: WorkContext) -> WorkContext:
         kept=settings.workspaces_dir / ".blank",  # no learner's folder: those are numbers
         labels=context.labels,
         total=settings.pool_total,
-        memory_mb=physical_memory_mb() // 4,
+        memory_mb=usable_memory_mb() // 4,
         room=lambda: free_places(context),
         tell=StatusFile(settings.run_dir).write,
     )

@@ -458,6 +458,13 @@ class Driver(ABC):
             if discard is not None:
                 remove_tree(discard)
 
+    def settle(self, below: Path) -> None:
+        """Put back what an adoption that was cut short left half moved, of workspaces at or below a directory.
+
+        To be called before they are used again, when no adoption can be under way there. Raises SandboxError; the files are kept.
+        """
+        return None
+
     def make_room(self, most: int) -> None:
         """Keep at most so many sandboxes that nobody uses yet: somebody needs their memory. A plain driver has none."""
         return None

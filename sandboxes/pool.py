@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from sandboxes.drivers.adoption import BLANK, remove_left_blanks, settle_marked
 from sandboxes.interface import (
     Driver,
     Phase,
@@ -152,6 +153,10 @@ class Pool(Driver):
     def running(self) -> list[tuple[str, Mapping[str, str]]]:
         return self.driver.running()
 
+    def settle(self, below: Path) -> None:
+        self.driver.settle(below)
+        settle_marked(self._kept, below)
+
     def retire(self, sandbox: Sandbox, discard: Path | None = None) -> None:
         self._retirement.add(sandbox, discard)
         with self._lock:
@@ -175,7 +180,7 @@ class Pool(Driver):
     # --- filling up -------------------------------------------------------------------------------------------------
 
     def start_filling(self) -> None:
-        """Begin to fill up in the background."""
+        """Begin to fill up in the background. What waited in an earlier process must have been ended."""
         self._thread = threading.Thread(target=self._fill, name="pool", daemon=True)
         self._thread.start()
 
@@ -205,6 +210,8 @@ class Pool(Driver):
 
     def _fill(self) -> None:
         pause = 0.0
+        if self._kept != self._scratch:  # that one is others' too, and tidied by the reaper
+            remove_left_blanks(self._kept, self._mine())
         while not self._closing:
             self._news.wait(pause)
             self._news.clear()
@@ -234,7 +241,7 @@ class Pool(Driver):
         new = SandboxSpec(workspace=folder)
         spec = replace(
             shelf.template,
-            workspace=folder / f"blank-{new.sandbox_id}",
+            workspace=folder / f"{BLANK}{new.sandbox_id}",
             labels=self._labels,
             sandbox_id=new.sandbox_id,
             access_token=new.access_token,
@@ -267,7 +274,7 @@ class Pool(Driver):
             self._tell_news()
 
     def _from_shelf(self, spec: SandboxSpec) -> Sandbox | None:
-        """One of those that wait, adopted; None when there is none that can be.
+        """One of those that wait, adopted; None when there is none that can be, or the workspace can't be given to any.
 
         Raises SandboxError when files were left half moved: then nothing else may touch them.
         """
@@ -277,9 +284,14 @@ class Pool(Driver):
                 if sandbox.status().state is not SandboxState.READY:
                     raise SandboxGone("It ended while it waited.")
                 sandbox.adopt(spec.workspace, spec.labels)
-            except (OSError, SandboxGone) as error:
+            except SandboxGone as error:
                 log.warning("the sandbox %s could not be adopted: %s", sandbox.id, error)
                 self._retirement.add(sandbox)
+            except OSError as error:
+                # It lies with the workspace (it is on another file system): the others must wait on, for other learners.
+                log.warning("the sandbox %s could not be given %s: %s", sandbox.id, spec.workspace, error)
+                self._retirement.add(sandbox)
+                return None
             except BaseException:
                 self._retirement.add(sandbox)
                 raise

@@ -2,6 +2,5 @@
 
 from portal.files.archive import stream_zip
 from portal.files.learner_files import Kept, LearnerFiles
-from portal.files.tree import Usage, workspace_usage
 
-__all__ = ["Kept", "LearnerFiles", "Usage", "stream_zip", "workspace_usage"]
+__all__ = ["Kept", "LearnerFiles", "stream_zip"]

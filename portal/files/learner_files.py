@@ -2,6 +2,9 @@
 
 `<root>/<user>/<lab>` is a workspace. Names that start with a dot are reserved: `.reset/<user>/<lab>/<moment>` holds workspaces
 that were reset. Everything moves by renaming a folder, so each file is always in exactly one place.
+
+Two folders change places in one step where the file system can do that. Where it can't, `.reset/<user>/<lab>/.back` is what is on
+its way back to the learner; `settle` ends a way that a crash cut short, and is called before the workspace is used again.
 """
 
 from __future__ import annotations
@@ -14,10 +17,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from portal.files.tree import Usage, workspace_usage
+from portal.files.exchange import exchange
 from sandboxes.clearing import remove_tree
+from sandboxes.interface import Usage
+from sandboxes.usage import workspace_usage
 
 RESET = ".reset"
+BACK = ".back"
 REMOVING = ".removing"
 MOMENT = "%Y%m%dT%H%M%S%fZ"
 KEPT_PER_LAB = 3
@@ -51,24 +57,39 @@ class LearnerFiles:
 
     def reset(self, user_id: int, lab_id: str, now: datetime) -> bool:
         """Put the workspace aside; False when there is none. No sandbox may have it open. Raises OSError."""
-        workspace = self.path(user_id, lab_id)
-        if not workspace.is_dir():
-            return False
-        aside = self._aside(user_id, lab_id)
-        aside.mkdir(parents=True, exist_ok=True)
-        workspace.rename(aside / now.astimezone(UTC).strftime(MOMENT))
-        return True
+        self.settle(user_id, lab_id, now)
+        return self._put_aside(user_id, lab_id, now)
 
     def bring_back(self, user_id: int, lab_id: str, now: datetime) -> bool:
-        """Swap the workspace with the newest one that was put aside; False when there is none. Raises OSError."""
+        """Swap the workspace with the newest one that was put aside; False when there is none.
+
+        No sandbox may have it open. Raises OSError; each of the two is then the learner's or among those put aside.
+        """
+        self.settle(user_id, lab_id, now)
         kept = self.kept(user_id, lab_id)
         if not kept:
             return False
-        self.reset(user_id, lab_id, now)
-        workspace = self.path(user_id, lab_id)
-        workspace.parent.mkdir(parents=True, exist_ok=True)
-        kept[0].path.rename(workspace)
+        workspace, aside = self.path(user_id, lab_id), self._aside(user_id, lab_id)
+        if not workspace.is_dir():
+            workspace.parent.mkdir(parents=True, exist_ok=True)
+            kept[0].path.rename(workspace)
+            return True
+        # First the name that the other one is to have: it is kept for as long as if it had been put aside now.
+        place = aside / _moment(now)
+        kept[0].path.rename(place)
+        if not exchange(workspace, place):
+            place.rename(aside / BACK)
+            self.settle(user_id, lab_id, now)
         return True
+
+    def settle(self, user_id: int, lab_id: str, now: datetime) -> None:
+        """Finish a `bring_back` that was cut short. No sandbox may have the workspace open. Raises OSError."""
+        back = self._aside(user_id, lab_id) / BACK
+        if back.is_dir():
+            self._put_aside(user_id, lab_id, now)
+            workspace = self.path(user_id, lab_id)
+            workspace.parent.mkdir(parents=True, exist_ok=True)
+            back.rename(workspace)
 
     def kept(self, user_id: int, lab_id: str) -> list[Kept]:
         """What was put aside for this lab, newest first."""
@@ -91,12 +112,25 @@ class LearnerFiles:
             remove_tree(going)
         return removed
 
+    def _put_aside(self, user_id: int, lab_id: str, now: datetime) -> bool:
+        workspace = self.path(user_id, lab_id)
+        if not workspace.is_dir():
+            return False
+        aside = self._aside(user_id, lab_id)
+        aside.mkdir(parents=True, exist_ok=True)
+        workspace.rename(aside / _moment(now))
+        return True
+
     def _aside(self, user_id: int, lab_id: str) -> Path:
         return self.root / RESET / str(user_id) / lab_id
 
     def _asides(self) -> Iterator[Path]:
         for user in _folders(self.root / RESET):
             yield from _folders(user)
+
+
+def _moment(now: datetime) -> str:
+    return now.astimezone(UTC).strftime(MOMENT)
 
 
 def _folders(path: Path) -> list[Path]:

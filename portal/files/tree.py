@@ -53,15 +53,6 @@ class Found:
         return descriptor
 
 
-@dataclass(frozen=True)
-class Usage:
-    """What a tree takes."""
-
-    bytes: int
-    """On disk: a file with holes counts what it has, not what it says."""
-    files: int
-
-
 def walk(root: Path, max_entries: int = MAX_ENTRIES) -> Iterator[Found]:
     """Every entry below `root`, folders before what is in them. Raises OSError when `root` is no folder."""
     top = os.open(root, _FOLDER)
@@ -69,23 +60,6 @@ def walk(root: Path, max_entries: int = MAX_ENTRIES) -> Iterator[Found]:
         yield from _walk(top, "", MAX_DEPTH, itertools.count(max_entries, -1))
     finally:
         os.close(top)
-
-
-def workspace_usage(root: Path) -> Usage:
-    """What a workspace takes; nothing when it is not there."""
-    total = files = 0
-    seen: set[int] = set()
-    try:
-        for found in walk(root):
-            if found.status is None or (found.status.st_nlink > 1 and found.status.st_ino in seen):
-                continue
-            if found.kind is Kind.FILE:
-                files += 1
-                seen.add(found.status.st_ino)
-            total += found.status.st_blocks * 512
-    except OSError:
-        pass
-    return Usage(total, files)
 
 
 def _walk(folder: int, prefix: str, depth: int, left: Iterator[int]) -> Iterator[Found]:

@@ -29,7 +29,7 @@ from portal.work.context import WorkContext
 from portal.work.launching import ended_because, fail_ended_session, services_of
 from portal.work.reaping import end_wedged_starts, reap
 from portal.work.watching import end_expired_sessions, end_idle_sessions, end_if_too_full, look_at_use
-from sandboxes.interface import SandboxState
+from sandboxes.interface import SandboxError, SandboxState
 
 log = structlog.get_logger("worker")
 LOST_AFTER = timedelta(seconds=5)
@@ -77,7 +77,7 @@ class Loop(threading.Thread):
                 return
             try:
                 each.run(time.monotonic())
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, SandboxError) as error:
                 log.warning("caretaker will try again", error=str(error))
             except Exception as error:
                 log.exception("caretaker will try again", exc_info=error)
@@ -103,7 +103,7 @@ class Caretaker:
         patient = [
             Round(lambda: look_at_use(context), MINUTE, first=MINUTE),
             Round(lambda: end_idle_sessions(context), 5.0),
-            Round(lambda: reap(context), MINUTE, first=MINUTE),
+            Round(self.reap, MINUTE, first=MINUTE),
             Round(self.prune, MINUTE),
         ]
         self._loops = (Loop("caretaker", prompt), Loop("watcher", patient))
@@ -131,6 +131,10 @@ class Caretaker:
         removed = self.context.workspaces.files.prune(utcnow(), settings.reset_kept_days)
         if removed:
             log.info("removed reset files that were kept long enough", workspaces=removed)
+
+    def reap(self) -> None:
+        """End and remove what nobody is left for."""
+        reap(self.context)
 
     def tell(self) -> None:
         """Write what this worker is, for the pages."""

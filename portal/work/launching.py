@@ -116,6 +116,7 @@ def _start(context: WorkContext, owned: Claim, row: LabSession, lab: Lab) -> Non
     leftover = driver.find(row.sandbox_id)
     if leftover is not None:  # an earlier run of this launch was killed after the sandbox had started
         leftover.stop()
+    driver.settle(context.workspaces.path(row.user_id, lab.id))
     workspace = context.workspaces.prepare(row.user_id, lab)
     owned.write(driver=driver.name, phase=str(Phase.CREATING), detail="")
     labels = {**context.labels, "session": str(row.id), "lab": lab.id, "learner": str(row.user_id)}

@@ -6,7 +6,6 @@ an instance, so a lock in its process is enough for nobody to be let in twice.
 
 from __future__ import annotations
 
-import os
 import threading
 from datetime import timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Session
 from portal.models import PLACE_STATES, EndReason, LabSession, SessionState, utcnow
 from portal.settings import Settings
 from portal.work.context import WorkContext
+from portal.work.memory import usable_memory_mb
 
 log = structlog.get_logger("worker")
 RESERVE_MB = 2048
@@ -28,16 +28,11 @@ PATIENCE = timedelta(hours=12)
 _admitting = threading.Lock()
 
 
-def physical_memory_mb() -> int:
-    """This machine's memory in MiB."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024 // 1024
-
-
 def site_places(settings: Settings, memory_mb: int | None = None) -> int:
     """How many learners' sandboxes may run at once: the setting, or (memory - reserve) / place, and at least one."""
     if settings.sandbox_places:
         return settings.sandbox_places
-    memory = physical_memory_mb() if memory_mb is None else memory_mb
+    memory = usable_memory_mb() if memory_mb is None else memory_mb
     return max(1, (memory - RESERVE_MB) // settings.sandbox_place_mb)
 
 

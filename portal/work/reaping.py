@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import structlog
@@ -20,12 +21,15 @@ from portal.models import (
 from portal.work import metrics
 from portal.work.context import WorkContext
 from portal.work.launching import fail_ended_session
-from sandboxes.drivers import DRIVERS, open_driver
-from sandboxes.interface import DriverUnavailable, Phase, SandboxError
+from sandboxes.drivers import DRIVERS, open_driver, presence
+from sandboxes.drivers.inventory import kept
+from sandboxes.interface import Driver, DriverUnavailable, Phase, SandboxError
 
 log = structlog.get_logger("worker")
 GRACE_SECONDS = 60.0
 """What was begun less long ago is left alone: another process may be starting it."""
+WORKER_SECONDS = 600.0
+"""A worker of another portal that was killed less long ago may be coming back for its sandboxes."""
 PHASE_SECONDS = 300.0
 BUILD_SECONDS = 2700.0
 """How long a start may stay in one phase: a wedged one must not keep the queue waiting. Building an image takes its time."""
@@ -60,7 +64,14 @@ def clean_up_after_crash(context: WorkContext) -> None:
             if orphan is not None:
                 log.info("ending an orphan", sandbox=sandbox_id, purpose=labels.get("purpose"))
                 orphan.stop()
-    _reap(context, wanted)
+    try:
+        driver.settle(context.settings.workspaces_dir)
+        _reap(context, driver, wanted | _others(context, driver.running()))
+    except (
+        SandboxError,
+        OSError,
+    ) as error:  # each launch settles its own again; the next reaping is in a minute
+        log.warning("what a crash left could not be tidied up yet", error=str(error))
     for row in ready:
         if row.driver not in ("", driver.name):
             fail_ended_session(
@@ -107,20 +118,31 @@ def clear_other_drivers(run_dir: Path, chosen: str | None, instance: str) -> lis
     return ended
 
 
-def reap(context: WorkContext) -> None:
-    """Every minute: end sandboxes that no row speaks of, and remove what a crash left. What grades is kept: its job ends it."""
+def reap(context: WorkContext, *, abandoned: bool = False) -> list[str]:
+    """End sandboxes that no row speaks of, and remove what a crash left; ids of what was removed.
+
+    What grades is kept: its job ends it. So is another portal's on the same run directory; with `abandoned` only when its worker
+    lives or ended less than ten minutes ago, or the process that started it lives. Raises SandboxError, OSError, SQLAlchemyError.
+    """
     if context.driver is None:
-        return
+        return []
+    # In this order: a row is older than its sandbox, so that what runs now and is wanted is among the rows read next.
+    running = context.driver.running()
     with context.database.transaction() as db:
-        rows = set(db.scalars(select(LabSession.sandbox_id).where(LabSession.state.in_(PLACE_STATES))))
+        keep = set(db.scalars(select(LabSession.sandbox_id).where(LabSession.state.in_(PLACE_STATES))))
         launching = set(
             map(str, db.scalars(select(LabSession.id).where(LabSession.state == SessionState.STARTING)))
         )
-    for sandbox_id, labels in context.driver.running():
+    for sandbox_id, labels in running:
         # One from a pool has an id that its row learns when it is ready; those that still wait there the pool keeps itself.
         if labels.get("purpose") not in ("session", "pool") or labels.get("session") in launching:
-            rows.add(sandbox_id)
-    _reap(context, rows)
+            keep.add(sandbox_id)
+    others = _others(context, running)
+    if abandoned:
+        run_dir = context.settings.run_dir
+        used = kept(run_dir, running, presence.recent_workers(run_dir, WORKER_SECONDS))
+        keep, others = keep - others, others.intersection(used)
+    return _reap(context, context.driver, keep | others)
 
 
 def end_wedged_starts(context: WorkContext) -> None:
@@ -164,19 +186,17 @@ def stop_everything(context: WorkContext) -> None:
             session.ended_at = utcnow()
 
 
-def _reap(context: WorkContext, keep: set[str]) -> None:
-    """Let the driver remove all but these, another portal's that runs on the same engine, and what is young."""
-    assert context.driver is not None
-    others = {
-        sandbox_id
-        for sandbox_id, labels in context.driver.running()
-        if labels.get("instance") != context.labels["instance"]
+def _others(context: WorkContext, running: Collection[tuple[str, Mapping[str, str]]]) -> set[str]:
+    """Those that belong to another portal, which runs on the same engine, or to nobody's portal."""
+    return {
+        sandbox_id for sandbox_id, labels in running if labels.get("instance") != context.labels["instance"]
     }
-    try:
-        removed = context.driver.reap(keep | others, GRACE_SECONDS)
-    except SandboxError as error:
-        log.warning("nothing was reaped", reason=error.learner)
-        return
+
+
+def _reap(context: WorkContext, driver: Driver, keep: set[str]) -> list[str]:
+    """Let the driver remove all but these and what is young."""
+    removed = driver.reap(keep, GRACE_SECONDS)
     metrics.reaped(len(removed))
     if removed:
         log.info("reaped", sandboxes=removed)
+    return removed

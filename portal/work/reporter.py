@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -25,21 +24,16 @@ from portal.reports import CheckLine, ChecksReport, PoolReport, SandboxesReport,
 from portal.work import metrics
 from portal.work.context import WorkContext
 from portal.work.failures import forget_old_failures
+from portal.work.reaping import GRACE_SECONDS, reap
 from sandboxes.doctor import Surroundings, examine
 from sandboxes.drivers import presence
-from sandboxes.drivers.inventory import Running, inventory, kept
+from sandboxes.drivers.inventory import Running, inventory
 from sandboxes.drivers.pool_note import read_pool_note
-from sandboxes.drivers.reaping import reap, remove_scratch, stale_scratch
-from sandboxes.interface import Driver, DriverUnavailable
+from sandboxes.interface import DriverUnavailable
 
 log = structlog.get_logger("worker")
 REPORT_EVERY = 10.0
 EXAMINE_EVERY = 600.0
-GRACE_SECONDS = 60.0
-"""What began less long ago is not reaped: a launch may be half way."""
-
-WORKER_SECONDS = 600.0
-"""A worker of another portal that was killed less long ago may be coming back for its sandboxes."""
 
 
 class Reporter(threading.Thread):
@@ -141,41 +135,18 @@ class Reporter(threading.Thread):
     def reap(self) -> None:
         """End sandboxes that nobody is left for, and remove what a crash left, unless that is under way.
 
-        Raises DriverUnavailable, OSError, SQLAlchemyError.
+        Raises SandboxError, OSError, SQLAlchemyError.
         """
-        driver = self.context.driver
-        if driver is None or not self._reaping.acquire(blocking=False):
+        if self.context.driver is None or not self._reaping.acquire(blocking=False):
             return
         try:
-            self._reap(driver, self.context.settings.run_dir)
+            self.announce()
+            removed = reap(self.context, abandoned=True)
+            self._reaped_at, self._reaped = utcnow(), len(removed)
+            log.info("reaped on demand", sandboxes=removed)
         finally:
             self._reaping.release()
         self.report()
-
-    def _reap(self, driver: Driver, run_dir: Path) -> None:
-        self.announce()
-        # In this order: a row is older than its sandbox, so that what runs now and is open is among the rows read next.
-        running = driver.running()
-        with self.context.database.transaction() as db:
-            open_sessions = {
-                str(row_id)
-                for row_id in db.scalars(select(LabSession.id).where(LabSession.state.in_(OPEN_STATES)))
-            }
-        ended = {
-            sandbox_id
-            for sandbox_id, labels in running
-            if labels.get("instance") == self.context.labels["instance"]
-            and labels.get("purpose") == "session"
-            # Not by the sandbox's id: one from the pool is written into its row only when it is READY.
-            and labels.get("session") not in open_sessions
-        }
-        keep = set(kept(run_dir, running, presence.recent_workers(run_dir, WORKER_SECONDS))) - ended
-        removed = reap(driver, run_dir, keep, GRACE_SECONDS).removed
-        scratch = stale_scratch(run_dir, GRACE_SECONDS)
-        remove_scratch(scratch)
-        metrics.reaped(len(removed))
-        self._reaped_at, self._reaped = utcnow(), len(removed) + len(scratch)
-        log.info("reaped on demand", sandboxes=list(removed), workspaces=len(scratch))
 
     def _is_ours(self, one: Running) -> bool:
         return one.labels.get("instance") in (None, self.context.labels["instance"])

@@ -10,12 +10,11 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from portal.files import Usage
 from portal.lifetime import due_end
 from portal.models import EndReason, LabSession, SessionState, utcnow
 from portal.settings import Settings
 from portal.work.context import WorkContext
-from sandboxes.interface import Sandbox
+from sandboxes.interface import Sandbox, Usage
 
 log = structlog.get_logger("worker")
 KEPT = "Your files are kept: launch the lab again to go on."
@@ -99,9 +98,7 @@ def end_if_too_full(context: WorkContext, row: LabSession, sandbox: Sandbox | No
 def _usage(context: WorkContext, row: LabSession, sandbox: Sandbox | None) -> Usage:
     """As the sandbox's driver measures it, where it does; else as we do."""
     told = sandbox.usage() if sandbox is not None else None
-    if told is not None:
-        return Usage(told.bytes, told.files)
-    return context.workspaces.files.usage(row.user_id, row.lab_id)
+    return told if told is not None else context.workspaces.files.usage(row.user_id, row.lab_id)
 
 
 def _note_use(context: WorkContext, row: LabSession, sandbox: Sandbox) -> datetime | None:

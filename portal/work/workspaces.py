@@ -13,6 +13,7 @@ from pathlib import Path
 from labs.catalogue import Lab
 from labs.notebook import DEFAULT_PORTAL
 from portal.files import LearnerFiles
+from portal.models import utcnow
 
 MAX_NOTEBOOK_BYTES = 10 * 1024 * 1024
 
@@ -34,7 +35,11 @@ class Workspaces:
         return self.files.path(user_id, lab_id)
 
     def prepare(self, user_id: int, lab: Lab) -> Path:
-        """The workspace, with the lab's files where they are missing; what the learner has stays as it is."""
+        """The workspace, with the lab's files where they are missing; what the learner has stays as it is.
+
+        No sandbox may have it open. Raises OSError.
+        """
+        self.files.settle(user_id, lab.id, utcnow())
         workspace = self.path(user_id, lab.id)
         workspace.mkdir(parents=True, exist_ok=True)
         for name, data in lab.workspace_files().items():

@@ -22,7 +22,7 @@ from typing import Any
 import docker
 from docker.utils import kwargs_from_env
 
-from sandboxes.drivers.adoption import finish_all, swap_in
+from sandboxes.drivers.adoption import finish_all, settle, swap_in
 from sandboxes.drivers.attach import Transport, engine_output, needed_transport, parse_transport
 from sandboxes.drivers.docker_engine import ENGINE_ERRORS, Engine, container_name, unavailable
 from sandboxes.drivers.docker_profile import (
@@ -271,6 +271,9 @@ class DockerDriver(Driver):
             labels = record.labels if record else _own_labels(container["Labels"])
             found.append((sandbox_id, dict(labels)))
         return found
+
+    def settle(self, below: Path) -> None:
+        settle(self._run_dir.adopting, below)
 
     def remains(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
         self._run_dir.prepare()

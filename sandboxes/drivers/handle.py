@@ -11,6 +11,7 @@ from typing import Any
 
 from sandboxes.clearing import remove_tree
 from sandboxes.drivers.activity import jupyter_activity
+from sandboxes.drivers.adoption import marked
 from sandboxes.drivers.ahead import open_in_background
 from sandboxes.drivers.connection import AgentConnection, decode, nonsense
 from sandboxes.drivers.run_dir import Record, RunDirectory
@@ -187,7 +188,9 @@ class AgentSandbox(Sandbox):
         self._end()
         adoption_cut_short = self._run_dir.adoption_note(self.id).exists()
         if self.record.blank and self.record.workspace and not adoption_cut_short:
-            remove_tree(Path(self.record.workspace))
+            blank = Path(self.record.workspace)
+            if not marked(blank):
+                remove_tree(blank)
         self._run_dir.remove(self.id)
 
     def _connection(self) -> AgentConnection:

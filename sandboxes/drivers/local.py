@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sandboxes.drivers.adoption import finish_all, swap_in
+from sandboxes.drivers.adoption import finish_all, settle, swap_in
 from sandboxes.drivers.handle import AgentSandbox, measure
 from sandboxes.drivers.processes import of_sandbox, resident_bytes, start_time
 from sandboxes.drivers.quota import QuotaWatch
@@ -138,11 +138,11 @@ class LocalDriver(Driver):
         record = Record.of(spec, self.name)
         sandbox = LocalSandbox(record, self._run_dir)
         try:
+            self._run_dir.save(record)  # first: what is made next is removed by it, should we be killed
             spec.workspace.mkdir(parents=True, exist_ok=True)
             account = unprivileged_account()
             if account is not None and Postgres.name in spec.services:
                 self._run_dir.admit(spec.sandbox_id, account.gid)
-            self._run_dir.save(record)
             process = self._start_agent(spec, record, folder)
             record = replace(record, pid=process.pid, pid_started=start_time(process.pid))
             sandbox = LocalSandbox(record, self._run_dir, process)
@@ -178,6 +178,9 @@ class LocalDriver(Driver):
             if LocalSandbox(record, self._run_dir).alive():
                 found.append((record.id, dict(record.labels)))
         return found
+
+    def settle(self, below: Path) -> None:
+        settle(self._run_dir.adopting, below)
 
     def remains(self, keep: Collection[str], grace_seconds: float = 0.0) -> list[str]:
         self._run_dir.prepare()

@@ -37,6 +37,8 @@ MAX_PATH = 60
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 LOG_NAMES = 20
 TAIL_BYTES = 65_536
+HALF = ".half"
+"""Of a document that is being written."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,8 @@ class RunDirectory:
         (self._routes / f"{sandbox_id}.json").unlink(missing_ok=True)
         for folder in (self.doors(sandbox_id), self.inside(sandbox_id)):
             remove_tree(folder)
+        for folder in (self._routes, self._records, self.adopting):
+            (folder / f"{sandbox_id}{HALF}").unlink(missing_ok=True)
         (self._records / f"{sandbox_id}.json").unlink(missing_ok=True)
 
     def open_doors(self, sandbox_id: str, sockets: Iterable[str]) -> None:
@@ -219,7 +223,9 @@ class RunDirectory:
         for folder in (self._records, self._inside, self._doors, self._routes):
             for path in folder.iterdir():
                 with contextlib.suppress(OSError):
-                    sandbox_id = path.name.removesuffix(".json")
+                    sandbox_id = path.name.partition(".")[
+                        0
+                    ]  # of a document, also one that was not written to its end
                     found[sandbox_id] = max(found.get(sandbox_id, 0.0), path.lstat().st_ctime)
         others = {record.id for record in self.all_records() if record.driver != driver}
         return sorted(
@@ -264,7 +270,7 @@ class RunDirectory:
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
     """Put a JSON document in a file's place, in one step."""
-    half = path.with_suffix(".half")
+    half = path.with_suffix(HALF)
     half.touch(mode=0o600)
     half.write_text(json.dumps(document), encoding="utf-8")
     half.replace(path)

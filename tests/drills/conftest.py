@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from sandboxes.drivers import open_driver
+from sandboxes.drivers.adoption import BLANK
 from sandboxes.drivers.images import ImageContext
+from sandboxes.drivers.processes import lives
+from sandboxes.drivers.run_dir import RunDirectory
+from sandboxes.interface import Driver
 from tests.conftest import ROOT
 from tests.drills.engine import PrivateEngine
 from tests.e2e.conftest import Product, start_product, stop_product
 
+POOL = 2
+"""So many sandboxes wait: one for a learner, the others for grading."""
 LEFT_OUT = shutil.ignore_patterns(
     ".*", "tests", "node_modules", "instance", "docs", "test-results", "__pycache__"
 )
@@ -34,21 +42,32 @@ class Site:
         self.engine = engine
         self.root = root
         self._instance = folder / "instance"
-        self._run_dir = Path(tempfile.mkdtemp(prefix="pgd-", dir="/tmp"))
+        self.run_dir = Path(tempfile.mkdtemp(prefix="pgd-", dir="/tmp"))
         self.product: Product
+        self.waiting = 0
         self.start()
 
     def start(self) -> None:
         """Start the product, or start it again."""
         environment = {
             "RATE_LIMITS": "0",
-            "POOL_TOTAL": "0",
             "STALE_SECONDS": "6",
+            "POOL_TOTAL": str(self.waiting),
+            "POOL_LEARNERS": "1",
+            "POOL_GRADERS": str(max(0, self.waiting - 1)),
             "SANDBOX_PLACES": "20",  # whatever this machine has: nobody stops what a drill leaves running
         }
         if self.engine is not None:
             environment["DOCKER_HOST"] = self.engine.host
-        self.product = start_product(self.driver, self._instance, self._run_dir, root=self.root, **environment)
+        self.product = start_product(self.driver, self._instance, self.run_dir, root=self.root, **environment)
+
+    def keep_waiting(self, count: int) -> None:
+        """Go on with a pool of so many, one for a learner and the others for grading; 0 means none."""
+        if count != self.waiting:
+            assert stop_product(self.product) == 0, self.product.output()[-5000:]
+            assert not self.running(), "a clean end leaves nothing that runs"
+            self.waiting = count
+            self.start()
 
     def kill(self) -> None:
         """End every process of it at once, as a power cut does."""
@@ -86,26 +105,77 @@ class Site:
             )
             return {row[0] for row in rows}
 
-    def assert_no_orphans(self) -> None:
-        """Nothing is left of any sandbox but of those that sessions have, once the reaper ran."""
-        keep = self.wanted()
+    def until_one_waits(self) -> str:
+        """The id of the sandbox that waits for the next learner, once there is one."""
+        soon(lambda: self._waiting("session"), "no sandbox waits")
+        return self._waiting("session").pop()
+
+    def until_pool_is_full(self) -> set[str]:
+        """The ids of all that wait, once as many do as may; each was started by the worker that runs now."""
+        soon(
+            lambda: (len(self._waiting("session")), len(self._waiting("grading"))) == (1, self.waiting - 1),
+            "the pool was not filled",
+        )
+        return self._waiting("session") | self._waiting("grading")
+
+    def _waiting(self, purpose: str) -> set[str]:
+        """Those that wait for this, when nothing is being started or ended."""
+        note = json.loads((self.run_dir / "pool.json").read_text())
+        shelves = [flavour for flavour in note["flavours"] if flavour["purpose"] == purpose]
+        warm = sum(flavour["warm"] for flavour in shelves)
+        found = set()
+        for sandbox_id, labels in self.running():
+            record = RunDirectory(self.run_dir).record(sandbox_id)
+            if labels["purpose"] == "pool" and record is not None and lives(record.starter):
+                assert record.blank
+                if record.jupyter == (purpose == "session"):
+                    found.add(sandbox_id)
+        return found if len(found) == warm else set()
+
+    @contextlib.contextmanager
+    def _driver(self) -> Iterator[Driver]:
+        """A driver of our own, beside the worker's."""
         with pytest.MonkeyPatch.context() as patch:
             if self.engine is not None:
                 patch.setenv("DOCKER_HOST", self.engine.host)
-            driver = open_driver(self.driver, self._run_dir)
+            yield open_driver(self.driver, self.run_dir)
+
+    def running(self) -> list[tuple[str, Mapping[str, str]]]:
+        """Ids and labels of all sandboxes that run."""
+        with self._driver() as driver:
+            return driver.running()
+
+    def assert_no_orphans(self) -> None:
+        """Nothing is left of any sandbox but of those that sessions have and those that wait, once the reaper ran.
+
+        And as many wait as may.
+        """
+        waiting = self.until_pool_is_full() if self.waiting else set()
+        keep = self.wanted() | waiting
+        with self._driver() as driver:
             driver.reap(keep)
             assert {sandbox_id for sandbox_id, _ in driver.running()} <= keep
         for name in ("s", "doors", "records", "routes"):
-            left = {path.name.removesuffix(".json") for path in (self._run_dir / name).iterdir()}
+            left = {path.name.removesuffix(".json") for path in (self.run_dir / name).iterdir()}
             assert left <= keep, f"{name}: {left - keep}"
-        assert not list((self._run_dir / "adopting").iterdir())
+        assert not list((self.run_dir / "adopting").iterdir())
+        for blanks in (self._instance / "workspaces" / ".blank", self.run_dir / "scratch"):
+            assert {path.name for path in blanks.glob("*")} <= {f"{BLANK}{each}" for each in waiting}, blanks
         if self.engine is not None:
             names = [container["Names"][0] for container in self.engine.client().containers(all=True)]
             assert {name.removeprefix("/sandbox-") for name in names} <= keep
 
     def close(self) -> None:
         stop_product(self.product)
-        shutil.rmtree(self._run_dir, ignore_errors=True)
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+
+
+def soon(true: Callable[[], object], what: str) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 150
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.005)
 
 
 def sandbox_processes(sandbox_id: str) -> list[int]:
@@ -146,7 +216,7 @@ def own_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def docker_site(
+def the_docker_site(
     engine: PrivateEngine, own_tree: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     site = Site("docker", tmp_path_factory.mktemp("docker"), own_tree, engine)
@@ -155,7 +225,7 @@ def docker_site(
 
 
 @pytest.fixture(scope="session")
-def local_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def the_local_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = Site("local", tmp_path_factory.mktemp("local"), ROOT, None)
     yield site
     site.close()
@@ -168,9 +238,33 @@ def local_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ]
 )
 def site(request: pytest.FixtureRequest) -> Site:
-    """The product on each driver."""
-    site: Site = request.getfixturevalue(f"{request.param}_site")
+    """The product on each driver, with sandboxes that wait where the drill is marked so."""
+    return _site(request, request.param)
+
+
+@pytest.fixture
+def docker_site(request: pytest.FixtureRequest) -> Site:
+    """The product on containers, with sandboxes that wait where the drill is marked so."""
+    return _site(request, "docker")
+
+
+def _site(request: pytest.FixtureRequest, driver: str) -> Site:
+    site: Site = request.getfixturevalue(f"the_{driver}_site")
+    site.keep_waiting(POOL if _has_pool(request.node) else 0)
     return site
+
+
+def _has_pool(item: pytest.Item) -> bool:
+    return item.get_closest_marker("pool") is not None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Drills with a pool come last: so each product is started anew for it once."""
+    places = [number for number, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    drills = sorted((items[number] for number in places), key=_has_pool)
+    for number, item in zip(places, drills, strict=True):
+        items[number] = item
 
 
 @pytest.fixture

@@ -1,27 +1,31 @@
 """Failure drills: something dies while a learner works. Each time no work is lost, the learner is told what happened and what to
-do, launching again goes on, and after the reaper ran nothing is left of what died.
+do, launching again goes on, and after the reaper ran nothing is left of what died; where sandboxes wait, others wait again.
 
 A worker killed while it grades is in `tests/e2e/test_journey.py`.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from sandboxes.drivers.adoption import KEPT as TWICE
 from sandboxes.drivers.docker_engine import container_name
-from tests.drills.conftest import Site, sandbox_processes
+from sandboxes.drivers.run_dir import RunDirectory
+from tests.drills.conftest import Site, sandbox_processes, soon
 from tests.drills.learner import Learner, Session
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("drills")]
 
 WORK = "hours of work\n"
 KEPT = "files are kept"
+MANY = 5_000
+"""Files that a workspace has, for moving them to take a while."""
 FILL = """
 for name in {}:
     try:
@@ -34,10 +38,13 @@ for name in {}:
 
 
 def at_work(site: Site) -> tuple[Learner, Session]:
-    """A learner who has saved something."""
+    """A learner who has saved something; where sandboxes wait, in one of those."""
     learner = Learner(site.product)
+    learner.page()
+    waited = site.until_one_waits() if site.waiting else None
     learner.launch()
     session = learner.ready()
+    assert waited is None or session.sandbox_id == waited
     assert learner.save("mine.txt", WORK).status_code == 201
     return learner, session
 
@@ -51,13 +58,6 @@ def assert_goes_on(site: Site, learner: Learner, ended: Session) -> None:
     if again.sandbox_id != ended.sandbox_id:
         assert not sandbox_processes(ended.sandbox_id)
     assert learner.load("mine.txt") == WORK
-
-
-def soon(true: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 150
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("moment", ["its folder is made", "its agent runs"])
@@ -91,6 +91,66 @@ def test_a_worker_killed_during_a_launch(site: Site, moment: str) -> None:
     assert learner.load("mine.txt") == WORK
 
 
+@pytest.mark.docker
+def test_the_image_was_removed(docker_site: Site, own_tree: Path) -> None:
+    learner, ended = at_work(docker_site)
+    learner.stop()
+    learner.until("stopped")
+    made = [
+        sys.executable,
+        "-c",
+        "from sandboxes.drivers.images import ImageContext as I; print(I('base').tag)",
+    ]
+    tag = subprocess.run(made, cwd=own_tree, capture_output=True, text=True, check=True).stdout.strip()
+    assert docker_site.engine is not None
+    docker_site.engine.client().remove_image(tag, force=True)
+    learner.launch()
+    seen = set()
+    soon(
+        lambda: seen.add(learner.session().phase) or learner.session().state == "ready",
+        "it was not built again",
+    )
+    assert "building the image" in seen
+    assert docker_site.engine.client().inspect_image(tag)
+    assert learner.load("mine.txt") == WORK
+    docker_site.assert_no_orphans()
+    assert not sandbox_processes(ended.sandbox_id)
+
+
+@pytest.mark.pool
+@pytest.mark.parametrize("moment", ["half of the files are moved", "all files are moved"])
+def test_a_worker_killed_while_it_hands_out_a_sandbox_that_waited(site: Site, moment: str) -> None:
+    learner = Learner(site.product)
+    learner.page()
+    learner.workspace.mkdir(parents=True)
+    work = {"mine.txt", *(f"{number}.txt" for number in range(MANY))}
+    for name in work:
+        (learner.workspace / name).write_text(WORK)
+    waited = site.until_one_waits()
+    records = RunDirectory(site.run_dir)
+    learner.launch()
+    # The sandbox is in the database only when it is ready, so nobody may write there for a moment.
+    with closing(sqlite3.connect(site.product.instance / "portal.db", timeout=30)) as database:
+        soon(records.adoption_note(waited).exists, "it was not handed out")
+        if moment == "all files are moved":
+            database.execute("BEGIN IMMEDIATE")
+            soon(lambda: not (record := records.record(waited)) or not record.blank, "it was not handed out")
+        site.kill_worker()
+        half_moved = records.adoption_note(waited).exists()
+    assert half_moved == (moment == "half of the files are moved")
+    assert learner.session().state == "starting"
+    again = learner.ready()
+    assert again.sandbox_id != waited
+    assert {path.name for path in learner.workspace.iterdir()} >= work
+    assert not list(learner.workspace.glob(f"*{TWICE}*"))
+    assert learner.load("mine.txt") == WORK
+    site.assert_no_orphans()
+    assert not sandbox_processes(waited)
+    assert learner.load("mine.txt") == WORK
+    assert {path.name for path in learner.workspace.iterdir()} >= work
+
+
+@pytest.mark.pool
 def test_a_sandbox_killed_while_its_learner_works(site: Site) -> None:
     learner, session = at_work(site)
     site.kill_sandbox(session.sandbox_id)
@@ -101,7 +161,9 @@ def test_a_sandbox_killed_while_its_learner_works(site: Site) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.pool
 def test_a_full_disk(docker_site: Site, small_disk: list[Path]) -> None:
+    # A disk of its own: none of those that wait can be given it, and a new sandbox is started.
     learner = Learner(docker_site.product)
     disk = learner.workspace.parent
     disk.mkdir(parents=True)
@@ -131,32 +193,7 @@ def test_a_full_disk(docker_site: Site, small_disk: list[Path]) -> None:
 
 
 @pytest.mark.docker
-def test_the_image_was_removed(docker_site: Site, own_tree: Path) -> None:
-    learner, ended = at_work(docker_site)
-    learner.stop()
-    learner.until("stopped")
-    made = [
-        sys.executable,
-        "-c",
-        "from sandboxes.drivers.images import ImageContext as I; print(I('base').tag)",
-    ]
-    tag = subprocess.run(made, cwd=own_tree, capture_output=True, text=True, check=True).stdout.strip()
-    assert docker_site.engine is not None
-    docker_site.engine.client().remove_image(tag, force=True)
-    learner.launch()
-    seen = set()
-    soon(
-        lambda: seen.add(learner.session().phase) or learner.session().state == "ready",
-        "it was not built again",
-    )
-    assert "building the image" in seen
-    assert docker_site.engine.client().inspect_image(tag)
-    assert learner.load("mine.txt") == WORK
-    docker_site.assert_no_orphans()
-    assert not sandbox_processes(ended.sandbox_id)
-
-
-@pytest.mark.docker
+@pytest.mark.pool
 def test_the_engine_is_restarted(docker_site: Site) -> None:
     engine = docker_site.engine
     assert engine is not None
@@ -175,6 +212,7 @@ def test_the_engine_is_restarted(docker_site: Site) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.pool
 def test_everything_is_killed_and_started_again(docker_site: Site) -> None:
     engine = docker_site.engine
     assert engine is not None

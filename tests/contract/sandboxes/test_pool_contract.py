@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -124,7 +125,7 @@ def test_one_on_another_file_system_than_the_workspace_is_passed_over(
     shm = Path("/dev/shm")
     if not shm.is_dir() or shm.stat().st_dev == tmp_path.stat().st_dev:
         pytest.fail("this test needs /dev/shm on a file system of its own")
-    pool._kept = shm / f"pool-{tmp_path.name}"
+    pool._kept = Path(tempfile.mkdtemp(prefix="pool-", dir=shm))
     spec = SandboxSpec(workspace=tmp_path / "lab", jupyter=True)
     pool.want(spec, 1)
     fill(pool, clock)

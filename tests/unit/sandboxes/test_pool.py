@@ -216,14 +216,25 @@ class TestHandingOut:
         first.die()
         assert pool.start(spec, quiet) is second
 
-    @pytest.mark.parametrize("refusal", [OSError("another file system"), SandboxGone("gone")])
     def test_one_that_can_not_be_adopted_is_ended_and_the_next_one_serves(
-        self, pool: Pool, driver: BlankDriver, spec: SandboxSpec, clock: Clock, refusal: Exception
+        self, pool: Pool, driver: BlankDriver, spec: SandboxSpec, clock: Clock
     ) -> None:
         pool.want(spec, 2)
         fill(pool, clock)
-        driver.refusal = refusal
+        driver.refusal = SandboxGone("gone")
         first, second = driver.sandboxes
+        assert pool.start(spec, quiet) is second
+        pool._retirement.close()
+        assert (first.stops, second.stops) == (1, 0)
+
+    def test_a_workspace_that_none_can_be_given_costs_the_others_none_but_one(
+        self, pool: Pool, driver: BlankDriver, spec: SandboxSpec, clock: Clock
+    ) -> None:
+        pool.want(spec, 2)
+        fill(pool, clock)
+        driver.refusal = OSError("another file system")
+        first, second = driver.sandboxes
+        assert pool.start(spec, quiet).id == spec.sandbox_id
         assert pool.start(spec, quiet) is second
         pool._retirement.close()
         assert (first.stops, second.stops) == (1, 0)
@@ -233,7 +244,7 @@ class TestHandingOut:
     ) -> None:
         pool.want(spec, 1)
         fill(pool, clock)
-        driver.refusal = OSError("another file system")
+        driver.refusal = SandboxGone("gone")
         assert pool.start(spec, quiet).id == spec.sandbox_id
 
     def test_files_left_half_moved_are_told_and_not_touched_again(

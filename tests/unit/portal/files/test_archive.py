@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.files import stream_zip, workspace_usage
+from portal.files import stream_zip
 from portal.files.tree import Kind, walk
 
 MB = 1024 * 1024
@@ -188,14 +188,3 @@ def test_an_old_date_is_no_error(workspace: Path) -> None:
     (workspace / "old").write_text("x")
     os.utime(workspace / "old", (0, 0))
     assert zipped(workspace).infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
-
-
-def test_usage_counts_what_is_on_disk_once(workspace: Path) -> None:
-    (workspace / "a").write_bytes(b"x" * 100_000)
-    (workspace / "b").hardlink_to(workspace / "a")
-    with (workspace / "holes").open("wb") as file:
-        file.truncate(10**12)
-    usage = workspace_usage(workspace)
-    assert usage.files == 2
-    assert 100_000 <= usage.bytes < 300_000
-    assert workspace_usage(workspace / "nowhere").files == 0

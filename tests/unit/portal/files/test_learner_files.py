@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from portal.files import LearnerFiles
+from portal.files import LearnerFiles, exchange, learner_files
 
 NOW = datetime(2026, 5, 4, 14, 0, tzinfo=UTC)
 
@@ -59,6 +64,82 @@ def test_bringing_back_swaps_so_that_nothing_is_lost(files: LearnerFiles) -> Non
     assert read(files) == "old"
     files.bring_back(7, "lab", NOW + timedelta(hours=2))
     assert read(files) == "new"
+
+
+@pytest.fixture(params=["in one step", "in several"])
+def swaps(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether folders change places in one step here."""
+    if request.param == "in several":
+        monkeypatch.setattr(learner_files, "exchange", lambda one, other: False)
+    elif not _can_exchange(tmp_path):
+        pytest.skip("two folders can't change places in one step on this file system")
+    return str(request.param)
+
+
+def _can_exchange(folder: Path) -> bool:
+    for name in ("one", "other"):
+        (folder / name).mkdir()
+    try:
+        return exchange.exchange(folder / "one", folder / "other")
+    finally:
+        for name in ("one", "other"):
+            (folder / name).rmdir()
+
+
+def bring_back_and_die(root: Path, steps: int) -> None:
+    """Bring back, and be killed before the step that comes after so many."""
+    real, left = (Path.rename, learner_files.exchange), steps
+
+    def step(number: int, *paths: Path) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real[number](*paths)
+
+    Path.rename = lambda *paths: step(0, *paths)  # type: ignore[method-assign, assignment]
+    learner_files.exchange = lambda *paths: step(1, *paths)
+    LearnerFiles(root).bring_back(7, "lab", NOW + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_way_back_that_is_cut_short_loses_and_hides_nothing(
+    files: LearnerFiles, swaps: str, steps: int
+) -> None:
+    write(files, "old")
+    files.reset(7, "lab", NOW)
+    write(files, "new")
+    child = multiprocessing.get_context("fork").Process(target=bring_back_and_die, args=(files.root, steps))
+    child.start()
+    child.join(60)
+    whole = 2 if swaps == "in one step" else 5
+    assert child.exitcode == (-signal.SIGKILL if steps < whole else 0)
+    assert sorted(path.read_text() for path in files.root.rglob("note")) == ["new", "old"]
+    if swaps == "in one step":
+        assert read(files) == ("new" if steps < whole else "old")
+
+    files.settle(7, "lab", NOW + timedelta(hours=2))
+    now, other = (read(files), "old" if read(files) == "new" else "new")
+    assert len(files.kept(7, "lab")) == 1
+    assert files.bring_back(7, "lab", NOW + timedelta(hours=3))
+    assert read(files) == other
+    assert files.bring_back(7, "lab", NOW + timedelta(hours=4))
+    assert read(files) == now
+
+
+def test_what_was_swapped_is_kept_as_long_as_if_put_aside_now(files: LearnerFiles, swaps: str) -> None:
+    write(files, "old")
+    files.reset(7, "lab", NOW - timedelta(days=13))
+    write(files, "new")
+    files.bring_back(7, "lab", NOW)
+    assert [kept.at for kept in files.kept(7, "lab")] == [NOW]
+    assert files.prune(NOW + timedelta(days=13), days=14) == 0
+
+
+def test_a_file_system_that_fails_is_an_error_and_no_answer(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught:
+        exchange.exchange(tmp_path / "nowhere", tmp_path)
+    assert caught.value.errno == errno.ENOENT
 
 
 def test_what_is_old_or_too_many_goes_and_the_rest_stays(files: LearnerFiles) -> None:

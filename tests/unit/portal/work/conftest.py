@@ -14,7 +14,7 @@ from portal.models import LabSession
 from portal.settings import Settings
 from portal.work.context import WorkContext
 from portal.work.workspaces import Workspaces
-from sandboxes.interface import Activity, ProgressListener, Sandbox, SandboxSpec
+from sandboxes.interface import Activity, ProgressListener, Sandbox, SandboxError, SandboxSpec
 from tests.unit.labs.fake_driver import FakeDriver, FakeSandbox
 
 
@@ -40,6 +40,9 @@ class UsedDriver(FakeDriver):
         super().__init__()
         self.kept: list[tuple[set[str], float]] = []
         self.room: list[int] = []
+        self.settled: list[tuple[Path, bool]] = []
+        """What was settled, and whether it was there."""
+        self.settle_error: SandboxError | None = None
         self.pooled: SandboxSpec | None = None
 
     def start(self, spec: SandboxSpec, progress: ProgressListener) -> Sandbox:
@@ -59,6 +62,11 @@ class UsedDriver(FakeDriver):
         sandbox = UsedSandbox(spec, self)
         self.sandboxes.append(sandbox)
         return sandbox
+
+    def settle(self, below: Path) -> None:
+        self.settled.append((below, below.exists()))
+        if self.settle_error is not None:
+            raise self.settle_error
 
     def make_room(self, most: int) -> None:
         self.room.append(most)

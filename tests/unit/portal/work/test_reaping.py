@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from portal.models import EndReason, LabSession, SessionState
 from portal.work import reaping
 from portal.work.context import WorkContext
+from portal.work.launching import launch
 from portal.work.reaping import (
     GRACE_SECONDS,
     clean_up_after_crash,
@@ -17,7 +18,7 @@ from portal.work.reaping import (
     reap,
     stop_everything,
 )
-from sandboxes.interface import Driver, DriverUnavailable
+from sandboxes.interface import Driver, DriverUnavailable, SandboxError
 from tests.factories import lab_sessions, users
 from tests.unit.portal.work.conftest import UsedDriver
 
@@ -48,6 +49,32 @@ def test_what_still_runs_is_adopted_and_what_does_not_says_so(
     assert "files are kept" in gone.detail
     assert fresh(db, queued).state == SessionState.QUEUED
     assert used_driver.kept == [({kept.sandbox_id, gone.sandbox_id, foreign.id}, GRACE_SECONDS)]
+
+
+def test_files_that_were_being_moved_are_put_back_at_the_start_and_before_each_launch(
+    site: WorkContext, db: Session, used_driver: UsedDriver
+) -> None:
+    row = row_in(db, SessionState.STARTING)
+    clean_up_after_crash(site)
+    assert [below for below, _ in used_driver.settled] == [site.settings.workspaces_dir]
+    workspace = site.workspaces.path(row.user_id, row.lab_id)
+    launch(site, row.id)
+    assert used_driver.settled[1:] == [(workspace, False)], "before the lab's files are put there"
+    assert fresh(db, row).state == SessionState.READY
+
+
+def test_files_that_can_not_be_put_back_keep_the_learner_out_and_nobody_else(
+    site: WorkContext, db: Session, used_driver: UsedDriver
+) -> None:
+    row, kept = row_in(db, SessionState.STARTING), row_in(db, SessionState.READY, driver="fake")
+    used_driver.run_for(kept, site.labels)
+    used_driver.settle_error = SandboxError("Your files are kept. Try again.")
+    clean_up_after_crash(site)
+    launch(site, row.id)
+    assert fresh(db, row).state == SessionState.FAILED
+    assert row.detail == "Your files are kept. Try again."
+    assert not site.workspaces.path(row.user_id, row.lab_id).exists()
+    assert fresh(db, kept).state == SessionState.READY
 
 
 def test_sessions_of_a_driver_that_is_not_used_any_more_say_so(

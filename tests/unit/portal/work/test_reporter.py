@@ -156,12 +156,18 @@ def test_a_reaping_ends_what_nobody_is_left_for_and_nothing_else(
     run(context, driver, "just-adopted", purpose="session", session=str(open_one.id))
     run(context, driver, "abandoned", purpose="session", session=str(ended.id))
     run(context, driver, "grades", purpose="grading")
-    run(context, driver, "waits", purpose="pool")
+    run(context, driver, "forgotten", purpose="pool")  # those that do wait, the pool itself keeps
+    run(context, driver, "neighbour", instance="lives")
+    run(context, driver, "deserted", instance="gone")
+    records = RunDirectory(context.settings.run_dir)
+    for record in records.all_records():
+        records.save(replace(record, starter=""))
+    presence.announce(context.settings.run_dir, "lives", "fake", time.time())
     reporter.reap()
-    assert {sandbox_id for sandbox_id, _labels in driver.running()} == {"just-adopted", "grades", "waits"}
+    assert {sandbox_id for sandbox_id, _labels in driver.running()} == {"just-adopted", "grades", "neighbour"}
     report = SandboxesReport.parse(told(database).sandboxes)
     assert report is not None
-    assert report.reaped == 1
+    assert report.reaped == 3
     assert report.reaped_at is not None
 
 

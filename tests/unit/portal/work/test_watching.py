@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from portal.files import Usage
 from portal.models import EndReason, LabSession, SessionState, utcnow
 from portal.work import watching
 from portal.work.caretaker import Caretaker
 from portal.work.context import WorkContext
 from portal.work.watching import MB, end_expired_sessions, end_idle_sessions, look_at_use, takes_too_much
+from sandboxes.interface import Usage
 from tests.factories import lab_sessions, users
 from tests.fixtures.portal import NotedJobs
 from tests.unit.portal.work.conftest import UsedDriver

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from portal.content import Content
+from portal.files.learner_files import BACK
 from portal.work.workspaces import NotebookUnreadable, Workspaces, read_regular
 
 
@@ -20,6 +21,19 @@ def test_the_lab_s_files_are_put_where_they_are_missing(tmp_path: Path, content:
     notebook.write_bytes(b"my work")
     workspaces.prepare(7, lab)
     assert workspaces.notebook(7, lab) == b"my work"
+
+
+def test_files_on_their_way_back_are_there_before_the_lab_puts_its_own(
+    tmp_path: Path, content: Content
+) -> None:
+    lab = content.labs.labs["never-oversell"]
+    workspaces = Workspaces(tmp_path)
+    back = tmp_path / ".reset" / "7" / lab.id / BACK
+    back.mkdir(parents=True)
+    (back / f"{lab.id}.ipynb").write_bytes(b"my work")
+    workspaces.prepare(7, lab)
+    assert workspaces.notebook(7, lab) == b"my work"
+    assert not back.exists()
 
 
 def test_links_lead_to_this_portal(tmp_path: Path, content: Content) -> None:

@@ -93,3 +93,12 @@ def test_an_adoption_that_may_be_under_way_is_left_to_who_does_it(tmp_path: Path
     finish_all(notes, grace_seconds=60)
     assert not blank.exists()
     assert (workspace / "work.txt").read_text() == "mine"
+
+
+def test_a_document_that_was_not_written_to_its_end_is_removed(run_dir: Path) -> None:
+    driver = LocalDriver(run_dir)
+    RunDirectory(run_dir).prepare()
+    for folder in ("records", "routes", "adopting"):
+        (run_dir / folder / "cut.half").write_text('{"id": "cu')
+    assert driver.reap([]) == ["cut"]
+    assert not list(run_dir.rglob("*.half"))
