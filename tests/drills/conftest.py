@@ -122,7 +122,10 @@ class Site:
 
     def _waiting(self, purpose: str) -> set[str]:
         """Those that wait for this, when nothing is being started or ended."""
-        note = json.loads((self.run_dir / "pool.json").read_text())
+        try:
+            note = json.loads((self.run_dir / "pool.json").read_text())
+        except FileNotFoundError:
+            return set()  # the worker has only just begun
         shelves = [flavour for flavour in note["flavours"] if flavour["purpose"] == purpose]
         warm = sum(flavour["warm"] for flavour in shelves)
         found = set()
