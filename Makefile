@@ -42,7 +42,7 @@ images: $(STAMP)/base  ## Build the sandbox images (needs a Docker engine)
 
 .PHONY: test
 test: $(STAMP)/dev $(STAMP)/assets  ## Set up what is missing and run all tests; ARGS="-k name" narrows them
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 .PHONY: sure
 sure: format-check lint types layers test  ## Everything a change must pass: format, lint, types, layers, tests

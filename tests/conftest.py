@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
 IN_CI = os.environ.get("CI", "").lower() == "true"
 
+LONG_FIRST = ("attacks", "e2e", "drills", "content", "integration", "contract")
+"""Folders of tests, by how long one of their modules takes."""
+
 # No example fails for taking long: the machine may be busy.
 hypothesis.settings.register_profile(
     "patient",
@@ -80,6 +83,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             reason = missing(need)
             if reason is not None:
                 pytest.skip(reason)
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """The tests of a module stay together, so that what they share is made by one of the workers only.
+
+    What takes long comes first, or one worker would be left with it in the end.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+    yield
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    return LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
 
 
 @pytest.hookimpl(hookwrapper=True)

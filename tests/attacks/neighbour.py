@@ -1,8 +1,10 @@
-"""Somebody honest who is graded all the time while the attacks run."""
+"""Somebody honest who is graded while the attacks run."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from labs.catalogue import Lab
@@ -17,7 +19,7 @@ STOP_SECONDS = 120.0
 
 
 class Neighbour:
-    """Grades the honest solution again and again on the attacks' driver, in a thread of its own."""
+    """Grades the honest solution on the attacks' driver, in a thread of its own: again and again while there is one."""
 
     def __init__(self, lab: Lab, driver: Driver) -> None:
         # An attack may use its share of the machine to the full, so the neighbour gets more patience, and nothing else.
@@ -26,26 +28,37 @@ class Neighbour:
         )
         self._lab = replace(lab, manifest=lab.manifest.model_copy(update={"limits": limits}))
         self._driver = driver
+        self._attacked = threading.Event()
+        self._kind = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._live, name="neighbour", daemon=True)
-        self.beside = ""
-        """The kind of attack that runs now."""
         self.graded = 0
         self.harm: list[str] = []
 
     def start(self) -> None:
         self._thread.start()
 
+    @contextmanager
+    def beside(self, kind: str) -> Iterator[None]:
+        """Be graded while the block runs, beside an attack of this kind."""
+        self._kind = kind
+        self._attacked.set()
+        try:
+            yield
+        finally:
+            self._attacked.clear()
+
     def stop(self) -> None:
         """Return when the last grading is done."""
         self._stopping.set()
+        self._attacked.set()
         self._thread.join(STOP_SECONDS)
         if self._thread.is_alive():
             self.harm.append("a grading of the neighbour does not end")
 
     def _live(self) -> None:
         notebook = dumps(self._lab.source.solution()).encode()
-        while True:
+        while self._attacked.wait() and not self._stopping.is_set():
             try:
                 report = grade(self._lab, notebook, seed=self.graded, driver=self._driver)
             except Exception as error:
@@ -54,5 +67,4 @@ class Neighbour:
                 if report.percent != 100:
                     self.harm.append(f"the neighbour lost points: {report.document()}")
             self.graded += 1
-            if self._stopping.wait(PAUSE_SECONDS.get(self.beside, LONG_SECONDS)):
-                return
+            self._stopping.wait(PAUSE_SECONDS.get(self._kind, LONG_SECONDS))

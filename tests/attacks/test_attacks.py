@@ -29,7 +29,10 @@ def _cases() -> list[object]:
         for driver in ("docker", "local") if attack.local else ("docker",):
             if attack.hand_in is not None:
                 continue
-            marks = [pytest.mark.docker if driver == "docker" else pytest.mark.postgres]
+            marks = [
+                pytest.mark.docker if driver == "docker" else pytest.mark.postgres,
+                pytest.mark.xdist_group(f"attacks on {driver}"),
+            ]
             if attack.needs:
                 marks.append(pytest.mark.xfail(reason=f"needs {attack.needs}", strict=False))
             cases.append(pytest.param(driver, attack, marks=marks, id=f"{driver}-{attack.name}"))
@@ -45,9 +48,9 @@ def test_nothing_is_gained(
         limits = lab.manifest.limits.model_copy(update={"total_seconds": attack.seconds})
         lab = replace(lab, manifest=lab.manifest.model_copy(update={"limits": limits}))
     here = place(driver)
-    here.neighbour.beside = attack.path.parent.name
     watched = Watched(here.driver)
-    report = grade(lab, attack.notebook(lab, host.known()), seed=new_seed(), driver=watched)
+    with here.neighbour.beside(attack.path.parent.name):
+        report = grade(lab, attack.notebook(lab, host.known()), seed=new_seed(), driver=watched)
     assert problems(report, attack, attack.may_earn(lab), [*SECRETS, host.secret]) == []
     assert host.harm(watched) == []
     assert here.neighbour.harm == []

@@ -56,13 +56,16 @@ class PrivateEngine:
     def said(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-3000:]
 
-    def load(self, tag: str) -> None:
-        """Give it an image of the machine's engine."""
+    def load(self, tag: str, name: str) -> None:
+        """Give it an image of the machine's engine, under another name."""
         with subprocess.Popen(["docker", "save", tag], stdout=subprocess.PIPE) as save:
             subprocess.run(
                 ["docker", "--host", self.host, "load", "--quiet"],
                 stdin=save.stdout, check=True, timeout=280, capture_output=True,
             )  # fmt: skip
+        client = self.client()
+        client.tag(tag, *name.rsplit(":", 1))
+        client.remove_image(tag)
 
     def stop(self) -> None:
         """End it as a restart of the service does."""
