@@ -15,10 +15,12 @@ from sqlalchemy import create_engine
 from bench.orders.recording import FIRST, SECOND, SKUS, script
 from bench.orders.recording import Transaction as Recorded
 from reference_impl.services.inventory.models import Base as InventoryTables
+from reference_impl.services.notification.models import Base as NotificationTables
 from reference_impl.services.order import partitions
 from reference_impl.services.order.models import Base as OrderTables
 from reference_impl.services.payment.models import Base as PaymentTables
 from reference_impl.services.product.models import Base as ProductTables
+from reference_impl.services.shipping.models import Base as ShippingTables
 from reference_impl.shared.database import Database
 from reference_impl.topologies.parts.postgres import find_binaries
 
@@ -62,7 +64,14 @@ class Floor:
             admin.execute(f"CREATE DATABASE {DATABASE}")
         url = f"{self._server.replace('postgresql', 'postgresql+psycopg', 1)}/{DATABASE}"
         engine = create_engine(url)
-        for tables in (OrderTables, InventoryTables, PaymentTables, ProductTables):
+        for tables in (
+            OrderTables,
+            InventoryTables,
+            PaymentTables,
+            ProductTables,
+            ShippingTables,
+            NotificationTables,
+        ):
             tables.metadata.create_all(engine)
         engine.dispose()
         orders = Database(url, OrderTables.metadata)

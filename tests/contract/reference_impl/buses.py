@@ -15,14 +15,16 @@ from reference_impl.shared.buses.in_process import InProcessBus
 
 GROUPS = ("one", "two")
 SOURCES = ("test", "other")
-PATIENCE_SECONDS = 2.0
-"""How long these buses wait for an answer of their broker."""
 
 
 class Ground(ABC):
     """Where one adapter lives during one test."""
 
     keeps_order_after_a_crash = True
+    timeout_seconds = 2.0
+    """How long a bus waits for an answer of its broker."""
+    visibility_seconds = 2
+    """Where the broker takes back what is not acknowledged in time: how long it waits."""
 
     def __init__(self) -> None:
         self.opened: list[EventBus] = []
@@ -72,7 +74,7 @@ class Kafka(Ground):
         from reference_impl.shared.buses.kafka import KafkaBus
 
         return KafkaBus(
-            self.cluster.bootstrap, SOURCES, timeout_seconds=PATIENCE_SECONDS, session_seconds=2.0
+            self.cluster.bootstrap, SOURCES, timeout_seconds=self.timeout_seconds, session_seconds=2.0
         )  # fmt: skip
 
     def away(self) -> None:
@@ -94,7 +96,6 @@ class Kafka(Ground):
 class SnsSqs(Ground):
     """moto's server in this process; what it keeps survives its going away."""
 
-    visibility_seconds = 2
     # When messages of one group come back together, moto hands out the last of them first. SQS does not.
     keeps_order_after_a_crash = False
 
@@ -115,7 +116,7 @@ class SnsSqs(Ground):
             endpoint_url=f"http://127.0.0.1:{self.port}",
             region="eu-central-1",
             visibility_seconds=self.visibility_seconds,
-            timeout_seconds=PATIENCE_SECONDS,
+            timeout_seconds=self.timeout_seconds,
         )
 
     def _reset(self) -> None:

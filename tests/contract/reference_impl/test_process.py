@@ -79,7 +79,7 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture
 def running(directory: Path) -> Iterator[Running]:
-    started = start(directory, MERIDIAN_PAYMENT_WINDOW="0")
+    started = start(directory, MERIDIAN_PAYMENT_WINDOW="0", MERIDIAN_PATIENCE="20")
     yield started
     if started.process.poll() is None:
         started.process.kill()
@@ -162,7 +162,7 @@ def test_many_customers_at_once_leave_clean_books(running: Running) -> None:
 
 
 def test_a_killed_process_comes_back_with_clean_books(directory: Path) -> None:
-    first = start(directory, MERIDIAN_PAYMENT_WINDOW="0")
+    first = start(directory, MERIDIAN_PAYMENT_WINDOW="0", MERIDIAN_PATIENCE="20")
     assert first.command("seed").returncode == 0
     with first.client() as client:
         for number in range(30):
@@ -170,7 +170,7 @@ def test_a_killed_process_comes_back_with_clean_books(directory: Path) -> None:
             card = "tok_declined" if number % 3 == 0 else "tok_visa"
             client.post("/orders", json={"items": items, "card": card}).raise_for_status()
     assert first.stop(signal.SIGKILL) == -signal.SIGKILL
-    second = start(directory, MERIDIAN_PAYMENT_WINDOW="0")
+    second = start(directory, MERIDIAN_PAYMENT_WINDOW="0", MERIDIAN_PATIENCE="20")
     try:
         answer = second.command("verify", "--json", "--settle", "30")
         assert answer.returncode == 0, answer.stdout
