@@ -38,6 +38,13 @@ services: $(STAMP)/services  ## Add what labs on AWS, Go and Envoy need on this 
 images: $(STAMP)/base  ## Build the sandbox images (needs a Docker engine)
 	@$(BIN)/python -m sandboxes build
 
+.PHONY: meridian-images
+meridian-images:  ## Build the images that reference_impl/compose.yaml runs (needs a Docker engine)
+	@ci/base-image
+	@for image in postgres redis service broker; do echo "meridian/$$image"; docker build --quiet \
+	    $(foreach name,PIP_CERT SSL_CERT_FILE HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy,--build-arg $(name)) \
+	    --file reference_impl/Dockerfile --target $$image --tag meridian/$$image . ; done
+
 ##@ Prove it
 
 .PHONY: test
@@ -77,8 +84,8 @@ format-check: $(STAMP)/dev
 lint: $(STAMP)/dev  ## Lint Python, templates, shell scripts, Dockerfiles and content
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/djlint --quiet --lint portal/templates
-	@$(BIN)/shellcheck .ci/run ci/provision ci/base-image sandboxes/images/go/bin/*
-	@$(BIN)/hadolint --config .hadolint.yaml $$(find sandboxes/images -name Dockerfile)
+	@$(BIN)/shellcheck .ci/run ci/provision ci/base-image sandboxes/images/go/bin/* reference_impl/containers/*-*
+	@$(BIN)/hadolint --config .hadolint.yaml reference_impl/Dockerfile $$(find sandboxes/images -name Dockerfile)
 	@$(BIN)/python -m roadmap lint
 	@$(BIN)/python -m question_bank lint
 
@@ -95,7 +102,7 @@ pins: $(STAMP)/dev  ## Renew the pinned requirements from the *.in files (an ima
 	@compile() { $(BIN)/uv pip compile --no-config --python-version 3.11 --generate-hashes --no-header --quiet \
 	    --no-emit-package rfc3987-syntax --no-emit-package lark --override requirements/overrides.in \
 	    "$${@:2}" requirements/$$1.in -o requirements/$$1.txt; }; \
-	for name in base sandbox; do compile $$name; done; \
+	for name in base sandbox meridian; do compile $$name; done; \
 	below=$$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/--no-emit-package \1/p' requirements/sandbox.txt); \
 	for name in sandbox-cloud sandbox-go sandbox-mesh; do compile $$name $$below; done; \
 	for name in labs dev bench; do compile $$name; done

@@ -16,6 +16,7 @@ import pytest
 
 from sandboxes.services.base import find_program
 from sandboxes.services.envoy import find_envoy
+from tests.fixtures.compose import compose_command
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
@@ -49,6 +50,8 @@ def missing(need: str) -> str | None:
         except subprocess.TimeoutExpired:
             return "the Docker engine does not answer"
         return None if answer.returncode == 0 else "no Docker engine answers: ci/provision starts one"
+    if need == "compose":
+        return None if compose_command() else "no Docker Compose: apt-get install docker-compose"
     if need == "browser":
         return None if chromium() else "no Chromium: apt-get install chromium"
     if need == "postgres":
@@ -75,7 +78,7 @@ def chromium() -> str | None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for need in ("docker", "browser", "postgres", "redis", "prometheus", "cloud", "go", "mesh"):
+    for need in ("docker", "compose", "browser", "postgres", "redis", "prometheus", "cloud", "go", "mesh"):
         if item.get_closest_marker(need) is not None:
             reason = missing(need)
             if reason is not None:

@@ -65,7 +65,12 @@ def open_cluster(advertised: tuple[str, int] | None = None) -> str:
     library.rd_kafka_mock_cluster_bootstraps.argtypes = [pointer]
     library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
     library.rd_kafka_mock_group_initial_rebalance_delay_ms.argtypes = [pointer, ctypes.c_int32]
-    library.rd_kafka_mock_broker_set_host_port.argtypes = [pointer, ctypes.c_int32, ctypes.c_char_p, ctypes.c_int]
+    library.rd_kafka_mock_broker_set_host_port.argtypes = [
+        pointer,
+        ctypes.c_int32,
+        ctypes.c_char_p,
+        ctypes.c_int,
+    ]
     library.rd_kafka_mock_broker_set_host_port.restype = None
 
     said = ctypes.create_string_buffer(512)

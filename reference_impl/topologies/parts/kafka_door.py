@@ -2,9 +2,9 @@
 
     python -m reference_impl.topologies.parts.kafka_door broker 9092
 
-The cluster itself listens on the loopback alone, on a port that it chooses. So this listens on the given port of every address and
-passes on what comes, byte for byte; and the cluster tells its clients to come here, by the given name. Events are in memory only,
-as `topologies/parts/kafka.py` says.
+The cluster itself listens on the loopback alone, on a port that it chooses. So this listens on the given port of every address
+and passes on what comes, byte for byte; and the cluster tells its clients to come here, by the given name. Events are in
+memory only, as `topologies/parts/kafka.py` says.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Door:
                 for way in ways:
                     way.cancel()
                 to_inside.close()
-        except OSError:
-            pass  # the client tries again, as it does with any broker
+        except (OSError, asyncio.CancelledError):
+            pass  # the client tries again, as it does with any broker; or we end
         finally:
             writer.close()
             self._open.discard(task)
