@@ -46,6 +46,13 @@ def test_a_service_listens_where_the_others_and_its_health_check_look(name: str)
     assert registry.entry(name).address(settings) == f"http://{name}:{PORT}"
 
 
+def test_every_image_that_is_run_is_built_once() -> None:
+    built = [(each["image"], each["build"]["target"]) for each in SERVICES.values() if "build" in each]
+    assert sorted(built) == [(f"meridian/{stage}", stage) for stage in sorted({"service", *PARTS})]
+    assert {each["image"] for each in SERVICES.values()} == {image for image, _ in built}
+    assert {stage for _, stage in built} <= set(STAGES)
+
+
 def test_only_the_gateway_opens_a_port_and_waits_for_all_others() -> None:
     assert {name for name, each in SERVICES.items() if "ports" in each} == {"gateway"}
     assert SERVICES["gateway"]["ports"] == [f"127.0.0.1:${{MERIDIAN_BASE_PORT:-8080}}:{PORT}"]

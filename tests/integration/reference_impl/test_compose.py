@@ -48,14 +48,14 @@ def test_every_container_is_healthy_and_may_do_nothing_that_it_need_not(stack: S
         assert 0 < host["PidsLimit"] <= 512, name
         assert not host["Binds"] or name == "postgres", name
         accounts = subprocess.run(
-            ["docker", "top", each["Id"], "-eo", "uid,args"],
+            ["docker", "top", each["Id"], "-eo", "pid,uid,args"],
             capture_output=True,
             text=True,
             timeout=30,
             check=True,
         ).stdout.splitlines()[1:]
         assert accounts, name
-        assert {line.split()[0] for line in accounts} == {ACCOUNT}, accounts
+        assert {line.split()[1] for line in accounts} == {ACCOUNT}, accounts
 
 
 def test_only_the_gateway_can_be_reached_and_only_from_this_machine(stack: Stack) -> None:
@@ -72,11 +72,11 @@ def test_only_the_gateway_can_be_reached_and_only_from_this_machine(stack: Stack
             assert networks == {"inside"}, name
     assert httpx.get(f"{stack.url}/api/v1/orders").status_code == 401
     assert httpx.get(f"{stack.url}/api/v1/faults").status_code == 404
-    # The network of the others leads nowhere.
-    nowhere = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=3)"
-    tried = stack.run("exec", "-T", "order", "python", "-c", nowhere)
-    assert tried.returncode != 0
-    assert "unreachable" in tried.stderr, tried.stderr
+    told = subprocess.run(
+        ["docker", "network", "inspect", f"{stack.project}_inside"],
+        capture_output=True, text=True, timeout=30, check=True,
+    ).stdout  # fmt: skip
+    assert json.loads(told)[0]["Internal"] is True
 
 
 def test_a_customer_buys_through_the_gateway_and_the_books_are_clean(stack: Stack) -> None:
