@@ -18,7 +18,7 @@ ASSET_SOURCES := $(shell find portal/assets -type f 2>/dev/null) package.json pa
 
 .PHONY: help
 help:  ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nSettings are environment variables, e.g. PORT=9000 make run; `%s/python -m portal settings` lists them.\n' '$(BIN)'
 
 ##@ Use it

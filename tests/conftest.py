@@ -16,7 +16,6 @@ import pytest
 
 from sandboxes.services.base import find_program
 from sandboxes.services.envoy import find_envoy
-from tests.fixtures.compose import compose_command
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
@@ -70,6 +69,17 @@ def missing(need: str) -> str | None:
     if need == "mesh":
         return None if find_envoy() else "no Envoy: run make services"
     raise AssertionError(f"unknown need {need}")
+
+
+@functools.cache
+def compose_command() -> tuple[str, ...] | None:
+    """Docker Compose 2, else docker-compose; None when there is neither."""
+    for command in (("docker", "compose"), ("docker-compose",)):
+        if shutil.which(command[0]):
+            asked = subprocess.run([*command, "version"], capture_output=True, timeout=60, check=False)
+            if asked.returncode == 0:
+                return command
+    return None
 
 
 def chromium() -> str | None:

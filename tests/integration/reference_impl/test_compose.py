@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.docker,
     pytest.mark.compose,
     pytest.mark.timeout(1500),  # it builds what is not built yet, and waits for browsers to be closed
-    pytest.mark.xdist_group("compose"),
+    pytest.mark.xdist_group("e2e"),  # not beside browsers
 ]
 PARTS = {"postgres", "redis", "broker"}
 ACCOUNT = "10001"
