@@ -18,7 +18,7 @@ ASSET_SOURCES := $(shell find portal/assets -type f 2>/dev/null) package.json pa
 
 .PHONY: help
 help:  ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nSettings are environment variables, e.g. PORT=9000 make run; `%s/python -m portal settings` lists them.\n' '$(BIN)'
 
 ##@ Use it
@@ -37,6 +37,13 @@ services: $(STAMP)/services  ## Add what labs on AWS, Go and Envoy need on this 
 .PHONY: images
 images: $(STAMP)/base  ## Build the sandbox images (needs a Docker engine)
 	@$(BIN)/python -m sandboxes build
+
+.PHONY: meridian-images
+meridian-images:  ## Build the images that reference_impl/compose.yaml runs (needs a Docker engine)
+	@ci/base-image
+	@for image in postgres redis service broker; do echo "meridian/$$image"; docker build --quiet \
+	    $(foreach name,PIP_CERT SSL_CERT_FILE HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy,--build-arg $(name)) \
+	    --file reference_impl/Dockerfile --target $$image --tag meridian/$$image . ; done
 
 ##@ Prove it
 
@@ -77,8 +84,8 @@ format-check: $(STAMP)/dev
 lint: $(STAMP)/dev  ## Lint Python, templates, shell scripts, Dockerfiles and content
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/djlint --quiet --lint portal/templates
-	@$(BIN)/shellcheck .ci/run ci/provision ci/base-image sandboxes/images/go/bin/*
-	@$(BIN)/hadolint --config .hadolint.yaml $$(find sandboxes/images -name Dockerfile)
+	@$(BIN)/shellcheck .ci/run ci/provision ci/base-image sandboxes/images/go/bin/* reference_impl/containers/*-*
+	@$(BIN)/hadolint --config .hadolint.yaml reference_impl/Dockerfile $$(find sandboxes/images -name Dockerfile)
 	@$(BIN)/python -m roadmap lint
 	@$(BIN)/python -m question_bank lint
 
@@ -95,7 +102,7 @@ pins: $(STAMP)/dev  ## Renew the pinned requirements from the *.in files (an ima
 	@compile() { $(BIN)/uv pip compile --no-config --python-version 3.11 --generate-hashes --no-header --quiet \
 	    --no-emit-package rfc3987-syntax --no-emit-package lark --override requirements/overrides.in \
 	    "$${@:2}" requirements/$$1.in -o requirements/$$1.txt; }; \
-	for name in base sandbox; do compile $$name; done; \
+	for name in base sandbox meridian; do compile $$name; done; \
 	below=$$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/--no-emit-package \1/p' requirements/sandbox.txt); \
 	for name in sandbox-cloud sandbox-go sandbox-mesh; do compile $$name $$below; done; \
 	for name in labs dev bench; do compile $$name; done

@@ -153,8 +153,25 @@ def connect(settings: Settings, *, url: str | None = None, uds: Path | None = No
             for base in place.bases():
                 client.get(f"{base}/health/liveness").raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(
-                f"No Meridian answers at {place.text} ({type(error).__name__}). Start one with "
-                "`python -m reference_impl up`, or say where it is with --url or --uds."
-            ) from error
+            raise Unreachable(_why(place, type(error).__name__)) from error
         yield client
+
+
+def _why(place: Place, error: str) -> str:
+    gateway = place.processes.get("gateway")
+    if gateway and not _silent(gateway):
+        return (
+            f"The gateway at {gateway} answers, and a service behind it does not ({error}). Where only the gateway can be "
+            "reached, as with containers, the command has to run inside: `docker-compose run --rm tools` and the command."
+        )
+    return (
+        f"No Meridian answers at {place.text} ({error}). Start one with "
+        "`python -m reference_impl up`, or say where it is with --url or --uds."
+    )
+
+
+def _silent(base: str) -> bool:
+    try:
+        return httpx.get(f"{base}/health/liveness", timeout=TIMEOUT_SECONDS, trust_env=False).is_error
+    except httpx.HTTPError:
+        return True

@@ -52,6 +52,8 @@ def missing(need: str) -> str | None:
         except subprocess.TimeoutExpired:
             return "the Docker engine does not answer"
         return None if answer.returncode == 0 else "no Docker engine answers: ci/provision starts one"
+    if need == "compose":
+        return None if compose_command() else "no Docker Compose: apt-get install docker-compose"
     if need == "browser":
         return None if chromium() else "no Chromium: apt-get install chromium"
     if need == "postgres":
@@ -72,13 +74,24 @@ def missing(need: str) -> str | None:
     raise AssertionError(f"unknown need {need}")
 
 
+@functools.cache
+def compose_command() -> tuple[str, ...] | None:
+    """Docker Compose 2, else docker-compose; None when there is neither."""
+    for command in (("docker", "compose"), ("docker-compose",)):
+        if shutil.which(command[0]):
+            asked = subprocess.run([*command, "version"], capture_output=True, timeout=60, check=False)
+            if asked.returncode == 0:
+                return command
+    return None
+
+
 def chromium() -> str | None:
     """The path of Chromium, if there is one."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for need in ("docker", "browser", "postgres", "redis", "prometheus", "cloud", "go", "mesh"):
+    for need in ("docker", "compose", "browser", "postgres", "redis", "prometheus", "cloud", "go", "mesh"):
         if item.get_closest_marker(need) is not None:
             reason = missing(need)
             if reason is not None:

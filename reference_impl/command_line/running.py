@@ -1,4 +1,4 @@
-"""Starting and stopping Meridian: up, serve, service, down, status, restart, logs."""
+"""Starting and stopping Meridian: up, serve, service, down, restart; with status and logs they are COMMANDS."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-import httpx
 
 from reference_impl.command_line import logs as reading
+from reference_impl.command_line import status as looking
 from reference_impl.command_line.common import as_json as json_option
-from reference_impl.command_line.common import data_option, say, table
+from reference_impl.command_line.common import data_option, say
 from reference_impl.shared.settings import Settings
 from reference_impl.topologies.ground import Ground, Held, Phase, PlatformState, ProcessState
 
 TOPOLOGIES = ("monolith", "services")
 STOP_SECONDS = 60.0
 RESTART_SECONDS = 60.0
-PROBE_SECONDS = 2.0
 
 _port = click.option(
     "--port", type=click.IntRange(1, 65_000), help="Port; with `services` the gateway's.  [default: 8080]"
@@ -169,73 +167,6 @@ def down_command(data: Path | None, as_json: bool) -> None:
     say({"state": "stopped"}, f"Meridian ({running.topology}) has stopped.", as_json)
 
 
-@click.command("status", help="Show what runs on a directory; exit code 1 when something is not ready.")
-@data_option
-@json_option
-def status_command(data: Path | None, as_json: bool) -> None:
-    """Look."""
-    ground = Ground(Settings.from_environment(data=data).data)
-    running = ground.read()
-    if running is None:
-        say({"state": "stopped", "processes": []}, f"No Meridian runs on {ground.data}.", as_json)
-        raise SystemExit(1)
-    with ThreadPoolExecutor(8) as pool:
-        looks = list(pool.map(lambda process: _look(process, running.socket), running.processes))
-    well = running.phase is Phase.READY and all(look["state"] == "ready" for look in looks)
-    rows = [
-        [
-            look["name"],
-            look["state"],
-            str(look["pid"] or "–"),
-            str(look["port"] or "–"),
-            str(look["backlog"]),
-            str(look["restarts"]),
-            look["detail"],
-        ]
-        for look in looks
-    ]
-    header = ["process", "state", "pid", "port", "backlog", "restarts", ""]
-    document = {
-        "state": running.phase.value,
-        "topology": running.topology,
-        "pid": running.pid,
-        "address": running.url,
-        "processes": looks,
-    }
-    say(document, f"{running.topology}, {running.phase.value}, {running.url}\n\n{table(header, rows)}", as_json)
-    if not well:
-        raise SystemExit(1)
-
-
-def _look(process: ProcessState, socket: Path | None) -> dict[str, Any]:
-    """One process as it is now: `state` is what the supervisor says, or `not ready` with the reason."""
-    look: dict[str, Any] = {
-        "name": process.name,
-        "kind": process.kind,
-        "state": process.phase.value,
-        "pid": process.pid,
-        "port": httpx.URL(process.url).port if process.url.startswith("http") else None,
-        "backlog": 0,
-        "restarts": process.restarts,
-        "detail": "" if process.detail == process.url else process.detail,
-    }
-    if process.phase is not Phase.READY or not process.url:
-        return look
-    transport = httpx.HTTPTransport(uds=str(socket), verify=False) if socket else None
-    base = "http://meridian" if socket else process.url
-    with httpx.Client(transport=transport, base_url=base, timeout=PROBE_SECONDS, trust_env=False) as client:
-        try:
-            health = client.get("/health/readiness").json()
-            look["backlog"] = sum(part["backlog"] for part in health["parts"])
-            troubles = [f"{part['name']}: {part['detail']}" for part in health["parts"] if part["detail"]]
-            ready = health["state"] == "up"
-        except (httpx.HTTPError, ValueError, KeyError) as error:
-            troubles, ready = [f"does not answer ({type(error).__name__})"], False
-    if not ready:
-        look |= {"state": "not ready", "detail": "; ".join(troubles)}
-    return look
-
-
 @click.command("restart", help="Restart one service of the topology `services`, and wait until it is ready.")
 @click.argument("name")
 @data_option
@@ -286,7 +217,7 @@ COMMANDS = (
     _serve_command("serve", "The same as up, under the name that process managers expect."),
     service_command,
     down_command,
-    status_command,
+    looking.status_command,
     restart_command,
     reading.logs_command,
 )

@@ -44,10 +44,11 @@ LEFT_OUT = frozenset(
         ".mypy_cache",
         ".ruff_cache",
         ".pytest_cache",
+        ".env",
     }
 )
-"""Folders that are not copied along with the tree they are in: the operator's tools are of no use in a sandbox, and a change to
-them must not make every image out of date."""
+"""Folders and files that are not copied along with the tree they are in: the operator's tools are of no use in a sandbox, and a
+change to them must not make every image out of date; his passwords are nobody's business there."""
 
 
 def image_names() -> list[str]:

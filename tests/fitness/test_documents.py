@@ -52,7 +52,7 @@ def test_locks_hold_hashes_and_no_addresses() -> None:
         assert "--index-url" not in pins
 
 
-def test_sandbox_pins_equal_the_portal_s() -> None:
+def test_the_images_pins_equal_the_portal_s() -> None:
     """A lab must run the same versions on a laptop and in a container."""
 
     def pins(name: str) -> dict[str, str]:
@@ -60,7 +60,8 @@ def test_sandbox_pins_equal_the_portal_s() -> None:
         return dict(re.findall(r"^([a-z0-9-]+(?:\[[a-z]+\])?)==(\S+)", text, re.M))
 
     here = pins("dev") | pins("labs") | pins("base")
-    for file in (ROOT / "requirements").glob("sandbox*.txt"):
+    images = (ROOT / "requirements").glob("sandbox*.txt")
+    for file in [*images, ROOT / "requirements" / "meridian.txt"]:
         for package, version in pins(file.stem).items():
             assert here.get(package, version) == version, f"{file.name} has another {package}"
 

@@ -129,6 +129,8 @@ class KafkaBus(EventBus):
             fresh = [place for place in committed if place.offset < 0]
             starts = self._offsets(fresh, OffsetSpec.earliest()) if fresh else {}
         except (KafkaException, TimeoutError) as error:
+            # A client that knew a cluster which came back empty, as a mock does, gets no answers any more; a new one does.
+            self._admin = AdminClient(self._settings)
             raise BusAway(f"Kafka does not tell the lag of {group}: {error}") from error
         done = {(place.topic, place.partition): place.offset for place in committed} | starts
         return sum(max(0, end - done[place]) for place, end in ends.items())

@@ -16,6 +16,8 @@ from pathlib import Path
 from reference_impl.topologies.parts.base import Part, launch
 
 PRODUCER = 0
+BROKER = 1
+"""The number of the cluster's only broker."""
 REBALANCE_DELAY_MS = 200
 """The mock waits three seconds for further members of a new group; every start would wait with it."""
 
@@ -45,8 +47,11 @@ class Kafka(Part):
         return f"{self._address.read_text()}, librdkafka's mock cluster: events in memory only"
 
 
-def main(address: Path) -> None:
-    """Run the cluster until SIGTERM; its address is written to a file when it listens."""
+def open_cluster(advertised: tuple[str, int] | None = None) -> str:
+    """Start the cluster inside this process, where it lives as long as that; the address at which it listens, on the loopback.
+
+    Clients are sent there, or to the host and port that are `advertised`. Raises SystemExit when it does not start.
+    """
     import confluent_kafka.cimpl
 
     # librdkafka as the client has it loaded: a handle on the client finds what it is linked with.
@@ -60,6 +65,13 @@ def main(address: Path) -> None:
     library.rd_kafka_mock_cluster_bootstraps.argtypes = [pointer]
     library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
     library.rd_kafka_mock_group_initial_rebalance_delay_ms.argtypes = [pointer, ctypes.c_int32]
+    library.rd_kafka_mock_broker_set_host_port.argtypes = [
+        pointer,
+        ctypes.c_int32,
+        ctypes.c_char_p,
+        ctypes.c_int,
+    ]
+    library.rd_kafka_mock_broker_set_host_port.restype = None
 
     said = ctypes.create_string_buffer(512)
     handle = library.rd_kafka_new(PRODUCER, library.rd_kafka_conf_new(), said, len(said))
@@ -67,8 +79,16 @@ def main(address: Path) -> None:
     if not cluster:
         raise SystemExit(f"librdkafka's mock cluster did not start: {said.value.decode(errors='replace')}")
     library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, REBALANCE_DELAY_MS)
+    listening = library.rd_kafka_mock_cluster_bootstraps(cluster).decode()
+    if advertised is not None:
+        library.rd_kafka_mock_broker_set_host_port(cluster, BROKER, advertised[0].encode(), advertised[1])
+    return str(listening)
+
+
+def main(address: Path) -> None:
+    """Run the cluster until SIGTERM; its address is written to a file when it listens."""
     half = address.with_suffix(".half")
-    half.write_bytes(library.rd_kafka_mock_cluster_bootstraps(cluster))
+    half.write_text(open_cluster())
     half.rename(address)
     # The brokers are threads of the library and end with the process.
     signal.sigwait([signal.SIGTERM, signal.SIGINT])

@@ -35,6 +35,17 @@ def test_everything_is_ready_and_says_so(platform: Platform) -> None:
     }
 
 
+def test_the_status_can_be_asked_for_by_the_gateways_address(platform: Platform) -> None:
+    stranger = Platform(platform.data.with_name("nothing-runs-here"), platform.port)
+    asked = stranger.run("status", "--url", f"http://127.0.0.1:{platform.port}", "--json")
+    assert asked.returncode == 0, asked.stdout
+    found = {process["name"]: process["state"] for process in json.loads(asked.stdout)["processes"]}
+    assert found == {entry.name: "ready" for entry in registry.entries()}
+    silent = stranger.run("status", "--url", "http://127.0.0.1:9", "--json")
+    assert silent.returncode == 1
+    assert "does not answer" in silent.stdout
+
+
 def test_an_order_is_confirmed_across_processes_and_the_books_are_clean(platform: Platform) -> None:
     order = platform.buy("MUG-BLUE", 2)
     eventually(lambda: platform.order(order) == "confirmed", "the order is confirmed")

@@ -92,6 +92,15 @@ def test_a_platform_that_lacks_one_service_is_not_reachable(tmp_path: Path, serv
             pass
 
 
+def test_where_only_the_gateway_answers_one_is_sent_inside(tmp_path: Path, services: dict[str, str]) -> None:
+    processes = {"gateway": services["order"], "payment": "http://127.0.0.1:9"}
+    ground = Ground(tmp_path)
+    with ground.hold():
+        ground.write(running(tmp_path, "services", processes))
+        with pytest.raises(Unreachable, match="run --rm tools"), connect(Settings(data=tmp_path)):
+            pass
+
+
 @pytest.mark.parametrize(
     ("parts", "alone"), [(["gateway"], True), (["gateway", "order"], False), (None, False)]
 )

@@ -26,6 +26,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "requirements" / "sandbox.txt").write_text("a==1")
     (tmp_path / "requirements" / "sandbox-more.txt").write_text("b==1")
     (tmp_path / "secret.env").write_text("secret")
+    (tmp_path / "sandboxes" / ".env").write_text("secret")
     monkeypatch.setattr(image_context, "ROOT", tmp_path)
     monkeypatch.setattr(image_context, "IMAGES", tmp_path / "sandboxes" / "images")
     return tmp_path

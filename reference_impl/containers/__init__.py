@@ -1,0 +1,1 @@
+"""What Meridian's images start, and how they are asked for their health."""
