@@ -60,10 +60,10 @@ class Problem(Exception):
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, for its OpenAPI description."""
+    """The error answers of a route, for its OpenAPI description; `openapi.install` adds the schema."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {
-        status: {"description": HTTPStatus(status).phrase, "model": ProblemDetails, "content": content}
+        status: {"description": HTTPStatus(status).phrase, "content": content}
         for status in statuses
     }
 

@@ -16,9 +16,9 @@ MOST_UNITS = 1_000_000
 Sku = Annotated[
     str, Field(pattern=SKU_PATTERN, description="Stock keeping unit: upper-case letters, digits, dashes.")
 ]
-SkuPath = Annotated[str, Path(pattern=SKU_PATTERN)]
+SkuPath = Annotated[str, Path(pattern=SKU_PATTERN, description="The product's stock keeping unit.")]
 Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="An id: 32 hexadecimal digits.")]
 Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
 Cents = Annotated[int, Field(ge=0, le=10**12, description="An amount of money in cents.")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from reference_impl.shared import auth, dead_letters, health, problems, routes, scrape
+from reference_impl.shared import auth, dead_letters, health, openapi, problems, routes, scrape
 from reference_impl.shared import faults as fault_flags
 from reference_impl.shared.auth import Verifier
 from reference_impl.shared.http import BoundedBodies, Observed
@@ -68,6 +68,7 @@ def application(
         scrape.router(runtime.services, context.bus),
     )
     problems.install(app)
+    openapi.install(app)
     auth.install(app, Verifier.asking(context.peers), trust_network=context.settings.trust_network)
     app.add_middleware(Leaking, faults=context.faults)
     app.add_middleware(BoundedBodies)
