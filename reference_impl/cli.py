@@ -86,9 +86,7 @@ def verify_command(settle: float, stuck: float, url: str | None, uds: Path | Non
     help="Write the OpenAPI documents of the code to reference_impl/contracts/openapi/: all, or one service's.",
 )
 @click.argument("service", required=False)
-@click.option(
-    "--check", is_flag=True, help="Write nothing; exit code 1 when a file is not what the code says."
-)
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 when a file is not what the code says.")
 @as_json_option
 def openapi_command(service: str | None, check: bool, as_json: bool) -> None:
     """The contracts."""
@@ -99,7 +97,12 @@ def openapi_command(service: str | None, check: bool, as_json: bool) -> None:
             f"there is no service {service}; there are {', '.join(contract.services())}", param_hint="SERVICE"
         )
     documents = contract.documents(*([service] if service else []))
-    _contract("openapi", {contract.path(name): contract.text(said) for name, said in documents.items()}, check, as_json)
+    _contract(
+        "openapi",
+        {contract.path(name): contract.text(said) for name, said in documents.items()},
+        check,
+        as_json,
+    )
 
 
 @main.command(

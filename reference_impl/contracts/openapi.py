@@ -56,7 +56,9 @@ def _hoisted(document: Document) -> Document:
     """The document with each kind of problem written down once, below `components`; an answer that differs stays in its place."""
     shared: Document = document["components"].setdefault("responses", {})
     # What most operations say comes first by far: the paths below the public door, and of a service all.
-    for _path, _method, operation in sorted(operations(document), key=lambda item: not item[0].startswith(PREFIX)):
+    for _path, _method, operation in sorted(
+        operations(document), key=lambda item: not item[0].startswith(PREFIX)
+    ):
         for status, answer in operation["responses"].items():
             name = f"Problem{status}"
             if MEDIA_TYPE in answer.get("content", {}) and shared.setdefault(name, answer) == answer:

@@ -1,7 +1,7 @@
 """The public door in OpenAPI: the gateway's routing table, in the words of the services behind it.
 
-What an operation takes and answers is what its service says. The gateway adds what it does itself: addresses, who may call, limits,
-errors of its own. A route that leads to no operation of its service has no document: ValueError.
+What an operation takes and answers is what its service says. The gateway adds what it does itself: addresses, who may call,
+limits, errors of its own. A route that leads to no operation of its service has no document: ValueError.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def document(own: Mapping[str, Any], services: Mapping[str, Any]) -> Document:
     return found
 
 
-def _operation(route: Route, method: str, services: Mapping[str, Mapping[tuple[str, str], Document]]) -> Document:
+def _operation(
+    route: Route, method: str, services: Mapping[str, Mapping[tuple[str, str], Document]]
+) -> Document:
     asked = "get" if method == "head" else method
     if route.service == "gateway":
         said = copy.deepcopy(pages.OPERATIONS[route.path])
@@ -125,7 +127,8 @@ def _own_answers(route: Route, said: Document) -> Document:
     if "requestBody" in said:
         statuses |= {408, 413}
     return {
-        str(status): said["responses"].get(str(status), answer) for status, answer in responses(*statuses).items()
+        str(status): said["responses"].get(str(status), answer)
+        for status, answer in responses(*statuses).items()
     }
 
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document of a process says of all its operations alike: what the edge answers, and how callers prove who they are.
+"""What the OpenAPI document of a process says of all its operations alike: what the edge answers, and who may call.
 
 A route names the errors that are its own; those that come from around it are the same for all, and are added here::
 
