@@ -83,7 +83,7 @@ def _asking_who(app: FastAPI) -> Iterator[tuple[tuple[str, str], bool]]:
     for route in app.routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
             asks = any(dependency.call is visitor for dependency in _flat(route.dependant))
-            for method in route.methods:
+            for method in route.methods or ():
                 yield (route.path_format, method.lower()), asks
 
 

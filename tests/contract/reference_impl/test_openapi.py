@@ -17,9 +17,9 @@ from reference_impl.cli import main
 from reference_impl.contracts import openapi as contract
 from reference_impl.contracts import pages, public
 from reference_impl.services.gateway.pages import PAGES
-from reference_impl.services.gateway.routing import PREFIX, TABLE
+from reference_impl.services.gateway.routing import PREFIX, TABLE, Route
 from reference_impl.shared.openapi import operations
-from tests.unit.reference_impl.conftest import MakeShop
+from tests.unit.reference_impl.conftest import open_shop
 
 SERVICES = contract.services()
 EVENTS = "/events"
@@ -63,11 +63,13 @@ def test_the_checked_in_documents_are_those_of_the_code() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_document_is_valid(service: str) -> None:
     assert document(service)["openapi"].startswith("3.1")
-    assert [error.message for error in OpenAPIV31SpecValidator(document(service)).iter_errors()] == []  # type: ignore[arg-type]
+    assert [error.message for error in OpenAPIV31SpecValidator(document(service)).iter_errors()] == []
 
 
-def test_every_route_of_every_service_is_in_a_document(make_shop: MakeShop) -> None:
-    app = make_shop().built.app
+def test_every_route_of_every_service_is_in_a_document(tmp_path: Path) -> None:
+    shop = open_shop(data=tmp_path / "shop")
+    app = shop.built.app
+    shop.close()
     inside = {
         (path, method)
         for service in SERVICES
@@ -103,9 +105,7 @@ def test_every_public_route_is_in_the_gateways_document() -> None:
 
 
 def test_a_public_route_that_leads_nowhere_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = [route for route in TABLE if route.path == "/orders"]
-    object.__setattr__(nowhere := table[0].__class__("GET", "/no-such-thing", "order", ""), "version", "v1")
-    monkeypatch.setattr(public, "TABLE", (nowhere,))
+    monkeypatch.setattr(public, "TABLE", (Route("GET", "/no-such-thing", "order", ""),))
     documents = {name: document(name) for name in SERVICES}
     with pytest.raises(ValueError, match="leads to no operation of order"):
         public.document(documents.pop("gateway"), documents)
@@ -156,9 +156,7 @@ def test_the_public_door_says_who_may_enter_and_how_often() -> None:
         name = f"{method} {path}"
         assert {"401", "429", "502", "503", "504"} <= set(operation["responses"]), name
         assert operation["security"], name
-        assert ({} in operation["security"]) != ("403" in operation["responses"]) or {} in operation[
-            "security"
-        ], name
+        assert {} in operation["security"] or "403" in operation["responses"], name
         well = next(answer for status, answer in operation["responses"].items() if status < "400")
         assert "RateLimit-Remaining" in resolved(well, of)["headers"], name
         limited = resolved(operation["responses"]["429"], of)["headers"]

@@ -92,7 +92,9 @@ def test_a_body_that_is_no_text_is_a_bad_request(shop: Shop) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/api/v1/products", "/api/v1/products/TEA", "/api/v2/products", "/api/v2/categories"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/products", "/api/v1/products/TEA", "/api/v2/products", "/api/v2/categories"]
+)
 def test_the_head_of_what_may_be_read_is_that_of_its_get(shop: Shop, path: str) -> None:
     shop.stock("TEA", 1)
     for _ in range(2):  # from the service, then from the gateway's memory
