@@ -82,17 +82,27 @@ def verify_command(settle: float, stuck: float, url: str | None, uds: Path | Non
 
 
 @main.command(
-    "openapi", help="Write the OpenAPI document of the code to reference_impl/contracts/openapi.json."
+    "openapi",
+    help="Write the OpenAPI documents of the code to reference_impl/contracts/openapi/: all, or one service's.",
 )
-@click.option(
-    "--check", is_flag=True, help="Write nothing; exit code 1 when the file is not what the code says."
-)
+@click.argument("service", required=False)
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 when a file is not what the code says.")
 @as_json_option
-def openapi_command(check: bool, as_json: bool) -> None:
-    """The contract."""
-    from reference_impl import contracts
+def openapi_command(service: str | None, check: bool, as_json: bool) -> None:
+    """The contracts."""
+    from reference_impl.contracts import openapi as contract
 
-    _contract("openapi", contracts.OPENAPI, contracts.openapi(), check, as_json)
+    if service is not None and service not in contract.services():
+        raise click.BadParameter(
+            f"there is no service {service}; there are {', '.join(contract.services())}", param_hint="SERVICE"
+        )
+    documents = contract.documents(*([service] if service else []))
+    _contract(
+        "openapi",
+        {contract.path(name): contract.text(said) for name, said in documents.items()},
+        check,
+        as_json,
+    )
 
 
 @main.command(
@@ -106,17 +116,22 @@ def asyncapi_command(check: bool, as_json: bool) -> None:
     """The contract of the events."""
     from reference_impl.contracts.asyncapi import ASYNCAPI, asyncapi
 
-    _contract("asyncapi", ASYNCAPI, asyncapi(), check, as_json)
+    _contract("asyncapi", {ASYNCAPI: asyncapi()}, check, as_json)
 
 
-def _contract(command: str, path: Path, text: str, check: bool, as_json: bool) -> None:
-    current = path.exists() and path.read_text() == text
-    if not check:
-        path.write_text(text)
-    state = "current" if current else ("stale" if check else "written")
-    hint = f" Run `python -m reference_impl {command}`." if state == "stale" else ""
-    say({"state": state}, f"{path.name} is {state}.{hint}", as_json)
-    if state == "stale":
+def _contract(command: str, texts: dict[Path, str], check: bool, as_json: bool) -> None:
+    states = {}
+    for path, text in texts.items():
+        current = path.exists() and path.read_text() == text
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        states[path.name] = "current" if current else ("stale" if check else "written")
+    stale = "stale" in states.values()
+    lines = [f"{name} is {state}." for name, state in states.items()]
+    lines += [f"Run `python -m reference_impl {command}`."] if stale else []
+    say({"documents": states}, "\n".join(lines), as_json)
+    if stale:
         raise SystemExit(1)
 
 

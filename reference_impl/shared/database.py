@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
 
-from reference_impl.shared import metrics, postgres, tracing
+from reference_impl.shared import deadline, metrics, postgres, tracing
 from reference_impl.shared.problems import Problem
 from reference_impl.shared.settings import Settings
 from reference_impl.shared.tracing import SpanName
@@ -149,7 +149,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that only reads, all of it as of one moment; nothing it does is kept. Raises Problem 503 like `write`."""
+        """A session that only reads, all of it as of one moment. Raises Problem 503 and 504 like `write`."""
+        deadline.check()
         with _busy_told(), Session(self._reading_engine, expire_on_commit=False) as session:
             yield session
             if self.is_postgres:
@@ -158,7 +159,11 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session whose changes commit together. Raises Problem 503 when another writer keeps the lock too long."""
+        """A session whose changes commit together.
+
+        Raises Problem 503 when another writer keeps the lock too long, and 504 when nobody waits for it any more.
+        """
+        deadline.check()
         with (
             tracing.inner(SpanName.TRANSACTION),
             self._turn(),
@@ -166,6 +171,7 @@ class Database:
             Session(self._writing_engine, expire_on_commit=False) as session,
             session.begin(),
         ):
+            deadline.begin()  # after the wait for the lock
             yield session
         if session.info.get(NEWS):
             for callback in self._after_commit:

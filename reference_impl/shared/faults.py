@@ -15,10 +15,13 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from reference_impl.shared.problems import Problem, responses
+from reference_impl.shared.types import NOT_NUL
 
 _SLICE_SECONDS = 0.02
 
-FlagName = Annotated[str, Path(max_length=64, description="The name of a fault flag, e.g. payment.decline.")]
+FlagName = Annotated[
+    str, Path(max_length=64, pattern=NOT_NUL, description="The name of a fault flag, e.g. payment.decline.")
+]
 
 
 class Unit(StrEnum):
@@ -299,7 +302,7 @@ class Faults:
 class FaultValue(BaseModel):
     """How strong a fault shall be."""
 
-    value: Annotated[float, Field(ge=0, le=60, description="A fraction from 0 to 1, or seconds.")]
+    value: Annotated[float, Field(strict=True, ge=0, le=60, description="A fraction from 0 to 1, or seconds.")]
 
 
 def router(faults: Faults) -> APIRouter:

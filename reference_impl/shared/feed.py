@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from reference_impl.shared.bus import EventLog
-from reference_impl.shared.dead_letters import Keeper, oldest
+from reference_impl.shared.dead_letters import Keeper, Limit, oldest
 from reference_impl.shared.events import Event
 from reference_impl.shared.problems import Problem, responses
 
@@ -65,7 +65,7 @@ class Feed:
         )
         async def read_events(
             after: Annotated[int, Query(ge=0, le=2**53, description="The cursor: 0 is the beginning.")] = 0,
-            limit: Annotated[int, Query(ge=1, le=500)] = 100,
+            limit: Limit = 100,
             wait: Annotated[
                 float, Query(ge=0, le=LONGEST_WAIT_SECONDS, description="Seconds to wait for news.")
             ] = 0.0,
@@ -80,7 +80,9 @@ class Feed:
             )
 
         @routes.get("/parked", summary="Events that a consumer gave up on, oldest first")
-        def read_parked(limit: Annotated[int, Query(ge=1, le=500)] = 100) -> list[ParkedEvent]:
+        def read_parked(
+            limit: Limit = 100,
+        ) -> list[ParkedEvent]:
             return [
                 ParkedEvent(consumer=letter.consumer, error=letter.error, event=letter.event)
                 for letter in oldest(self._keepers, limit)

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import httpx
 from starlette.types import ASGIApp
 
-from reference_impl.shared import correlation, tracing
+from reference_impl.shared import correlation, deadline, tracing
 from reference_impl.shared.tracing import SpanName
 
 MOST_CONNECTIONS = 100
@@ -43,7 +43,7 @@ class Peers(ABC):
     def client(self, service: str, timeout_seconds: float = 2.0) -> httpx.AsyncClient:
         """A client for one service. Making one is cheap, its connections are shared; closing it is allowed, not needed.
 
-        The whole answer's head has to come within the time, times our patience.
+        The whole answer's head has to come within the time, times our patience, and while somebody waits for us.
         What is being worked on now travels along in the headers.
         """
         timeout_seconds *= self.patience
@@ -119,9 +119,14 @@ class _Shared(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         for name, value in correlation.outgoing().items():
             request.headers.setdefault(name, value)
+        left = deadline.remaining()
+        seconds = self._timeout_seconds if left is None else min(left, self._timeout_seconds)
+        if seconds <= 0:
+            raise httpx.ConnectTimeout("nobody waits for the answer any more", request=request)
+        request.headers[deadline.HEADER] = f"{seconds:.3f}"
         try:
             # The transport within the process knows no timeouts of its own, that over TCP none for the whole.
-            async with asyncio.timeout(self._timeout_seconds):
+            async with asyncio.timeout(seconds):
                 return await self._peers.call(self._service, request)
         except TimeoutError as error:
-            raise httpx.ReadTimeout(f"no answer within {self._timeout_seconds:g} s", request=request) from error
+            raise httpx.ReadTimeout(f"no answer within {seconds:g} s", request=request) from error

@@ -60,21 +60,28 @@ class Problem(Exception):
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, for its OpenAPI description."""
+    """The error answers of a route, for its OpenAPI description; `openapi.install` adds the schema."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "model": ProblemDetails, "content": content}
-        for status in statuses
-    }
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def problem_answer(problem: Problem, path: str) -> JSONResponse:
+    """A problem about this path as an answer."""
+    kind = TYPE_PREFIX + problem.name
+    answer = _answer(path, problem.status, kind, problem.title, problem.detail, **problem.members)
+    answer.headers.update(problem.headers)
+    return answer
 
 
 def problem_response(
     request: Request, status: int, kind: str, title: str, detail: str = "", **members: Any
 ) -> JSONResponse:
     """One problem as an answer."""
-    body = ProblemDetails(
-        type=kind, title=title, status=status, detail=detail, instance=request.url.path, **members
-    )
+    return _answer(request.url.path, status, kind, title, detail, **members)
+
+
+def _answer(path: str, status: int, kind: str, title: str, detail: str, **members: Any) -> JSONResponse:
+    body = ProblemDetails(type=kind, title=title, status=status, detail=detail, instance=path, **members)
     return JSONResponse(body.model_dump(mode="json"), status_code=status, media_type=MEDIA_TYPE)
 
 
@@ -83,11 +90,7 @@ def install(app: FastAPI) -> None:
 
     async def on_problem(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)
-        answer = problem_response(
-            request, error.status, TYPE_PREFIX + error.name, error.title, error.detail, **error.members
-        )
-        answer.headers.update(error.headers)
-        return answer
+        return problem_answer(error, request.url.path)
 
     async def on_invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reference_impl.shared import logs
+from reference_impl.shared import deadline, logs
 from reference_impl.shared.cache import LARGEST_VALUE_BYTES, Cache, CacheUnavailable
 from reference_impl.shared.events import new_id
 from reference_impl.shared.problems import Problem
@@ -157,7 +157,8 @@ class SingleFlight:
                     raise  # the load itself failed so
                 raise self._too_slow() from None
         try:
-            value = self._load_alone(key, load)
+            with deadline.within(None):  # for everybody on board
+                value = self._load_alone(key, load)
         except BaseException as error:
             flight.set_exception(error)
             raise

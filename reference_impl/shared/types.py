@@ -12,15 +12,17 @@ NOT_NUL = r"^[^\x00]*$"
 """For free text: PostgreSQL stores no NUL."""
 MOST_LINES = 50
 MOST_UNITS = 1_000_000
+MOST_CENTS = 10**12
 
 Sku = Annotated[
     str, Field(pattern=SKU_PATTERN, description="Stock keeping unit: upper-case letters, digits, dashes.")
 ]
-SkuPath = Annotated[str, Path(pattern=SKU_PATTERN)]
+SkuPath = Annotated[str, Path(pattern=SKU_PATTERN, description="The product's stock keeping unit.")]
 Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
-Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
-Cents = Annotated[int, Field(ge=0, le=10**12, description="An amount of money in cents.")]
+IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="An id: 32 hexadecimal digits.")]
+Units = Annotated[int, Field(strict=True, ge=1, le=MOST_UNITS)]
+Cents = Annotated[int, Field(strict=True, ge=0, le=MOST_CENTS, description="An amount of money in cents.")]
+Flag = Annotated[bool, Field(strict=True)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 PageSize = Annotated[int, Query(ge=1, le=200, description="How many to return at most.")]

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from reference_impl.shared import auth, dead_letters, health, problems, routes, scrape
+from reference_impl.shared import auth, dead_letters, health, openapi, problems, routes, scrape
 from reference_impl.shared import faults as fault_flags
 from reference_impl.shared.auth import Verifier
+from reference_impl.shared.deadline import Deadlines
 from reference_impl.shared.http import BoundedBodies, Observed
 from reference_impl.shared.process_faults import Leaking, ProcessFaults
 from reference_impl.shared.runtime import Context, Runtime
@@ -68,9 +69,11 @@ def application(
         scrape.router(runtime.services, context.bus),
     )
     problems.install(app)
+    openapi.install(app)
     auth.install(app, Verifier.asking(context.peers), trust_network=context.settings.trust_network)
     app.add_middleware(Leaking, faults=context.faults)
     app.add_middleware(BoundedBodies)
+    app.add_middleware(Deadlines)
     names = {service.name for service in runtime.services}
     owners = {path: entry.name for entry in registry.entries() if entry.name in names for path in entry.paths}
     app.add_middleware(Observed, owners=owners)

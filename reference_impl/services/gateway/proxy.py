@@ -31,6 +31,7 @@ from reference_impl.shared import correlation
 from reference_impl.shared.problems import MEDIA_TYPE, Problem
 
 LARGEST_PART_BYTES = 1_048_576
+READING = ("GET", "HEAD")
 
 
 class Proxy:
@@ -75,7 +76,7 @@ class Proxy:
         deadline = time.monotonic() + _timeout(route, exchange.headers, self._patience)
         if route.service == "gateway":
             await self._page(exchange, match, identity, deadline)
-        elif route.cache_seconds is not None and exchange.method == "GET":
+        elif route.cache_seconds is not None and exchange.method in READING:
             await self._cached(exchange, route, match.path, deadline)
         else:
             await self._forward(exchange, route, match.path, identity, deadline)
@@ -198,15 +199,15 @@ class Proxy:
     ) -> Call:
         query = f"?{exchange.query.decode('latin-1')}" if exchange.query else ""
         changed: dict[bytes, bytes | None] = {}
-        if route.cache_seconds is not None and exchange.method == "GET":
+        if route.cache_seconds is not None and exchange.method in READING:
             changed = {b"if-none-match": validator, b"if-modified-since": None, b"range": None}
         sent = self._sent(exchange, route.service, identity, body, changed)
         repeatable = exchange.method in retries.IDEMPOTENT or (
             header.first(exchange.headers, b"idempotency-key") is not None
         )
-        return Call(
-            route.service, exchange.method, f"{route.target}{path}{query}", sent, body, deadline, repeatable
-        )
+        # The services know no HEAD: it is a GET, of whose answer we send the head.
+        method = "GET" if exchange.method == "HEAD" else exchange.method
+        return Call(route.service, method, f"{route.target}{path}{query}", sent, body, deadline, repeatable)
 
     def _sent(
         self,

@@ -15,7 +15,8 @@ from reference_impl.services.gateway.transforms import LEGACY_CHECKOUT, Transfor
 from reference_impl.shared.auth import Role
 
 PREFIX = "/api"
-_PLACES = {"{sku}": r"[A-Z0-9][A-Z0-9-]{0,31}", "{id}": r"[0-9a-f]{32}"}
+PLACES = {"{sku}": r"[A-Z0-9][A-Z0-9-]{0,31}", "{id}": r"[0-9a-f]{32}"}
+"""What may stand for a placeholder."""
 
 
 class Access(StrEnum):
@@ -55,7 +56,7 @@ class Route:
 
     def __post_init__(self) -> None:
         expression = re.escape(self.path)
-        for place, allowed in _PLACES.items():
+        for place, allowed in PLACES.items():
             expression = expression.replace(re.escape(place), allowed)
         object.__setattr__(self, "name", f"{self.version}{self.path}")
         object.__setattr__(self, "pattern", re.compile(expression))
@@ -100,7 +101,7 @@ TABLE: tuple[Route, ...] = (
     Route("GET", "/shipments", "shipping", "", scope=READ),
     Route("GET", "/shipments/{id}", "shipping", "", scope=READ),
     Route("GET", "/shipments/{id}/tracking", "shipping", "", scope=READ),
-    Route("GET PUT", "/preferences", "notification", ""),
+    Route("GET PUT", "/preferences/{id}", "notification", ""),
     Route("GET", "/notifications", "notification", ""),
     Route("POST", "/users", "user", "", access=_PUBLIC, strict=True, timeout_seconds=5.0),
     Route("GET", "/users", "user", "", roles=_ADMIN),

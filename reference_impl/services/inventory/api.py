@@ -42,7 +42,7 @@ KEYS = IdempotencyKeys.on(Base.metadata)
 class Receipt(Command):
     """Units that arrive from a supplier, or go back to one when negative."""
 
-    quantity: Annotated[int, Field(ge=-MOST_UNITS, le=MOST_UNITS)]
+    quantity: Annotated[int, Field(strict=True, ge=-MOST_UNITS, le=MOST_UNITS)]
 
 
 class Delivery(Command):
@@ -68,8 +68,8 @@ class Delivered(View):
 class Adjustment(Command):
     """A correction by hand: units move between the counters, or appear and vanish when the deltas don't add up to zero."""
 
-    delta_available: Annotated[int, Field(ge=-MOST_UNITS, le=MOST_UNITS)]
-    delta_reserved: Annotated[int, Field(ge=-MOST_UNITS, le=MOST_UNITS)] = 0
+    delta_available: Annotated[int, Field(strict=True, ge=-MOST_UNITS, le=MOST_UNITS)]
+    delta_reserved: Annotated[int, Field(strict=True, ge=-MOST_UNITS, le=MOST_UNITS)] = 0
     reason: Annotated[str, Field(min_length=1, max_length=100, pattern=NOT_NUL)]
     order_id: Identifier | None = None
 

@@ -31,7 +31,7 @@ from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.problems import responses
 from reference_impl.shared.routes import gathered
 from reference_impl.shared.runtime import Chore, Context, Service
-from reference_impl.shared.types import After, IdentifierPath, PageSize
+from reference_impl.shared.types import NOT_NUL, After, IdentifierPath, PageSize
 
 NAME = "notification"
 DELIVER_EVERY_SECONDS = 0.25
@@ -39,7 +39,7 @@ TIDY_EVERY_SECONDS = 3600.0
 OUTBOX = Outbox.on(Base.metadata, NAME)
 INBOX = Inbox.on(Base.metadata)
 
-UserPath = Annotated[str, Path(min_length=1, max_length=64)]
+UserPath = Annotated[str, Path(min_length=1, max_length=64, pattern=NOT_NUL, description="The user's id.")]
 
 
 def build(context: Context) -> Service:
@@ -69,8 +69,10 @@ def _notifications(database: Database) -> APIRouter:
     @routes.get("", summary="List messages", responses=responses(401, 422))
     def list_notifications(
         who: Caller,
-        state: Annotated[NotificationState | None, Query()] = None,
-        fact: Annotated[str | None, Query(max_length=80, description="Only those about this.")] = None,
+        state: Annotated[NotificationState | None, Query(description="Only those in this state.")] = None,
+        fact: Annotated[
+            str | None, Query(max_length=80, pattern=NOT_NUL, description="Only those about this.")
+        ] = None,
         after: After = 0,
         limit: PageSize = 50,
     ) -> NotificationPage:
@@ -88,8 +90,10 @@ def _notifications(database: Database) -> APIRouter:
         responses=responses(401, 403, 422),
     )
     def list_sink(
-        channel: Annotated[Channel | None, Query()] = None,
-        recipient: Annotated[str | None, Query(max_length=320, description="Only what went there.")] = None,
+        channel: Annotated[Channel | None, Query(description="Only what went this way.")] = None,
+        recipient: Annotated[
+            str | None, Query(max_length=320, pattern=NOT_NUL, description="Only what went there.")
+        ] = None,
         after: After = 0,
         limit: PageSize = 50,
     ) -> SinkPage:

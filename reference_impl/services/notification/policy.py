@@ -9,28 +9,28 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from reference_impl.services.notification.kinds import Category, Channel, Kind
-from reference_impl.shared.types import Command
+from reference_impl.shared.types import NOT_NUL, Command, Flag
 
 
 class EmailChoice(Command):
     """By email. Its address is that of the account, and it can't be switched off: that is how orders are confirmed."""
 
-    marketing: bool = True
+    marketing: Flag = True
 
 
 class SmsChoice(Command):
     """By SMS; without a number none are sent."""
 
-    enabled: bool = True
-    marketing: bool = False
+    enabled: Flag = True
+    marketing: Flag = False
     number: Annotated[str | None, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="As +41791234567.")] = None
 
 
 class PushChoice(Command):
     """By push message; without a device none are sent."""
 
-    enabled: bool = True
-    marketing: bool = False
+    enabled: Flag = True
+    marketing: Flag = False
     device: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{8,200}$", description="A device's token.")] = (
         None
     )
@@ -41,7 +41,7 @@ class QuietHours(Command):
 
     start: time
     end: time
-    time_zone: Annotated[str, Field(max_length=64, description="As Europe/Zurich.")] = "UTC"
+    time_zone: Annotated[str, Field(max_length=64, pattern=NOT_NUL, description="As Europe/Zurich.")] = "UTC"
 
     @field_validator("time_zone")
     @classmethod

@@ -26,11 +26,11 @@ from reference_impl.shared.database import Database
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.idempotency import IdempotencyKey, IdempotencyKeys, mark
 from reference_impl.shared.problems import responses
-from reference_impl.shared.types import After, IdentifierPath, PageSize
+from reference_impl.shared.types import NOT_NUL, After, IdentifierPath, PageSize
 
 KEYS = IdempotencyKeys.on(Base.metadata)
 
-CustomerId = Annotated[str | None, Query(max_length=64, description="Only this customer's.")]
+CustomerId = Annotated[str | None, Query(max_length=64, pattern=NOT_NUL, description="Only this customer's.")]
 
 
 def routes(database: Database, checkout: Checkout, catalogue: Catalogue, faults: Faults) -> APIRouter:
@@ -73,7 +73,7 @@ def routes(database: Database, checkout: Checkout, catalogue: Catalogue, faults:
         who: Caller,
         after: After = 0,
         limit: PageSize = 50,
-        status: Annotated[OrderStatus | None, Query()] = None,
+        status: Annotated[OrderStatus | None, Query(description="Only those in this state.")] = None,
         customer_id: CustomerId = None,
     ) -> OrderPage:
         with database.read() as session:

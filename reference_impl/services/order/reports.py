@@ -24,7 +24,7 @@ from reference_impl.services.order.views import (
 from reference_impl.shared.auth import Caller, Role, needs
 from reference_impl.shared.database import Database
 from reference_impl.shared.problems import responses
-from reference_impl.shared.types import After, IdentifierPath, PageSize
+from reference_impl.shared.types import NOT_NUL, After, IdentifierPath, PageSize
 
 OPERATORS = [Depends(needs(Role.ADMIN))]
 MOST_DAYS = 400
@@ -43,7 +43,7 @@ def routes(database: Database, snapshot_every: int) -> APIRouter:
     def customer_history(
         who: Caller,
         customer_id: Annotated[
-            str | None, Query(max_length=64, description="Whose; your own without it.")
+            str | None, Query(max_length=64, pattern=NOT_NUL, description="Whose; your own without it.")
         ] = None,
         before: Annotated[
             str | None, Query(pattern=r"^[0-9a-f]{32}$", description="`next` of the page before.")
@@ -61,7 +61,10 @@ def routes(database: Database, snapshot_every: int) -> APIRouter:
         return CustomerHistoryPage(orders=visible, next=visible[-1].order_id if len(visible) == limit else None)
 
     @router.get("/sales", summary="Sales by day", dependencies=OPERATORS, responses=responses(401, 403, 422))
-    def daily_sales(since: date | None = None, until: date | None = None) -> list[DailySalesView]:
+    def daily_sales(
+        since: Annotated[date | None, Query(description="Only from this day on.")] = None,
+        until: Annotated[date | None, Query(description="Only up to this day, itself included.")] = None,
+    ) -> list[DailySalesView]:
         query = select(DailySales).order_by(DailySales.day.desc(), DailySales.currency).limit(MOST_DAYS)
         if since is not None:
             query = query.where(DailySales.day >= since)

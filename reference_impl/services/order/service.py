@@ -24,7 +24,7 @@ from reference_impl.services.order.models import Order
 from reference_impl.shared.events import Payload, now
 from reference_impl.shared.outbox import Outbox
 from reference_impl.shared.problems import Problem
-from reference_impl.shared.types import Line
+from reference_impl.shared.types import MOST_CENTS, Line
 
 MOST_CONFLICTS = 5
 
@@ -60,7 +60,7 @@ class OrderService:
     def place(
         self, lines: Sequence[Line], prices: Mapping[str, Price], *, customer_id: str | None, card: str
     ) -> OrderState:
-        """A new order, PENDING. Raises Problem 422 when its lines have more than one currency."""
+        """A new order, PENDING. Raises Problem 422 when its lines have more than one currency, or come to too much."""
         currencies = {prices[line.sku].currency for line in lines}
         if len(currencies) > 1:
             detail = f"These are {', '.join(sorted(currencies))}."
@@ -69,10 +69,14 @@ class OrderService:
             OrderedLine(sku=line.sku, quantity=line.quantity, unit_price_cents=prices[line.sku].cents)
             for line in lines
         )
+        total = sum(line.unit_price_cents * line.quantity for line in ordered)
+        if total > MOST_CENTS:
+            detail = f"It comes to {total} cents; at most {MOST_CENTS} are possible. Order less at once."
+            raise Problem(422, "order-too-large", "The order is too large", detail)
         placed = facts.Placed(
             customer_id=customer_id,
             lines=ordered,
-            total_cents=sum(line.unit_price_cents * line.quantity for line in ordered),
+            total_cents=total,
             currency=currencies.pop(),
             card=card,
         )

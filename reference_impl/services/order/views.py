@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from reference_impl.services.order.history.decisions import REASON_LENGTH
 from reference_impl.services.order.history.facts import Recorded
 from reference_impl.services.order.history.fold import OrderStatus
-from reference_impl.shared.types import MOST_LINES, Command, Line, View
+from reference_impl.shared.types import MOST_LINES, NOT_NUL, Command, Flag, Line, View
 
 Card = Annotated[
     str, Field(pattern=r"^tok_[a-z0-9_]{1,60}$", description="A card token; tok_declined is always declined.")
@@ -22,7 +22,8 @@ class NewOrder(Command):
 
     items: Annotated[list[Line], Field(min_length=1, max_length=MOST_LINES)]
     customer_id: Annotated[
-        str | None, Field(max_length=64, description="Whose order it is; a customer may leave it out.")
+        str | None,
+        Field(max_length=64, pattern=NOT_NUL, description="Whose order it is; a customer may leave it out."),
     ] = None
     card: Card = "tok_visa"
 
@@ -43,9 +44,9 @@ class AnotherCard(Command):
 class Cancellation(Command):
     """Why an order shall be cancelled."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=REASON_LENGTH)]
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_LENGTH, pattern=NOT_NUL)]
     refund: Annotated[
-        bool,
+        Flag,
         Field(description="Cancel it also when it is paid, and give the money back. Not once it is shipped."),
     ] = False
 

@@ -24,7 +24,7 @@ from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.problems import responses
 from reference_impl.shared.runtime import Chore, Context, Service
 from reference_impl.shared.settings import Saga
-from reference_impl.shared.types import After, PageSize, View
+from reference_impl.shared.types import NOT_NUL, After, PageSize, View
 
 NAME = "payment"
 RECONCILE_EVERY_SECONDS = 0.25
@@ -105,7 +105,9 @@ def _routes(database: Database, webhooks: Webhooks) -> APIRouter:
 
     @routes.get("", summary="List payment attempts", dependencies=OPERATORS, responses=responses(401, 403, 422))
     def list_payments(
-        order_id: Annotated[str | None, Query(max_length=32, description="Only this order's attempts.")] = None,
+        order_id: Annotated[
+            str | None, Query(max_length=32, pattern=NOT_NUL, description="Only this order's attempts.")
+        ] = None,
         after: After = 0,
         limit: PageSize = 50,
     ) -> PaymentPage:

@@ -20,7 +20,7 @@ from reference_impl.shared.auth import Principal, needs
 from reference_impl.shared.conditional import IfMatch, etag, expected_version, not_modified
 from reference_impl.shared.idempotency import IdempotencyKey, mark
 from reference_impl.shared.problems import responses
-from reference_impl.shared.types import NOT_NUL, Cents, Command, Currency, PageSize, Sku, SkuPath, View
+from reference_impl.shared.types import MOST_CENTS, NOT_NUL, Command, Currency, PageSize, Sku, SkuPath, View
 
 TAG = "v2"
 SLUG = r"^[a-z0-9][a-z0-9-]{0,39}$"
@@ -214,17 +214,29 @@ def router(
             str | None,
             Query(
                 max_length=search.LONGEST,
+                pattern=NOT_NUL,
                 description='Words; `or`, `-word` and `"a phrase"` mean what they look like.',
             ),
         ] = None,
         category: Annotated[str | None, Query(pattern=SLUG, description="Filed there or below.")] = None,
-        vendor: Annotated[str | None, Query(max_length=64, pattern=NOT_NUL)] = None,
-        min_price_cents: Cents | None = None,
-        max_price_cents: Cents | None = None,
-        currency: Currency | None = None,
-        sort: Sort | None = None,
+        vendor: Annotated[
+            str | None, Query(max_length=64, pattern=NOT_NUL, description="Only this vendor's.")
+        ] = None,
+        min_price_cents: Annotated[
+            int | None, Query(ge=0, le=MOST_CENTS, description="Only from this price on, in cents.")
+        ] = None,
+        max_price_cents: Annotated[
+            int | None, Query(ge=0, le=MOST_CENTS, description="Only up to this price, in cents.")
+        ] = None,
+        currency: Annotated[Currency | None, Query(description="Only prices in this currency.")] = None,
+        sort: Annotated[
+            Sort | None, Query(description="By relevance to `q`, else the oldest first, without it.")
+        ] = None,
         limit: PageSize = 50,
-        cursor: Annotated[str | None, Query(max_length=cursors.LONGEST)] = None,
+        cursor: Annotated[
+            str | None,
+            Query(max_length=cursors.LONGEST, pattern=NOT_NUL, description="`next` of the page before."),
+        ] = None,
     ) -> ProductPageV2:
         wanted = Wanted(q, category, vendor, min_price_cents, max_price_cents, currency, sort)
         records, more = catalogue.find(wanted, limit=limit, cursor=cursor)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
@@ -47,7 +48,7 @@ def deprecated(settings: ProductSettings) -> Callable[..., Any]:
 
     async def tell(request: Request, response: Response) -> None:
         REQUESTS.labels("v1").inc()
-        path = request.url.path
+        path = quote(request.url.path)  # as it may stand in a header, whatever was asked for
         successor = "/v2" + (path[len("/v1") :] if path.startswith("/v1/") else path)
         response.headers["Deprecation"] = since
         response.headers["Sunset"] = sunset

@@ -29,7 +29,7 @@ from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.problems import responses
 from reference_impl.shared.runtime import Chore, Context, Service
 from reference_impl.shared.settings import Saga
-from reference_impl.shared.types import After, IdentifierPath, PageSize
+from reference_impl.shared.types import NOT_NUL, After, IdentifierPath, PageSize
 
 NAME = "shipping"
 PROGRESS_EVERY_SECONDS = 0.5
@@ -94,8 +94,10 @@ def _routes(database: Database, settings: ShippingSettings) -> APIRouter:
     @routes.get("", summary="List shipments", responses=responses(401, 422))
     def list_shipments(
         who: Caller,
-        order_id: Annotated[str | None, Query(max_length=32, description="Only this order's.")] = None,
-        state: Annotated[ShipmentState | None, Query()] = None,
+        order_id: Annotated[
+            str | None, Query(max_length=32, pattern=NOT_NUL, description="Only this order's.")
+        ] = None,
+        state: Annotated[ShipmentState | None, Query(description="Only those in this state.")] = None,
         after: After = 0,
         limit: PageSize = 50,
     ) -> ShipmentPage:

@@ -24,7 +24,7 @@ from reference_impl.services.user.views import (
 )
 from reference_impl.shared.auth import Caller, Role, forbidden, needs
 from reference_impl.shared.problems import Problem, responses
-from reference_impl.shared.types import After, IdentifierPath, PageSize
+from reference_impl.shared.types import NOT_NUL, After, IdentifierPath, PageSize
 
 ADMIN = [Depends(needs(Role.ADMIN))]
 
@@ -44,7 +44,7 @@ def users(accounts: Accounts) -> APIRouter:
         after: After = 0,
         limit: PageSize = 50,
         email: Annotated[
-            str | None, Query(max_length=254, description="Only the account of this address.")
+            str | None, Query(max_length=254, pattern=NOT_NUL, description="Only the account of this address.")
         ] = None,
     ) -> UserPage:
         query = select(User).where(User.number > after).order_by(User.number).limit(limit)

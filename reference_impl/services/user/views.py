@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from reference_impl.services.user.api_keys import Scope
 from reference_impl.shared.auth import Role
-from reference_impl.shared.types import Command, View
+from reference_impl.shared.types import NOT_NUL, Command, View
 
 Email = Annotated[
     str,
@@ -23,7 +23,7 @@ Email = Annotated[
 NewPassword = Annotated[SecretStr, Field(min_length=10, max_length=128, description="10 to 128 characters.")]
 Password = Annotated[SecretStr, Field(min_length=1, max_length=128)]
 Token = Annotated[SecretStr, Field(min_length=1, max_length=200)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=NOT_NUL)]
 Plan = Literal["free", "standard", "partner"]
 
 
