@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import sys
 import tempfile
 import threading
@@ -55,14 +56,19 @@ class Product:
 
     def pid_of(self, words: str) -> int:
         """The process whose command line holds these words, among this product's own."""
-        found = subprocess.run(
-            ["pgrep", "-f", words], capture_output=True, text=True, check=False
-        ).stdout.split()
-        mine = [
-            int(pid)
-            for pid in found
-            if str(self.instance).encode() in _environment(int(pid)) and int(pid) != self.process.pid
-        ]
+        mine: list[int] = []
+        for _ in range(50):  # what it is about to start has its command line, too, for a moment
+            found = subprocess.run(
+                ["pgrep", "-f", words], capture_output=True, text=True, check=False
+            ).stdout.split()
+            mine = [
+                int(pid)
+                for pid in found
+                if str(self.instance).encode() in _environment(int(pid)) and int(pid) != self.process.pid
+            ]
+            if len(mine) == 1:
+                break
+            time.sleep(0.1)
         assert len(mine) == 1, f"{words}: {mine}"
         return mine[0]
 
