@@ -8,10 +8,10 @@ import re
 import signal
 import socket
 import subprocess
-import time
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
