@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,14 +56,19 @@ class Product:
 
     def pid_of(self, words: str) -> int:
         """The process whose command line holds these words, among this product's own."""
-        found = subprocess.run(
-            ["pgrep", "-f", words], capture_output=True, text=True, check=False
-        ).stdout.split()
-        mine = [
-            int(pid)
-            for pid in found
-            if str(self.instance).encode() in _environment(int(pid)) and int(pid) != self.process.pid
-        ]
+        mine: list[int] = []
+        for _ in range(50):  # what it is about to start has its command line, too, for a moment
+            found = subprocess.run(
+                ["pgrep", "-f", words], capture_output=True, text=True, check=False
+            ).stdout.split()
+            mine = [
+                int(pid)
+                for pid in found
+                if str(self.instance).encode() in _environment(int(pid)) and int(pid) != self.process.pid
+            ]
+            if len(mine) == 1:
+                break
+            time.sleep(0.1)
         assert len(mine) == 1, f"{words}: {mine}"
         return mine[0]
 
