@@ -16,7 +16,7 @@ from labs.report import NotebookStatus, Report, TaskStatus
 from portal.work.workspaces import NotebookUnreadable, Workspaces
 from tests.attacks.conftest import Place
 from tests.attacks.corpus import Attack, load
-from tests.attacks.host import Host, Watched
+from tests.attacks.host import Host, Watched, taken
 from tests.attacks.seen import secrets_in, seen, what_acts
 
 SECRETS = ["CANARY-CHECK-90c1f2a7", "CANARY-INPUT-4be07d53", "CANARY-EXPECTED-b1a6c8d2"]
@@ -53,7 +53,7 @@ def test_nothing_is_gained(
         report = grade(lab, attack.notebook(lab, host.known()), seed=new_seed(), driver=watched)
     assert problems(report, attack, attack.may_earn(lab), [*SECRETS, host.secret]) == []
     assert host.harm(watched) == []
-    assert here.neighbour.harm == []
+    assert taken(here.neighbour.harm) == []
 
 
 @pytest.mark.parametrize(
