@@ -79,23 +79,19 @@ def test_right_answers_score_1_and_each_wrong_option_alone_scores_0(bank):
 
 
 def test_every_foreseen_mistake_is_recognised_as_itself(bank):
-    for question in bank.questions.values():
-        if not isinstance(question.body, Numeric):
-            continue
-        assert question.grade(question.body.answer.value).correct
+    for seed, question in _numeric(bank):
+        assert question.grade(question.body.answer.value, seed).correct
         for mistake in question.body.answer.mistakes:
-            graded = question.grade(mistake.value)
+            graded = question.grade(mistake.value, seed)
             assert not graded.correct, question.id
-            assert graded.feedback[0].comment == mistake.why, (question.id, mistake.value)
+            assert graded.feedback[0].comment == mistake.why, (question.id, seed, mistake.value)
 
 
 def test_numeric_explanations_arrive_at_the_keyed_value(bank):
-    for question in bank.questions.values():
-        if isinstance(question.body, Numeric):
-            numbers = {
-                float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*(?:\.\d+)?", question.explanation)
-            }
-            assert any(question.body.answer.accepts(number) for number in numbers), question.id
+    for seed, question in _numeric(bank):
+        found = re.findall(r"\d[\d,]*(?:\.\d+)?", question.explanation)
+        numbers = {float(number.replace(",", "")) for number in found}
+        assert any(question.body.answer.accepts(number) for number in numbers), (question.id, seed)
 
 
 def test_no_question_asks_for_the_place_of_an_option(bank):
@@ -103,3 +99,11 @@ def test_no_question_asks_for_the_place_of_an_option(bank):
     for question in bank.questions.values():
         assert not pattern.search(question.explanation), question.id
         assert not any(pattern.search(option.feedback) for option in question.options), question.id
+
+
+def _numeric(bank):
+    """Each numeric question, as several variants if it has parameters."""
+    for question in bank.questions.values():
+        if isinstance(question.body, Numeric):
+            for seed in range(8 if question.parameterised else 1):
+                yield seed, question.at(seed)
