@@ -20,6 +20,8 @@ MODULES = {
     "kafka-fundamentals",
     "event-processing",
     "event-sourcing-and-sagas",
+    "observability-and-sre",
+    "kubernetes-in-production",
 }
 LABS = frozenset({"never-oversell", "saga-compensation"})
 LESSONS = frozenset(
@@ -33,6 +35,8 @@ LESSONS = frozenset(
         "partitions-make-deleting-cheap",
         "at-least-once-is-what-you-get",
         "sagas-and-compensation",
+        "error-budgets-and-burn-rates",
+        "deploying-without-losing-a-request",
     }
 )
 
