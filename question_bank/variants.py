@@ -161,7 +161,7 @@ def read_template(
 ) -> tuple[Template, Variant] | None:
     """The template of a document that has parameters, and a sample of it; None after reporting what is wrong."""
     fields = {key: document.front[key] for key in VARIANT_FIELDS if key in document.front}
-    parameters = read_value(Parameters, document, ("parameters",), report, fields)
+    parameters = read_value(Parameters, document, (), report, fields)
     if parameters is None:
         return None
     template = Template(question_id, kind, document, parameters)
