@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Collection
 
 from question_bank.loader import Bank
 from question_bank.question import Question
@@ -17,10 +18,11 @@ def draw(
     *,
     module: str | None = None,
     topic: str | None = None,
+    kinds: Collection[str] | None = None,
     count: int = 10,
     seed: Seed,
 ) -> list[Question]:
-    """Draw `count` questions of a module and topic (None: any), easier ones first; all when there are fewer.
+    """Draw `count` questions of a module, topic and kinds (None: any), easier ones first; all when there are fewer.
 
     The same bank, filter, count and seed give the same questions in the same order. Within that, the draw takes
     from the topic, and then from the difficulty, that has been drawn least so far, so that a short quiz is not
@@ -31,7 +33,9 @@ def draw(
     pool = [
         question
         for question in sorted(bank.questions.values(), key=lambda question: question.id)
-        if module in (None, question.module) and (topic is None or topic in question.topics)
+        if module in (None, question.module)
+        and (topic is None or topic in question.topics)
+        and (kinds is None or question.kind in kinds)
     ]
     random.Random(f"draw:{module}:{topic}:{seed}").shuffle(pool)
     topics: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from portal.features.practice import queries
 from portal.features.practice.service import QUIZ_LENGTH, QuizService, Refused, read_answers
 from portal.markdown import render, render_inline
 from portal.models import QuizAnswer, QuizAttempt
-from question_bank import Answer, AnswerRefused, Question
+from question_bank import PLAIN_KINDS, Answer, AnswerRefused, Question
 from roadmap import Kind
 
 blueprint = Blueprint("practice", __name__, url_prefix="/quizzes")
@@ -25,7 +25,7 @@ def quizzes() -> str:
     content = portal().content
     scores = _service().scores(current_user.id)
     opened = queries.unfinished_by_module(db(), current_user.id)
-    available = content.bank.modules()
+    available = content.bank.modules(PLAIN_KINDS)
     rows = [
         {
             "module": module,
@@ -115,11 +115,11 @@ def _quiz_page(attempt: QuizAttempt, given: dict[str, Answer], errors: dict[str,
 def _graded_view(attempt: QuizAttempt, stored: QuizAnswer, question: Question) -> dict[str, Any]:
     shown = question.present(attempt.seed)
     try:
-        graded = question.grade(stored.given)
+        graded = question.grade(stored.given, attempt.seed)
     except (
         AnswerRefused
     ):  # the question's options were edited away since: what was chosen can't be shown any more
-        graded = question.grade(None)
+        graded = question.grade(None, attempt.seed)
     by_key = {feedback.key: feedback for feedback in graded.feedback}
     return {
         "id": question.id,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.errors import Conflict, Invalid
 from portal.features.practice import queries
 from portal.models import QuizAnswer, QuizAttempt, utcnow
-from question_bank import Answer, AnswerRefused, Bank, Question, draw
+from question_bank import PLAIN_KINDS, Answer, AnswerRefused, Bank, Question, draw
 
 QUIZ_LENGTH = 10
 MAX_ANSWER = 200
@@ -37,7 +37,7 @@ class QuizService:
         if open_attempt is not None:
             return open_attempt
         seed = secrets.randbelow(2**31)
-        drawn = draw(self.bank, module=module_id, count=QUIZ_LENGTH, seed=seed)
+        drawn = draw(self.bank, module=module_id, kinds=PLAIN_KINDS, count=QUIZ_LENGTH, seed=seed)
         if not drawn:
             raise Invalid("This module has no questions yet.")
         attempt = QuizAttempt(user_id=user_id, module_id=module_id, seed=seed, created_at=utcnow())
@@ -68,7 +68,7 @@ class QuizService:
                 continue
             value = given.get(answer.question_id)
             try:
-                result = question.grade(value)
+                result = question.grade(value, attempt.seed)
             except AnswerRefused as error:
                 refused[answer.question_id] = str(error)
             else:
