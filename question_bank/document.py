@@ -157,6 +157,8 @@ def _sections(lines: list[str], start: int, report: Report) -> tuple[Section, di
 
 def _stripped(lines: list[str], first_line: int) -> Section:
     """The lines without blank ones at either end, and the number of the first that is left."""
+    if not any(line.strip() for line in lines):
+        return Section(first_line, "")
     while lines and not lines[0].strip():
         lines, first_line = lines[1:], first_line + 1
     return Section(first_line, "\n".join(lines).rstrip())
