@@ -13,12 +13,10 @@ from question_bank.wording import normalised, telling_words, visible_length, wit
 
 _NUMBER = re.compile(r"\d")
 _HEDGE = re.compile(
-    r"\b(usually|often|typically|generally|may|might|can|sometimes|mostly|at (?:most|least)|unless|depend\w*)\b",
+    r"\b(usually|often|typically|generally|may|might|sometimes|mostly|at (?:most|least)|unless|depend\w*)\b",
     re.IGNORECASE,
 )
-_ABSOLUTE = re.compile(
-    r"\b(always|never|all|every|only|none|any|must|cannot|impossible|guarantee\w*)\b", re.IGNORECASE
-)
+_ABSOLUTE = re.compile(r"\b(always|never|only|must|cannot|impossible|guarantee\w*)\b", re.IGNORECASE)
 
 
 def giveaways(question: Question) -> Iterator[Fault]:
