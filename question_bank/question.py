@@ -92,7 +92,7 @@ class Question:
         return self.template is not None
 
     def at(self, seed: Seed) -> Question:
-        """The variant of a seed; the question itself when it has no parameters."""
+        """The variant of a seed, an ordinary question; the question itself when it has no parameters."""
         if self.template is None:
             return self
         variant = self.template.variant(seed)
@@ -105,6 +105,7 @@ class Question:
             explanation=document.sections["Explanation"].text,
             references=references.text if references else "",
             document=document,
+            template=None,
             values=variant.values,
         )
 

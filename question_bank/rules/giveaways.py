@@ -13,7 +13,7 @@ from question_bank.wording import normalised, telling_words, visible_length, wit
 
 _NUMBER = re.compile(r"\d")
 _HEDGE = re.compile(
-    r"\b(usually|often|typically|generally|may|might|sometimes|mostly|at (?:most|least)|unless|depend\w*)\b",
+    r"\b(usually|often|typically|generally|may|might|sometimes|mostly|unless|depend\w*)\b",
     re.IGNORECASE,
 )
 _ABSOLUTE = re.compile(r"\b(always|never|only|must|cannot|impossible|guarantee\w*)\b", re.IGNORECASE)
@@ -56,7 +56,7 @@ def _tones(right: str, wrong: list[str]) -> Iterator[str]:
     if alone(lambda text: "`" in text):
         yield "The right option is the only one with code: word all options alike."
     if alone(_HEDGE.search):
-        yield "The right option is the only hedged one (“may”, “at most”, “usually”): word all options alike."
+        yield "The right option is the only hedged one (“may”, “often”, “usually”): word all options alike."
     if len(wrong) > 1 and not _ABSOLUTE.search(right) and all(map(_ABSOLUTE.search, wrong)):
         yield "All wrong options are absolute (“always”, “only”, “must”), and the right one isn't: word all options alike."
 

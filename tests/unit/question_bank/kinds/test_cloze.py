@@ -58,10 +58,10 @@ def test_each_gap_earns_its_share_and_says_what_was_wrong(asked):
     assert (order.key, order.right, order.given, order.comment) == (
         "order",
         True,
-        "created_at",
+        "`created_at`",
         "The oldest first.",
     )
-    assert (lock.right, lock.given, lock.expected) == (False, "for update", "`FOR UPDATE SKIP LOCKED`")
+    assert (lock.right, lock.given, lock.expected) == (False, "`for update`", "`FOR UPDATE SKIP LOCKED`")
     assert lock.comment == "Every other worker waits."
     assert (workers.right, workers.given) == (True, "6 workers")
 
