@@ -30,7 +30,7 @@ from question_bank.schema import RunnerUnavailable
 BUILD_SECONDS = 180.0
 """The first program of a runner builds Go's standard library, too."""
 _CONNECT_SECONDS = 10
-_GO_MOD = "module solution\n\ngo 1.21\n"
+_GO_MOD = "module solution\n\ngo 1.25\n"
 
 
 class LocalRunner:
