@@ -245,3 +245,23 @@ def report(answers: Iterable[Answered]) -> dict[str, Report]:
             bucket = bucket_of(answer.seconds)
             found.times[bucket] = found.times.get(bucket, 0) + 1
     return reports
+
+
+def chance(kind: str, options: int, right: int) -> float:
+    """What blind guessing earns on average at a question with so many options, `right` of them right; 0 to 1.
+
+    For a multiple choice, each option is taken or left by the toss of a coin.
+    """
+    if not options:
+        return 0.0
+    if kind != "multiple":
+        return right / options
+    wrong = options - right
+    return (
+        sum(
+            math.comb(right, hits) * math.comb(wrong, slips) * max(0.0, (hits - slips) / right)
+            for hits in range(right + 1)
+            for slips in range(wrong + 1)
+        )
+        / 2.0**options
+    )

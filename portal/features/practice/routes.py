@@ -88,13 +88,13 @@ def result(attempt_id: int) -> Any:
             question,
             attempt.seed,
             content=portal().content,
-            number=stored.position,
+            number=number,
             given=stored.given,
             fraction=stored.fraction,
             correct=stored.correct,
             content_hash=stored.content_hash,
         )
-        for stored, question in _drawn(attempt)
+        for number, (stored, question) in enumerate(_drawn(attempt), 1)
     ]
     return render_template("practice/result.html", attempt=attempt, module=module, questions=questions)
 
@@ -105,11 +105,11 @@ def _quiz_page(attempt: QuizAttempt, given: dict[str, Answer], errors: dict[str,
         views.asked(
             question,
             attempt.seed,
-            number=stored.position,
+            number=number,
             given=given.get(question.id),
             error=errors.get(question.id),
         )
-        for stored, question in _drawn(attempt)
+        for number, (_stored, question) in enumerate(_drawn(attempt), 1)
     ]
     return render_template(
         "practice/quiz.html", attempt=attempt, module=module, questions=questions, has_errors=bool(errors)
