@@ -56,10 +56,11 @@ class Forecast:
         if not self.total:
             return f"Nothing comes due in the next {FORECAST_DAYS} days."
         busiest = max(self.bars, key=lambda bar: bar.count)
-        return (
-            f"{self.total} {'question comes' if self.total == 1 else 'questions come'} due in the next {FORECAST_DAYS} days, "
-            f"{self.bars[0].count} today; the most, {busiest.count}, on {busiest.day.day} {busiest.day:%B}."
-        )
+        questions = "question comes" if self.total == 1 else "questions come"
+        words = f"{self.total} {questions} due in the next {FORECAST_DAYS} days, {self.bars[0].count} today"
+        if busiest is self.bars[0]:
+            return f"{words}."
+        return f"{words}; the most, {busiest.count}, on {busiest.day.day} {busiest.day:%B}."
 
 
 def forecast(dues: Iterable[datetime], now: datetime) -> Forecast:
