@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from question_bank.loader import Bank
 from question_bank.question import Question
@@ -18,11 +18,11 @@ def draw(
     *,
     module: str | None = None,
     topic: str | None = None,
+    kinds: Collection[str] | None = None,
     count: int = 10,
     seed: Seed,
-    accept: Callable[[Question], bool] = lambda _question: True,
 ) -> list[Question]:
-    """Draw `count` questions of a module and topic (None: any), easier ones first; all when there are fewer.
+    """Draw `count` questions of a module, topic and kinds (None: any), easier ones first; all when there are fewer.
 
     The same bank, filter, count and seed give the same questions in the same order. Within that, the draw takes
     from the topic, and then from the difficulty, that has been drawn least so far, so that a short quiz is not
@@ -33,7 +33,7 @@ def draw(
         for question in bank.questions.values()
         if module in (None, question.module)
         and (topic is None or topic in question.topics)
-        and accept(question)
+        and (kinds is None or question.kind in kinds)
     ]
     return draw_from(pool, count=count, seed=f"{module}:{topic}:{seed}")
 

@@ -113,13 +113,13 @@ def _feedback(question: Question) -> Iterator[Fault]:
             )
             yield _option_fault(question, option, message, "feedback")
         seen.setdefault(words, option)
-    for remark in question.body.remarks():
-        yield _fault(question, "answer", remark, "feedback")
+    for part, remark in question.body.remarks():
+        yield _fault(question, part, remark, "feedback")
     if len(normalised(question.explanation)) < MIN_EXPLANATION:
         message = (
             f"The explanation is shorter than {MIN_EXPLANATION} characters: say how one gets to the answer."
         )
-        yield _fault(question, "explanation", message, "explanation")
+        yield _fault(question, "Explanation", message, "explanation")
 
 
 def _catch_alls(question: Question) -> Iterator[Fault]:

@@ -65,6 +65,7 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "reviews.session": ("GET", "/practice/sessions/{practice}", SIGNED_IN),
     "reviews.question": ("GET", "/practice/sessions/{practice}/1", SIGNED_IN),
     "reviews.answer": ("POST", "/practice/sessions/{practice}/1", SIGNED_IN),
+    "reviews.mark": ("POST", "/practice/sessions/{practice}/1/mark", SIGNED_IN),
     "reviews.end": ("POST", "/practice/sessions/{practice}/end", SIGNED_IN),
     "reviews.result": ("GET", "/practice/sessions/{finished_practice}/result", SIGNED_IN),
     "reviews.kept": ("GET", "/practice/kept", SIGNED_IN),
@@ -179,6 +180,7 @@ OWN = [
     "reviews.session",
     "reviews.question",
     "reviews.answer",
+    "reviews.mark",
     "reviews.end",
     "reviews.result",
 ]

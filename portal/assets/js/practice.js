@@ -31,9 +31,8 @@ function choose(index) {
   return true;
 }
 
-function chooseTruth(word) {
-  const index = options().findIndex((input) => input.value === word);
-  return index >= 0 && choose(index);
+function chooseTruth(index) {
+  return Boolean(form?.querySelector("[data-kind='true-false']")) && choose(index);
 }
 
 /* What the keys do; each says whether it did something. */
@@ -73,8 +72,8 @@ function press(event) {
   if (event.shiftKey) return false;
   if (key === "n") return next();
   if (key === "b") return bookmark();
-  if (key === "t") return chooseTruth("true");
-  if (key === "f") return chooseTruth("false");
+  if (key === "t") return chooseTruth(0);
+  if (key === "f") return chooseTruth(1);
   return false;
 }
 
@@ -108,5 +107,5 @@ document.addEventListener("htmx:after:swap", () => {
 if (page.dataset.practice === "answered" && !location.hash) {
   page.querySelector(".graded [tabindex='-1']")?.focus({ preventScroll: true });
 } else if (form && !document.querySelector("[aria-invalid='true']")) {
-  form.querySelector("input[type=text], textarea")?.focus({ preventScroll: true });
+  form.querySelector(".question :is(input[type=text], textarea, select)")?.focus({ preventScroll: true });
 }

@@ -88,6 +88,7 @@ def question(question_id: str) -> str:
         module=module,
         item=item_of(found, today, bucket=bucket, all_answers=sum(tally.answers for tally in tallies.values())),
         options=views.option_rows(found, counts, today.counted),
+        heads=views.option_heads(found),
         versions=views.version_rows(found, tallies),
         variants=views.variant_rows(found, tallies),
         reports=queries.reports(db(), question_id=found.id),

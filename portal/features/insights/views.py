@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from portal.features.practice import WITH_PARTS, seed_of
 from portal.markdown import render_inline
 from question_bank import Question
 from question_bank.statistics import OptionCount, Tally
@@ -19,16 +20,28 @@ HASH_SHOWN = 8
 
 
 def option_rows(question: Question, counts: Mapping[str, OptionCount], counted: int) -> list[dict[str, Any]]:
-    """One row an option in the author's order; for a typed answer one row a way it can do. Then blank answers."""
-    rows = []
-    named = {option.key: (render_inline(option.text), option.right) for option in question.options} or TYPED
-    for key, (html, right) in named.items():
-        rows.append(
-            _row(counts.get(key, OptionCount(key)), html, right, counted, is_option=bool(question.options))
-        )
+    """One row an option in the author's order; for an answer with parts one row a part that can go wrong; for a typed
+    one, one row a way it can do. Then blank answers.
+    """
+    if question.kind in WITH_PARTS:
+        blank = question.grade(None, seed_of(question, 0))
+        named = {part.key: (render_inline(part.text), False) for part in blank.feedback}
+    else:
+        named = {option.key: (render_inline(option.text), option.right) for option in question.options} or TYPED
+    rows = [
+        _row(counts.get(key, OptionCount(key)), html, right, counted, is_option=bool(question.options))
+        for key, (html, right) in named.items()
+    ]
     if BLANK in counts:
         rows.append(_row(counts[BLANK], "Not answered", False, counted, is_option=False))
     return rows
+
+
+def option_heads(question: Question) -> tuple[str, str]:
+    """What these rows are, and what is counted of them."""
+    if question.kind in WITH_PARTS:
+        return "Part", "Went wrong"
+    return ("Option", "Chosen") if question.options else ("Answer", "Given")
 
 
 def version_rows(question: Question, tallies: Mapping[tuple[str, str, str], Tally]) -> list[dict[str, Any]]:

@@ -2,18 +2,18 @@
 
 from portal.features.practice import views
 from portal.features.practice.answers import (
-    SELF_MARKED,
     is_blank,
     practisable,
-    quizzable,
     read_answer,
+    seed_of,
+    variant_of,
 )
-from portal.features.practice.recording import Encounter, Recorder, keep, memory_of
+from portal.features.practice.recording import WITH_PARTS, Encounter, Recorder, keep, memory_of
 from portal.features.practice.routes import blueprint
 from portal.features.practice.service import QuizService
 
 __all__ = [
-    "SELF_MARKED",
+    "WITH_PARTS",
     "Encounter",
     "QuizService",
     "Recorder",
@@ -22,7 +22,8 @@ __all__ = [
     "keep",
     "memory_of",
     "practisable",
-    "quizzable",
     "read_answer",
+    "seed_of",
+    "variant_of",
     "views",
 ]

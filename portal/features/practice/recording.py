@@ -22,6 +22,9 @@ from question_bank import Graded, Question, scheduling, statistics
 ROWS_AT_ONCE = 60
 """SQLite takes a limited number of values in one statement."""
 
+WITH_PARTS = frozenset({"ordering", "matching", "cloze", "open"})
+"""Kinds whose feedback speaks of each part of the answer."""
+
 TallyKey = tuple[str, str, str]
 """Question id, content hash, variant."""
 CountKey = tuple[str, str, str, str, str]
@@ -60,7 +63,7 @@ class Sums:
         self.tallies[where] = self.tallies.get(where, statistics.Tally()) + one
         if not counted:
             return
-        for key in chosen_keys(encounter.graded):
+        for key in chosen_keys(question.kind, encounter.graded):
             self._count((*where, CountOf.OPTION, key), rest)
         if encounter.seconds is not None and encounter.seconds <= statistics.MAX_SECONDS:
             self._count((*where, CountOf.SECONDS, str(statistics.bucket_of(encounter.seconds))), rest)
@@ -175,11 +178,15 @@ def keep(card: ReviewCard, memory: scheduling.Memory) -> None:
     card.due, card.last_review = memory.due, memory.last_review
 
 
-def chosen_keys(graded: Graded) -> Iterable[str]:
-    """What is counted of an answer: the options that were chosen; of a typed one, how it did."""
-    chosen = [feedback for feedback in graded.feedback if feedback.chosen]
+def chosen_keys(kind: str, graded: Graded) -> Iterable[str]:
+    """What is counted of an answer: the options that were chosen; of one with parts, the parts that went wrong; of
+    a typed one, how it did.
+    """
     if not graded.answered:
         return ("blank",)
+    if kind in WITH_PARTS:
+        return sorted({feedback.key[:40] for feedback in graded.feedback if not feedback.right})
+    chosen = [feedback for feedback in graded.feedback if feedback.chosen]
     if any(feedback.key for feedback in chosen):
         return sorted({feedback.key[:40] for feedback in chosen if feedback.key})
     if graded.correct:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -11,7 +10,7 @@ from flask_login import current_user
 from portal.errors import NotFound
 from portal.extensions import db, limiter, portal
 from portal.features.practice import queries, views
-from portal.features.practice.answers import quizzable, read_answers
+from portal.features.practice.answers import QUIZ_KINDS, read_answers
 from portal.features.practice.service import QUIZ_LENGTH, QuizService, Refused
 from portal.models import QuizAnswer, QuizAttempt
 from question_bank import Answer, Question
@@ -26,7 +25,7 @@ def quizzes() -> str:
     content = portal().content
     scores = _service().scores(current_user.id)
     opened = queries.unfinished_by_module(db(), current_user.id)
-    available = Counter(question.module for question in content.bank.questions.values() if quizzable(question))
+    available = content.bank.modules(QUIZ_KINDS)
     rows = [
         {
             "module": module,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.errors import Conflict, Invalid
 from portal.features.practice import queries
-from portal.features.practice.answers import quizzable
+from portal.features.practice.answers import QUIZ_KINDS, seed_of, variant_of
 from portal.features.practice.recording import Encounter, Recorder
 from portal.models import QuizAnswer, QuizAttempt, utcnow
 from question_bank import Answer, AnswerRefused, Bank, draw
@@ -41,7 +41,7 @@ class QuizService:
         if open_attempt is not None:
             return open_attempt
         seed = secrets.randbelow(2**31)
-        drawn = draw(self.bank, module=module_id, count=QUIZ_LENGTH, seed=seed, accept=quizzable)
+        drawn = draw(self.bank, module=module_id, count=QUIZ_LENGTH, seed=seed, kinds=QUIZ_KINDS)
         if not drawn:
             raise Invalid("This module has no questions yet.")
         attempt = QuizAttempt(user_id=user_id, module_id=module_id, seed=seed, created_at=utcnow())
@@ -73,11 +73,17 @@ class QuizService:
                 continue
             value = given.get(answer.question_id)
             try:
-                result = question.grade(value)
+                result = question.grade(value, seed_of(question, attempt.seed))
             except AnswerRefused as error:
                 refused[answer.question_id] = str(error)
             else:
-                results.append((answer, value, Encounter(question, result, now)))
+                results.append(
+                    (
+                        answer,
+                        value,
+                        Encounter(question, result, now, variant=variant_of(question, attempt.seed)),
+                    )
+                )
         if refused:
             return Refused(refused)
         # Conditional: the same form may arrive twice at once, and each answer counts once.

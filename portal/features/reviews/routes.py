@@ -78,7 +78,7 @@ def question(session_id: int, position: int) -> Any:
     found = _session(session_id)
     answer, asked = _asked(found, position)
     if answer.fraction is None:
-        if found.finished_at is not None:
+        if found.finished_at is not None and answer.given_at is None:
             return redirect(url_for("reviews.result", session_id=found.id))
         _service().show(answer)
     return _page(found, answer, asked)
@@ -101,6 +101,19 @@ def answer(session_id: int, position: int) -> Any:
     except Invalid as error:
         return _page(found, stored, asked, given=given, error=error.message), 422
     return redirect(here)
+
+
+@blueprint.post("/sessions/<int:session_id>/<int:position>/mark")
+@limiter.limit("60 per minute")
+def mark(session_id: int, position: int) -> Any:
+    """Take the marks that a learner gives their own open answer."""
+    found = _session(session_id)
+    stored, asked = _asked(found, position)
+    try:
+        _service().mark(found, stored, asked, request.form.getlist("met")[:50])
+    except (AnswerRefused, Conflict) as error:
+        flash(str(error), "warning")
+    return redirect(url_for("reviews.question", session_id=found.id, position=position))
 
 
 @blueprint.post("/sessions/<int:session_id>/end")
@@ -143,18 +156,23 @@ def result(session_id: int) -> Any:
 def kept() -> str:
     """Bookmarks and notes."""
     content = portal().content
-    rows = [
-        {
-            "note": note,
-            "question": found,
-            "prompt": found.present(0).prompt,
-            "topic": content.roadmap.topics.get(found.topics[0]),
-        }
-        for note in queries.notes(db(), current_user.id)
-        if (found := content.bank.find(note.question_id)) is not None
+    known = [
+        (one, found)
+        for one in queries.notes(db(), current_user.id)
+        if (found := content.bank.find(one.question_id)) is not None
     ]
     return render_template(
-        "reviews/kept.html", rows=rows, bookmarks=sum(row["note"].bookmarked for row in rows)
+        "reviews/kept.html",
+        rows=[
+            {
+                "note": one,
+                "question": found,
+                "prompt": found.present(practice.seed_of(found, 0)).prompt,
+                "topic": content.roadmap.topics.get(found.topics[0]),
+            }
+            for one, found in known
+        ],
+        bookmarks=sum(one.bookmarked for one, _found in known),
     )
 
 
@@ -229,7 +247,7 @@ def _page(
     waiting = _next(session, after=answer.position)
     total = len(session.answers)
     facts: dict[str, Any] = {}
-    if answer.fraction is None:
+    if answer.given_at is None:
         view = practice.views.asked(question, answer.seed, number=answer.position, given=given, error=error)
     else:
         view = practice.views.graded(

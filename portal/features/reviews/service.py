@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from portal.content import Content
 from portal.errors import Conflict, Invalid, NotFound
-from portal.features.practice import Encounter, Recorder, is_blank, keep, memory_of
+from portal.features.practice import Encounter, Recorder, is_blank, keep, memory_of, seed_of, variant_of
 from portal.features.reviews import queries
 from portal.features.reviews.choosing import Chooser
 from portal.models import PracticeAnswer, PracticeSession, PracticeSetting, PracticeSource, utcnow
-from question_bank import Answer, Question, scheduling
+from question_bank import Answer, Graded, Question, scheduling
 
 LENGTH_MIN, LENGTH_DEFAULT, LENGTH_MAX = 1, 10, 50
 
@@ -94,13 +95,30 @@ class PracticeService:
             given = None
         elif is_blank(given):
             raise Invalid("Nothing is answered yet. Answer, or press “I don’t know”.")
-        graded = question.grade(given)
+        graded = question.grade(given, seed_of(question, answer.seed))
         now = utcnow()
-        self._claim(answer, now)
+        self._claim(answer, PracticeAnswer.given_at, now)
         answer.given = given
         answer.given_at = now
         answer.seconds = seconds_between(answer.shown_at, now)
-        self._record(session, answer, question, graded.fraction, graded, now)
+        if graded.complete:
+            self._record(session, answer, question, graded, now)
+
+    def mark(
+        self, session: PracticeSession, answer: PracticeAnswer, question: Question, met: Sequence[str]
+    ) -> None:
+        """Record which criteria the learner finds met by their open answer.
+
+        Raises AnswerRefused for criteria that the question doesn't have, and Conflict when there is nothing to mark.
+        """
+        if answer.given_at is None or answer.fraction is not None or not isinstance(answer.given, str):
+            raise Conflict("There is no answer here that waits for marks.")
+        marked = {"text": answer.given, "met": list(met)}
+        graded = question.grade(marked, seed_of(question, answer.seed))
+        now = utcnow()
+        self._claim(answer, PracticeAnswer.fraction, now, fraction=graded.fraction)
+        answer.given = marked
+        self._record(session, answer, question, graded, now)
 
     def end(self, session: PracticeSession) -> None:
         """End a session; what was not answered is left out."""
@@ -129,16 +147,16 @@ class PracticeService:
             for card in queries.cards(self.db, user_id):
                 keep(card, scheduling.rescheduled(memory_of(card), wishes.retention))
 
-    def _claim(self, answer: PracticeAnswer, now: datetime) -> None:
+    def _claim(self, answer: PracticeAnswer, empty: Any, now: datetime, **values: Any) -> None:
         # Conditional: the same form may arrive twice at once, and each answer counts once.
         claimed: CursorResult[Any] = self.db.execute(  # type: ignore[assignment]
             update(PracticeAnswer)
             .where(
                 PracticeAnswer.session_id == answer.session_id,
                 PracticeAnswer.position == answer.position,
-                PracticeAnswer.given_at.is_(None),
+                empty.is_(None),
             )
-            .values(given_at=now)
+            .values(**(values or {"given_at": now}))
         )
         if claimed.rowcount != 1:
             raise Conflict("This question was answered already. Reload the page to see what it says.")
@@ -148,16 +166,19 @@ class PracticeService:
         session: PracticeSession,
         answer: PracticeAnswer,
         question: Question,
-        fraction: float,
-        graded: Any,
+        graded: Graded,
         now: datetime,
     ) -> None:
         answer.content_hash = question.content_hash  # the version that was graded
-        answer.fraction, answer.correct = fraction, graded.correct
+        answer.variant = variant_of(question, answer.seed)
+        answer.fraction, answer.correct = graded.fraction, graded.correct
         encounter = Encounter(question, graded, now, seconds=answer.seconds, variant=answer.variant)
         (rating,) = Recorder(self.db).record(session.user_id, [encounter])
         answer.rating = int(rating)
-        if all(one.fraction is not None for one in session.answers if self.content.bank.find(one.question_id)):
+        bank = self.content.bank
+        if session.finished_at is None and all(
+            one.fraction is not None for one in session.answers if bank.find(one.question_id) is not None
+        ):
             session.finished_at = now
 
     def _current(self, question_ids: set[str]) -> set[str]:
