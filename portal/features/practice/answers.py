@@ -73,7 +73,7 @@ def _one(question: Question, form: Form) -> Answer:
 
 
 def _several(question: Question, form: Form) -> Answer:
-    return _values(question, form)
+    return [value for value in _values(question, form) if value]
 
 
 def _text(question: Question, form: Form) -> Answer:
