@@ -31,6 +31,11 @@ def practisable(question: Question) -> bool:
     return question.kind in PRACTICE_KINDS
 
 
+def quizzable(question: Question) -> bool:
+    """Whether a quiz can ask the question."""
+    return question.kind in QUIZ_KINDS
+
+
 def seed_of(question: Question, seed: int) -> int:
     """The seed to ask the question with: of one with parameters, one of 20."""
     return seed % VARIANTS if question.parameterised else seed
