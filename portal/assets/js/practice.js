@@ -109,3 +109,5 @@ if (page.dataset.practice === "answered" && !location.hash) {
 } else if (form && !document.querySelector("[aria-invalid='true']")) {
   form.querySelector(".question :is(input[type=text], textarea, select)")?.focus({ preventScroll: true });
 }
+
+page.dataset.ready = "";
