@@ -18,15 +18,18 @@ def read_value(
 ) -> Value | None:
     """The value of a front matter field; None when it has faults, each of which is reported at the field's line.
 
-    `path` names the field, and what lies inside it when `value` is given.
+    `path` names the field, and what lies inside it when `value` is given. An empty path says that `value` is a mapping
+    of several fields.
     """
-    line = document.line_of(str(path[0]))
     try:
         return model.model_validate(document.front.get(str(path[0])) if value is None else value)
     except ValidationError as error:
         for problem in error.errors():
-            where = ".".join(str(part) for part in (*path, *problem["loc"]))
-            report(line, f"`{where}`: {problem['msg'].removeprefix('Value error, ')}.")
+            where = [*path, *problem["loc"]] or [*model.model_fields]
+            named = ".".join(str(part) for part in where)
+            report(
+                document.line_of(str(where[0])), f"`{named}`: {problem['msg'].removeprefix('Value error, ')}."
+            )
         return None
 
 

@@ -30,10 +30,10 @@ SAMPLE_SEEDS = tuple(f"sample-{n}" for n in range(20))
 _FIXED = frozenset(FrontMatter.model_fields) | VARIANT_FIELDS
 _FILLED = re.compile(r"\{\{([^{}]*)\}\}")
 _FORMAT = re.compile(r",?(\.\d)?%?")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 Formula = Annotated[str, Field(min_length=1, max_length=MAX_FORMULA)]
 
 
@@ -88,9 +88,7 @@ class Parameter(Frozen):
 class Parameters(Frozen):
     """The fields `parameters` and `require` of the front matter."""
 
-    parameters: dict[Annotated[str, Field(pattern=_NAME.pattern + "$")], Parameter] = Field(
-        min_length=1, max_length=MAX_PARAMETERS
-    )
+    parameters: dict[Name, Parameter] = Field(min_length=1, max_length=MAX_PARAMETERS)
     require: tuple[Formula, ...] = Field(default=(), max_length=10)
     """Formulae that must hold; a draw for which one doesn't is drawn again."""
 
@@ -161,7 +159,7 @@ def read_template(
 ) -> tuple[Template, Variant] | None:
     """The template of a document that has parameters, and a sample of it; None after reporting what is wrong."""
     fields = {key: document.front[key] for key in VARIANT_FIELDS if key in document.front}
-    parameters = read_value(Parameters, document, ("parameters",), report, fields)
+    parameters = read_value(Parameters, document, (), report, fields)
     if parameters is None:
         return None
     template = Template(question_id, kind, document, parameters)

@@ -82,7 +82,7 @@ class Code(Body):
         cls.refuse_unknown_parts(document, report)
         fields = {key: value for key, value in document.front.items() if key in cls.fields}
         line = document.line_of("language")
-        task = read_value(CodeTask, document, ("language",), report, fields)
+        task = read_value(CodeTask, document, (), report, fields)
         texts: dict[str, str | None] = {"Harness": ""}
         for name in ("Starter", "Solution", "Harness"):
             section = document.sections.get(name)

@@ -65,7 +65,7 @@ class OpenAnswer(Body):
             line = model.line if model else document.line_of("kind")
             report(line, "A question of kind `open` needs a section `## Model answer`.")
         value = {"rubric": document.front["rubric"]} if "rubric" in document.front else {}
-        rubric = read_value(Rubric, document, ("rubric",), report, value)
+        rubric = read_value(Rubric, document, (), report, value)
         if rubric and len({_words(entry) for entry in rubric.rubric}) < len(rubric.rubric):
             report(document.line_of("rubric"), "A criterion stands in the rubric twice.")
             return None
