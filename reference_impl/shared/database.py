@@ -38,6 +38,7 @@ LOCK_SECONDS = 5.0
 NEWS = "news"
 """Set in `session.info` by whoever writes something that is to be relayed."""
 _BEGIN = "meridian_begin"
+_ENDING = "ending"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -58,6 +59,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 def when_committed(session: Session, call: Callable[[], object]) -> None:
     """Call this once the session's transaction is committed, and never if it is rolled back: how things are counted."""
     event.listen(session, "after_commit", lambda _session: call(), once=True)
+
+
+def at_the_end(session: Session, work: Callable[[Session], None]) -> None:
+    """Do this as the last thing in the session's transaction, which has to be a `Database.write`, before it commits."""
+    session.info[_ENDING].append(work)
 
 
 def stored_as_value(states: type[StrEnum]) -> Enum:
@@ -172,7 +178,13 @@ class Database:
             session.begin(),
         ):
             deadline.begin()  # after the wait for the lock
+            ending: list[Callable[[Session], None]] = []
+            session.info[_ENDING] = ending
             yield session
+            if ending:
+                session.flush()
+                for work in ending:
+                    work(session)
         if session.info.get(NEWS):
             for callback in self._after_commit:
                 callback()
