@@ -231,12 +231,6 @@ def conflicts(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and postgres.sqlstate(error) in postgres.CONFLICTS
 
 
-def one_after_another(session: Session, name: str) -> None:
-    """Until this transaction ends, no other one that asks for the same name goes on. On SQLite writers do so anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
-
-
 def insert_into(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can say what to do when the row is there already, in the words of this session's database."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite

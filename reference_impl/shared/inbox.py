@@ -117,7 +117,12 @@ class Inbox:
         return set(session.scalars(added.returning(self.handled.c.event_id), rows))
 
     def once(
-        self, database: Database, effect: Effect, *, lag: Callable[[], object] | None = None, alone: Alone = _never
+        self,
+        database: Database,
+        effect: Effect,
+        *,
+        lag: Callable[[], object] | None = None,
+        alone: Alone = _never,
     ) -> Once:
         """A handler that applies `effect` in the transaction that notes the event, and nothing for a duplicate.
 
@@ -250,7 +255,9 @@ class Consumer:
         event = batch[0].event
         if event.id in self._undone or not self._sharing(event):
             return int(self._settle(event, stop))
-        events = [item.event for item in itertools.takewhile(lambda item: self._sharing(item.event), batch[:MOST])]
+        events = [
+            item.event for item in itertools.takewhile(lambda item: self._sharing(item.event), batch[:MOST])
+        ]
         if len(events) == 1:
             return int(self._settle(event, stop))
         try:

@@ -20,7 +20,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import JSON, Column, Integer, MetaData, String, Table, Text, cast, delete, func, insert, select, text
+from sqlalchemy import (
+    JSON,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from reference_impl.shared import correlation, logs, metrics, tracing
@@ -163,7 +177,10 @@ class Outbox:
     def oldest(self, session: Session, limit: int) -> list[tuple[int, Event]]:
         """The events that wait the longest, each with its position."""
         query = select(self.rows.c.position, cast(self.rows.c.event, Text)).order_by(self.rows.c.position)
-        return [(position, Event.model_validate_json(text)) for position, text in session.execute(query.limit(limit))]
+        return [
+            (position, Event.model_validate_json(text))
+            for position, text in session.execute(query.limit(limit))
+        ]
 
     def take(self, session: Session, limit: int) -> list[Event] | None:
         """Remove the events that wait the longest and return them, on PostgreSQL; None when another process has its turn."""
