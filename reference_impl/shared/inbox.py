@@ -123,7 +123,7 @@ class Inbox:
         *,
         lag: Callable[[], object] | None = None,
         alone: Alone = _never,
-    ) -> Once:
+    ) -> Handler:
         """A handler that applies `effect` in the transaction that notes the event, and nothing for a duplicate.
 
         `lag` is called before the transaction; while `alone` says so, each event has a transaction of its own.
