@@ -128,6 +128,7 @@ class Database:
             metadata,
             pool_size=settings.database_pool,
             max_overflow=0,
+            pool_use_lifo=True,  # a few connections that know their statements, not all in turn
             pool_recycle=postgres.LONGEST_CONNECTION_SECONDS,
             connect_args=postgres.connect_args(f"meridian-{name}", LOCK_SECONDS),
         )
