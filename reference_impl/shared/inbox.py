@@ -252,16 +252,19 @@ class Consumer:
 
     def _settle_some(self, batch: Sequence[Delivery], stop: threading.Event | None) -> int:
         """Settle the first delivery, with as many behind it as can share its transaction; how many, 0 when told to stop."""
-        event = batch[0].event
-        if event.id in self._undone or not self._sharing(event):
-            return int(self._settle(event, stop))
+        first = batch[0].event
+        if not self._sharing(first):
+            return int(self._settle(first, stop))
         events = [
             item.event for item in itertools.takewhile(lambda item: self._sharing(item.event), batch[:MOST])
         ]
         if len(events) == 1:
-            return int(self._settle(event, stop))
+            return int(self._settle(first, stop))
         try:
-            return handle_together(self.group, events, self._shared, stop)
+            settled = handle_together(self.group, events, self._shared, stop)
+            for event in events[:settled]:
+                _log.debug("handled", group=self.group, type=event.type, event_id=event.id, key=event.key)
+            return settled
         except Undone as undone:
             # Those before it, and then it itself, go one by one; with this as its first try.
             self._undone = dict.fromkeys(item.id for item in events[: events.index(undone.event)])
@@ -270,7 +273,7 @@ class Consumer:
         except Exception as failure:
             self._undone = dict.fromkeys(item.id for item in events)
             _log.info("handled one by one", group=self.group, events=len(events), reason=_text(failure))
-        return int(self._settle(event, stop))
+        return int(self._settle(first, stop))
 
     def _sharing(self, event: Event) -> bool:
         handler = self._shared.get(event.type)
