@@ -38,6 +38,7 @@ LOCK_SECONDS = 5.0
 NEWS = "news"
 """Set in `session.info` by whoever writes something that is to be relayed."""
 _BEGIN = "meridian_begin"
+_ENDING = "ending"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -58,6 +59,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 def when_committed(session: Session, call: Callable[[], object]) -> None:
     """Call this once the session's transaction is committed, and never if it is rolled back: how things are counted."""
     event.listen(session, "after_commit", lambda _session: call(), once=True)
+
+
+def at_the_end(session: Session, work: Callable[[Session], None]) -> None:
+    """Do this as the last thing in the session's transaction, which has to be a `Database.write`, before it commits."""
+    session.info[_ENDING].append(work)
 
 
 def stored_as_value(states: type[StrEnum]) -> Enum:
@@ -122,6 +128,7 @@ class Database:
             metadata,
             pool_size=settings.database_pool,
             max_overflow=0,
+            pool_use_lifo=True,  # a few connections that know their statements, not all in turn
             pool_recycle=postgres.LONGEST_CONNECTION_SECONDS,
             connect_args=postgres.connect_args(f"meridian-{name}", LOCK_SECONDS),
         )
@@ -172,7 +179,13 @@ class Database:
             session.begin(),
         ):
             deadline.begin()  # after the wait for the lock
+            ending: list[Callable[[Session], None]] = []
+            session.info[_ENDING] = ending
             yield session
+            if ending:
+                session.flush()
+                for work in ending:
+                    work(session)
         if session.info.get(NEWS):
             for callback in self._after_commit:
                 callback()
@@ -217,12 +230,6 @@ class Database:
 def conflicts(error: BaseException) -> bool:
     """Whether a transaction failed only because another one was in its way: all of it may be tried again."""
     return isinstance(error, DBAPIError) and postgres.sqlstate(error) in postgres.CONFLICTS
-
-
-def one_after_another(session: Session, name: str) -> None:
-    """Until this transaction ends, no other one that asks for the same name goes on. On SQLite writers do so anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
 
 def insert_into(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:

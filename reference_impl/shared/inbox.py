@@ -6,9 +6,10 @@ A note kept anywhere else would be wrong after a crash between the two.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,6 +25,7 @@ from reference_impl.shared.dead_letters import DeadLetter, DeadLetters
 from reference_impl.shared.events import Event, now
 from reference_impl.shared.problems import Problem
 from reference_impl.shared.schemas import Unreadable
+from reference_impl.shared.together import MOST, Undone, handle_together
 from reference_impl.shared.tracing import SpanName
 
 BATCH = 50
@@ -41,6 +43,13 @@ _log = logs.logger("meridian.consumer")
 
 Handler = Callable[[Event], None]
 """Handles one event, in transactions of its own. Raises Poison for an event that can never be handled, and NotNow."""
+Effect = Callable[[Session, Event], None]
+"""What an event does, within a transaction that somebody else begins and ends. Raises the same."""
+Alone = Callable[[], bool]
+
+
+def _never() -> bool:
+    return False
 
 
 class Poison(Exception):
@@ -91,19 +100,53 @@ class Inbox:
         added = insert_into(session, self.handled).values(**row).on_conflict_do_nothing()
         return session.scalar(added.returning(self.handled.c.event_id)) is not None
 
+    def forget(self, session: Session, ids: Collection[str]) -> None:
+        """Take notes back, in the transaction that made them."""
+        if ids:
+            session.execute(delete(self.handled).where(self.handled.c.event_id.in_(ids)))
+
     def prune(self, session: Session) -> None:
         """Forget events so old that no bus delivers them again."""
         session.execute(delete(self.handled).where(self.handled.c.handled_at < now() - KEPT))
 
-    def once(self, database: Database, effect: Callable[[Session, Event], None]) -> Handler:
-        """A handler that applies `effect` in the transaction that notes the event, and nothing for a duplicate."""
+    def note_all(self, session: Session, events: Sequence[Event]) -> set[str]:
+        """`note` for several events; the ids of those that take effect now."""
+        # In the order of their ids: of two processes that were given the same events one waits for the other, and not both.
+        rows = [{"event_id": key, "handled_at": now()} for key in sorted({event.id for event in events})]
+        added = insert_into(session, self.handled).on_conflict_do_nothing()
+        return set(session.scalars(added.returning(self.handled.c.event_id), rows))
 
-        def handle(event: Event) -> None:
-            with database.write() as session:
-                if self.note(session, event):
-                    effect(session, event)
+    def once(
+        self,
+        database: Database,
+        effect: Effect,
+        *,
+        lag: Callable[[], object] | None = None,
+        alone: Alone = _never,
+    ) -> Handler:
+        """A handler that applies `effect` in the transaction that notes the event, and nothing for a duplicate.
 
-        return handle
+        `lag` is called before the transaction; while `alone` says so, each event has a transaction of its own.
+        """
+        return Once(self, database, effect, lag, alone)
+
+
+@dataclass(frozen=True)
+class Once:
+    """A handler whose effect is one transaction and nothing else, so that several events can share one."""
+
+    inbox: Inbox
+    database: Database
+    effect: Effect
+    lag: Callable[[], object] | None
+    alone: Alone
+
+    def __call__(self, event: Event) -> None:
+        if self.lag is not None:
+            self.lag()
+        with self.database.write() as session:
+            if self.inbox.note(session, event):
+                self.effect(session, event)
 
 
 class Consumer:
@@ -123,23 +166,29 @@ class Consumer:
         self._inbox = inbox
         self._handled = 0
         self._postponed: dict[str, float] = {}
+        self._shared = {name: handler for name, handler in handlers.items() if isinstance(handler, Once)}
+        self._undone: dict[str, Exception | None] = {}
+        """Events to be handled alone because they were rolled back together, with their own failure."""
 
     def run_once(self, wait_seconds: float = 0.0, stop: threading.Event | None = None) -> int:
         """Handle what there is, at most one batch, and return how many deliveries that was. Raises NotNow, BusAway."""
         batch = self._bus.receive(self.group, limit=BATCH, wait_seconds=wait_seconds)
+        received = len(batch)
         done: list[Delivery] = []
         since = time.monotonic()
         try:
-            for delivery in batch:
-                if (stop is not None and stop.is_set()) or not self._settle(delivery.event, stop):
+            while batch and not (stop is not None and stop.is_set()):
+                settled = self._settle_some(batch, stop)
+                if not settled:
                     break
-                done.append(delivery)
+                done += batch[:settled]
+                batch = batch[settled:]
                 if time.monotonic() - since >= ACKNOWLEDGE_SECONDS:
                     self._acknowledge(done)
                     done, since = [], time.monotonic()
         finally:
             self._acknowledge(done)
-        return len(batch)
+        return received
 
     def run(self, stop: threading.Event) -> None:
         """Consume until told to stop."""
@@ -201,6 +250,35 @@ class Consumer:
             with self._database.write() as session:
                 self._inbox.prune(session)
 
+    def _settle_some(self, batch: Sequence[Delivery], stop: threading.Event | None) -> int:
+        """Settle the first delivery, with as many behind it as can share its transaction; how many, 0 when told to stop."""
+        first = batch[0].event
+        if not self._sharing(first):
+            return int(self._settle(first, stop))
+        events = [
+            item.event for item in itertools.takewhile(lambda item: self._sharing(item.event), batch[:MOST])
+        ]
+        if len(events) == 1:
+            return int(self._settle(first, stop))
+        try:
+            settled = handle_together(self.group, events, self._shared, stop)
+            for event in events[:settled]:
+                _log.debug("handled", group=self.group, type=event.type, event_id=event.id, key=event.key)
+            return settled
+        except Undone as undone:
+            # Those before it, and then it itself, go one by one; with this as its first try.
+            self._undone = dict.fromkeys(item.id for item in events[: events.index(undone.event)])
+            self._undone[undone.event.id] = undone.failure
+            _log.info("handled one by one", group=self.group, events=len(events), reason=_text(undone.failure))
+        except Exception as failure:
+            self._undone = dict.fromkeys(item.id for item in events)
+            _log.info("handled one by one", group=self.group, events=len(events), reason=_text(failure))
+        return int(self._settle(first, stop))
+
+    def _sharing(self, event: Event) -> bool:
+        handler = self._shared.get(event.type)
+        return handler is not None and event.id not in self._undone and not handler.alone()
+
     def _settle(self, event: Event, stop: threading.Event | None) -> bool:
         """Handle or park it; False when told to stop before that: it is delivered again after the restart."""
         handler = self._handlers.get(event.type)
@@ -242,8 +320,11 @@ class Consumer:
     def _attempt(self, handler: Handler, event: Event, stop: threading.Event | None) -> str | None:
         """Try, at most ATTEMPTS times; None when handled, else the last error. Raises NotNow."""
         error = ""
+        undone = self._undone.pop(event.id, None)
         for attempt in range(1, ATTEMPTS + 1):
             try:
+                if undone is not None and attempt == 1:
+                    raise undone
                 handler(event)
             except (Poison, Unreadable) as poison:
                 _log.error(

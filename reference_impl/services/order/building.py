@@ -81,11 +81,12 @@ def _terms(platform: Settings, own: OrderSettings) -> Terms:
 
 
 def _handlers(context: Context, leading: Checkout, database: Database) -> dict[str, Callable[[Event], None]]:
-    def lagging(handler: Callable[[Event], None]) -> Callable[[Event], None]:
-        def handle(event: Event) -> None:
-            context.faults.delay("order.lag", context.stopping)
-            handler(event)
+    def lag() -> None:
+        context.faults.delay("order.lag", context.stopping)
 
-        return handle
+    def alone() -> bool:
+        return context.faults.value("order.lag") > 0
 
-    return {name: lagging(INBOX.once(database, effect)) for name, effect in leading.replies().items()}
+    return {
+        name: INBOX.once(database, effect, lag=lag, alone=alone) for name, effect in leading.replies().items()
+    }

@@ -29,6 +29,8 @@ from reference_impl.shared.types import NOT_NUL, After, PageSize, View
 NAME = "payment"
 RECONCILE_EVERY_SECONDS = 0.25
 DELIVER_EVERY_SECONDS = 0.1
+IDLE_SECONDS = 0.5
+"""Between two looks while there is nothing to reconcile or to deliver."""
 OUTBOX = Outbox.on(Base.metadata, NAME)
 INBOX = Inbox.on(Base.metadata)
 OPERATORS = [Depends(needs(Role.ADMIN))]
@@ -94,8 +96,8 @@ def build(context: Context) -> Service:
         Relay(OUTBOX, database, context.bus),
         Consumer(NAME, handlers, bus=context.bus, database=database, inbox=INBOX),
         chores=(
-            Chore("reconciliation", RECONCILE_EVERY_SECONDS, service.overdue),
-            Chore("gateway webhooks", DELIVER_EVERY_SECONDS, sender.run),
+            Chore("reconciliation", RECONCILE_EVERY_SECONDS, service.overdue, IDLE_SECONDS),
+            Chore("gateway webhooks", DELIVER_EVERY_SECONDS, sender.run, IDLE_SECONDS),
         ),
     )
 
