@@ -27,8 +27,8 @@ from reference_impl.shared.settings import Saga
 from reference_impl.shared.types import NOT_NUL, After, PageSize, View
 
 NAME = "payment"
-RECONCILE_EVERY_SECONDS = 0.25
-DELIVER_EVERY_SECONDS = 0.1
+RECONCILE_EVERY_SECONDS = 0.5
+DELIVER_EVERY_SECONDS = 0.25
 OUTBOX = Outbox.on(Base.metadata, NAME)
 INBOX = Inbox.on(Base.metadata)
 OPERATORS = [Depends(needs(Role.ADMIN))]

@@ -136,9 +136,9 @@ class PaymentService:
         Returns what is to be asked next. Raises NoResultFound for a charge that is not ours.
         """
         row = self._payment(session, charge.key)
-        order_id = row.order_id
-        closed = self._closed(session, order_id)
+        closed = self._closed(session, row.order_id)
         before = row.status
+        booked: list[EntryKind] = []
         match charge.state:
             case ChargeState.AUTHORISED if row.status is PaymentStatus.REQUESTED:
                 row.status = PaymentStatus.AUTHORISED
@@ -151,20 +151,23 @@ class PaymentService:
                 when_committed(session, metrics.VOIDED.inc)
             case ChargeState.CAPTURED | ChargeState.REFUNDED if row.status not in TAKEN:
                 row.status = PaymentStatus.CAPTURED
-                self._captured(session, row)
+                booked += [EntryKind.SALE, EntryKind.CAPTURE]
+                self._count_captured(session, row)
         if charge.state is ChargeState.REFUNDED and row.status is PaymentStatus.CAPTURED:
             row.status = PaymentStatus.REFUNDED
-            ledger.book(session, row, EntryKind.REFUND)
+            booked.append(EntryKind.REFUND)
             when_committed(session, metrics.REFUNDED.inc)
         if row.status is not before:
             row.gateway_reference = charge.reference
             row.asked = 0
-            if closed:
-                session.flush()
-                self._answer_closed(session, order_id)
-            else:
-                self._answer(session, row)
-        return self._task(row, closed)
+        task = self._task(row, closed)
+        session.flush()  # all that changed in the row, with one statement
+        ledger.book(session, row, *booked)
+        if row.status is not before and closed:
+            self._answer_closed(session, row.order_id)
+        elif row.status is not before:
+            self._answer(session, row)
+        return task
 
     def overdue(self) -> int:
         """Reconcile: look after payments whose outcome is not known, or that were left in the middle; how many."""
@@ -214,8 +217,8 @@ class PaymentService:
         row.ask_again_at = None if operation is None else now() + PATIENCE
         return None if operation is None else Task(row, operation)
 
-    def _captured(self, session: Session, row: Payment) -> None:
-        ledger.book(session, row, EntryKind.SALE, EntryKind.CAPTURE)
+    @staticmethod
+    def _count_captured(session: Session, row: Payment) -> None:
         when_committed(session, metrics.CAPTURED.inc)
         when_committed(session, lambda: metrics.CAPTURED_CENTS.labels(row.currency).inc(row.amount_cents))
 
