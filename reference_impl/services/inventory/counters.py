@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,24 @@ from reference_impl.services.inventory.models import Movement, Stock
 from reference_impl.shared.database import insert_into
 from reference_impl.shared.events import now
 from reference_impl.shared.problems import Problem
+
+_STOCK = cast(Table, Stock.__table__)
+_AFTER = {
+    counter: _STOCK.c[counter] + bindparam(f"more_{counter}")
+    for counter in ("stocked", "available", "reserved", "sold")
+}
+# Composed once and not for each line: that costs more than what the database does with it.
+_ADD = (
+    update(_STOCK)
+    .where(
+        _STOCK.c.sku == bindparam("of"),
+        _AFTER["available"] >= 0,
+        _AFTER["reserved"] >= 0,
+        _AFTER["sold"] >= 0,
+    )
+    .values(version=_STOCK.c.version + 1, **_AFTER)
+    .returning(_STOCK.c.id)
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +115,7 @@ class Counters:
 
     def receive(self, units: Mapping[str, int], reason: str) -> dict[str, tuple[int, int]]:
         """Add to what was stocked and is available of many SKUs: what is available of each now, and its version."""
-        table = cast(Table, Stock.__table__)
+        table = _STOCK
         # In the order of the SKUs, so that two of these wait for each other and not both at once.
         rows = [
             {"sku": sku, "stocked": units[sku], "available": units[sku], "version": 1} for sku in sorted(units)
@@ -138,22 +156,14 @@ class Counters:
     def _add(self, change: Change) -> bool:
         """Add to the counters of one SKU; False when one would go below zero, or there are none."""
         changed = self._session.execute(
-            update(Stock)
-            .where(
-                Stock.sku == change.sku,
-                Stock.available + change.available >= 0,
-                Stock.reserved + change.reserved >= 0,
-                Stock.sold + change.sold >= 0,
-            )
-            .values(
-                stocked=Stock.stocked + change.stocked,
-                available=Stock.available + change.available,
-                reserved=Stock.reserved + change.reserved,
-                sold=Stock.sold + change.sold,
-                version=Stock.version + 1,
-            )
-            .returning(Stock.id)
-            .execution_options(synchronize_session=False)
+            _ADD,
+            {
+                "of": change.sku,
+                "more_stocked": change.stocked,
+                "more_available": change.available,
+                "more_reserved": change.reserved,
+                "more_sold": change.sold,
+            },
         )
         return changed.one_or_none() is not None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from reference_impl.services.inventory.counters import Change, Counters
@@ -27,6 +27,13 @@ from reference_impl.shared.types import Line
 
 AboutOrder = InventoryRejected | InventoryReleased | InventoryReserved | InventorySold | ReservationExpired
 _GONE = (ReservationState.RELEASED, ReservationState.EXPIRED, ReservationState.CANCELLED_FIRST)
+_LOCKED = (
+    select(Reservation)
+    .where(Reservation.order_id == bindparam("order_id"))
+    .with_for_update()
+    .options(selectinload(Reservation.lines))
+    .execution_options(populate_existing=True)
+)
 
 
 class Reservations:
@@ -126,11 +133,9 @@ class Reservations:
     def _begin(self, order_id: str, expires_at: datetime | None) -> bool:
         """Have a reservation of this order, held; False when there is one. Waits for whoever is just beginning it."""
         table = cast(Table, Reservation.__table__)
-        row = insert_into(self._session, table).values(
-            order_id=order_id, state=ReservationState.HELD, expires_at=expires_at, updated_at=now()
-        )
-        added = row.on_conflict_do_nothing().returning(table.c.order_id)
-        return self._session.scalar(added) is not None
+        added = insert_into(self._session, table).on_conflict_do_nothing().returning(table.c.order_id)
+        row = {"order_id": order_id, "state": ReservationState.HELD, "expires_at": expires_at}
+        return self._session.scalar(added, row | {"updated_at": now()}) is not None
 
     def _reject(self, order_id: str) -> None:
         rejected = update(Reservation).where(Reservation.order_id == order_id)
@@ -197,10 +202,7 @@ class Reservations:
 
     def _locked(self, order_id: str) -> Reservation | None:
         """The reservation, ours alone until the end of the transaction: an event, a person and the clock may come at once."""
-        query = select(Reservation).where(Reservation.order_id == order_id).with_for_update()
-        return self._session.scalar(
-            query.options(selectinload(Reservation.lines)).execution_options(populate_existing=True)
-        )
+        return self._session.scalar(_LOCKED, {"order_id": order_id})
 
 
 def _lines(reservation: Reservation) -> list[Line]:

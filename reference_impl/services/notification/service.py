@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, exists, insert, select
+from sqlalchemy import Table, bindparam, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.notification import metrics, policy
@@ -24,6 +24,15 @@ from reference_impl.shared.auth import Principal
 from reference_impl.shared.database import insert_into, when_committed
 from reference_impl.shared.events import Event, now
 from reference_impl.shared.problems import Problem
+
+_OWNER = select(OrderOwner).where(OrderOwner.order_id == bindparam("order_id")).with_for_update()
+_TOLD = exists().where(
+    Notification.user_id == bindparam("user_id"),
+    Notification.template == bindparam("template"),
+    Notification.fact == bindparam("fact"),
+)
+_CHOSEN = select(StoredPreferences.choices).where(StoredPreferences.user_id == bindparam("user_id"))
+_TOLD_AND_CHOSEN = select(_TOLD, _CHOSEN.scalar_subquery())
 
 
 class NotificationService:
@@ -45,11 +54,11 @@ class NotificationService:
 
         Else OrderCreated could look for held events, and an event for its owner, at once, and miss each other for ever.
         """
-        query = select(OrderOwner).where(OrderOwner.order_id == order_id).with_for_update()
-        owner = self._session.scalar(query)
+        named = {"order_id": order_id}
+        owner = self._session.scalar(_OWNER, named)
         if owner is None:
             self._begin(order_id, known=False)
-            owner = self._session.scalars(query).one()
+            owner = self._session.scalars(_OWNER, named).one()
         return owner
 
     def belongs(self, order_id: str, customer_id: str | None) -> list[Event]:
@@ -79,22 +88,17 @@ class NotificationService:
 
         Who wants none of them gets a row, too: it says why nothing came, and that nothing shall come later.
         """
-        told = exists().where(
-            Notification.user_id == user_id, Notification.template == kind.name, Notification.fact == fact
-        )
-        choices = select(StoredPreferences.choices).where(StoredPreferences.user_id == user_id)
-        before, stored = self._session.execute(select(told, choices.scalar_subquery())).one()
+        fact_of = {"user_id": user_id, "template": kind.name, "fact": fact}
+        before, stored = self._session.execute(_TOLD_AND_CHOSEN, fact_of).one()
         if before:
             return
         chosen, at = _preferences(stored), now()
         wanted = {channel: policy.when(kind, channel, chosen, at) for channel in kind.channels}
         due = {channel: due_at for channel, due_at in wanted.items() if due_at is not None}
         state = NotificationState.QUEUED if due else NotificationState.SUPPRESSED
-        rows = [
-            {
-                "user_id": user_id,
-                "template": kind.name,
-                "fact": fact,
+        rows: list[dict[str, Any]] = [
+            fact_of
+            | {
                 "channel": channel,
                 "variables": dict(variables) if due else {},
                 "state": state,
@@ -160,9 +164,9 @@ class NotificationService:
     def _begin(self, order_id: str, *, known: bool, customer_id: str | None = None) -> bool:
         """Have the row of an order; False when it is there already. Waits for whoever is just beginning it."""
         table = cast(Table, OrderOwner.__table__)
-        row = insert_into(self._session, table).values(order_id=order_id, known=known, customer_id=customer_id)
-        added = row.on_conflict_do_nothing().returning(table.c.order_id)
-        return self._session.scalar(added) is not None
+        added = insert_into(self._session, table).on_conflict_do_nothing().returning(table.c.order_id)
+        row = {"order_id": order_id, "known": known, "customer_id": customer_id}
+        return self._session.scalar(added, row) is not None
 
 
 def _preferences(stored: Mapping[str, Any] | None) -> Preferences:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.payment import events, ledger, metrics
@@ -32,6 +32,8 @@ LONGEST_PAUSE_SECONDS = 60.0
 TAKEN = (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
 OVERDUE_AT_ONCE = 50
 UNSETTLED = (PaymentStatus.REQUESTED, PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED)
+_PAYMENTS_OF = select(Payment).where(Payment.order_id == bindparam("order_id")).with_for_update()
+_PAYMENT_OF = _PAYMENTS_OF.where(Payment.attempt == bindparam("attempt"))
 
 
 @dataclass(frozen=True)
@@ -260,14 +262,13 @@ class PaymentService:
 
     @staticmethod
     def _payments(session: Session, order_id: str) -> Sequence[Payment]:
-        return session.scalars(select(Payment).where(Payment.order_id == order_id).with_for_update()).all()
+        return session.scalars(_PAYMENTS_OF, {"order_id": order_id}).all()
 
     @staticmethod
     def _payment(session: Session, key: str) -> Payment:
         """The payment of a charge, locked. Raises NoResultFound."""
         order_id, _, attempt = key.partition(":")
-        query = select(Payment).where(Payment.order_id == order_id, Payment.attempt == int(attempt))
-        return session.scalars(query.with_for_update()).one()
+        return session.scalars(_PAYMENT_OF, {"order_id": order_id, "attempt": int(attempt)}).one()
 
 
 def page(session: Session, *, after: int, limit: int, order_id: str | None) -> list[Payment]:

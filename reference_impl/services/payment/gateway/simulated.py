@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.payment.gateway.cards import BY_FAULT, DECLINED
@@ -21,6 +21,7 @@ from reference_impl.shared.faults import Faults
 NOTICE_SECONDS = (0.05, 0.4)
 """How long a webhook takes to leave the gateway."""
 
+_CHARGE = select(GatewayCharge).where(GatewayCharge.key == bindparam("key")).with_for_update()
 Step = Callable[[GatewayCharge], None]
 
 
@@ -99,8 +100,7 @@ class SimulatedGateway(PaymentGateway):
             if beginning is not None and self._begin(session, beginning):
                 charge = GatewayCharge(**beginning)
             else:
-                query = select(GatewayCharge).where(GatewayCharge.key == key).with_for_update()
-                known = session.scalar(query)
+                known = session.scalar(_CHARGE, {"key": key})
                 if known is None:
                     raise ValueError(f"there is no charge {key} to {what}")
                 charge = known
@@ -113,8 +113,8 @@ class SimulatedGateway(PaymentGateway):
     def _begin(session: Session, beginning: dict[str, Any]) -> bool:
         """Open a charge; False when it is there already. Waits for whoever opens it at the same moment."""
         table = cast(Table, GatewayCharge.__table__)
-        added = insert_into(session, table).values(beginning).on_conflict_do_nothing()
-        return session.scalar(added.returning(table.c.key)) is not None
+        added = insert_into(session, table).on_conflict_do_nothing().returning(table.c.key)
+        return session.scalar(added, beginning) is not None
 
     def _notify(self, session: Session, what: str, charge: Charge, lost: bool) -> None:
         doubled = self._faults.hits("payment.double-webhook", f"{what} {charge.key}")
