@@ -34,7 +34,7 @@ from reference_impl.shared.runtime import Chore, Context, Service
 from reference_impl.shared.types import NOT_NUL, After, IdentifierPath, PageSize
 
 NAME = "notification"
-DELIVER_EVERY_SECONDS = 0.25
+DELIVER_EVERY_SECONDS = 0.5
 TIDY_EVERY_SECONDS = 3600.0
 OUTBOX = Outbox.on(Base.metadata, NAME)
 INBOX = Inbox.on(Base.metadata)

@@ -11,7 +11,7 @@ import threading
 from email import message_from_bytes, policy
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 
 from reference_impl.services.notification.kinds import Channel
 from reference_impl.services.notification.models import SinkMessage
@@ -20,7 +20,8 @@ from reference_impl.shared.database import Database
 
 HOST = "127.0.0.1"
 KEPT = 10_000
-"""Messages; older ones are forgotten."""
+"""Messages; older ones are forgotten, some at once."""
+TRIM_EVERY = 100
 LARGEST_BYTES = 1_000_000
 START_SECONDS = 5.0
 _STOP_CHECK_SECONDS = 0.1
@@ -67,7 +68,7 @@ class Sink:
             known = select(SinkMessage.number).where(SinkMessage.message_id == message_id).limit(1)
             if once and session.scalar(known) is not None:
                 return
-            message = SinkMessage(
+            message = insert(SinkMessage).values(
                 channel=channel,
                 message_id=message_id[:200],
                 sender=sender[:320],
@@ -76,9 +77,9 @@ class Sink:
                 text=text,
                 html=html,
             )
-            session.add(message)
-            session.flush()
-            session.execute(delete(SinkMessage).where(SinkMessage.number <= message.number - KEPT))
+            number = session.execute(message.returning(SinkMessage.number)).scalar_one()
+            if number % TRIM_EVERY == 0:
+                session.execute(delete(SinkMessage).where(SinkMessage.number <= number - KEPT))
 
     def _run(self, ready: threading.Event, failed: list[OSError]) -> None:
         try:

@@ -20,8 +20,8 @@ from reference_impl.shared.runtime import Chore, Context, Service
 from reference_impl.shared.settings import Compensation, Settings
 
 NAME = "order"
-OVERDUE_EVERY_SECONDS = 0.25
-PROJECT_EVERY_SECONDS = 0.5
+OVERDUE_EVERY_SECONDS = 0.5
+PROJECT_EVERY_SECONDS = 1.0
 PARTITIONS_EVERY_SECONDS = 3600.0
 QUIET = timedelta(seconds=1)
 """An order that moved within this time is left to its checkout; the slower projections take it later."""

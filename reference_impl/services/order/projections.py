@@ -15,9 +15,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from reference_impl.services.order import metrics
@@ -28,6 +28,7 @@ from reference_impl.services.order.models import CustomerOrder, DailySales, Orde
 from reference_impl.services.order.upsert import insert_into
 from reference_impl.shared.events import now
 
+_ORDERS = cast(Table, Order.__table__)
 AT_ONCE = 100
 SALES = ("orders", "units", "revenue_cents", "refunded_cents")
 MIRRORED = (
@@ -62,11 +63,10 @@ def save(session: Session, before: OrderState | None, after: OrderState) -> None
     row = {name: getattr(after, name) for name in MIRRORED}
     if before is not None:
         changed = {name: value for name, value in row.items() if value != getattr(before, name)}
-        statement = update(Order).where(Order.id == after.id).values(changed)
-        session.execute(statement.execution_options(synchronize_session=False))
+        session.execute(update(_ORDERS).where(_ORDERS.c.id == after.id).values(changed))
         return
-    added = insert(Order).values(id=after.id, projected=0, **row).returning(Order.number)
-    number = session.execute(added).scalar_one()
+    added = session.execute(insert(_ORDERS).returning(_ORDERS.c.number), row | {"id": after.id, "projected": 0})
+    number = added.scalar_one()
     session.execute(insert(OrderLine), [line.model_dump() | {"order_number": number} for line in after.lines])
 
 

@@ -66,9 +66,8 @@ class Handlers:
 
     def _once(self, event: Event, note: Callable[[Session], Sequence[Task | None]]) -> None:
         with self._database.write() as session:
-            if self._inbox.seen(session, event):
+            if not self._inbox.note(session, event):
                 return
-            self._inbox.note(session, event)
             tasks = note(session)
         for task in tasks:
             self._service.advance(task)

@@ -35,7 +35,7 @@ class Balance:
 
 def book(session: Session, payment: Payment, *kinds: EntryKind) -> None:
     """Write what happened to this payment; an amount of zero moves nothing."""
-    if payment.amount_cents == 0:
+    if payment.amount_cents == 0 or not kinds:
         return
     sides = {kind: RULES[kind] for kind in kinds}
     amount = payment.amount_cents

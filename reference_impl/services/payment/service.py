@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.payment import events, ledger, metrics
@@ -32,6 +32,8 @@ LONGEST_PAUSE_SECONDS = 60.0
 TAKEN = (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
 OVERDUE_AT_ONCE = 50
 UNSETTLED = (PaymentStatus.REQUESTED, PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED)
+_PAYMENTS_OF = select(Payment).where(Payment.order_id == bindparam("order_id")).with_for_update()
+_PAYMENT_OF = _PAYMENTS_OF.where(Payment.attempt == bindparam("attempt"))
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,9 @@ class PaymentService:
         Returns what is to be asked next. Raises NoResultFound for a charge that is not ours.
         """
         row = self._payment(session, charge.key)
-        order_id = row.order_id
-        closed = self._closed(session, order_id)
+        closed = self._closed(session, row.order_id)
         before = row.status
+        booked: list[EntryKind] = []
         match charge.state:
             case ChargeState.AUTHORISED if row.status is PaymentStatus.REQUESTED:
                 row.status = PaymentStatus.AUTHORISED
@@ -151,20 +153,23 @@ class PaymentService:
                 when_committed(session, metrics.VOIDED.inc)
             case ChargeState.CAPTURED | ChargeState.REFUNDED if row.status not in TAKEN:
                 row.status = PaymentStatus.CAPTURED
-                self._captured(session, row)
+                booked += [EntryKind.SALE, EntryKind.CAPTURE]
+                self._count_captured(session, row)
         if charge.state is ChargeState.REFUNDED and row.status is PaymentStatus.CAPTURED:
             row.status = PaymentStatus.REFUNDED
-            ledger.book(session, row, EntryKind.REFUND)
+            booked.append(EntryKind.REFUND)
             when_committed(session, metrics.REFUNDED.inc)
         if row.status is not before:
             row.gateway_reference = charge.reference
             row.asked = 0
-            if closed:
-                session.flush()
-                self._answer_closed(session, order_id)
-            else:
-                self._answer(session, row)
-        return self._task(row, closed)
+        task = self._task(row, closed)
+        session.flush()  # all that changed in the row, with one statement
+        ledger.book(session, row, *booked)
+        if row.status is not before and closed:
+            self._answer_closed(session, row.order_id)
+        elif row.status is not before:
+            self._answer(session, row)
+        return task
 
     def overdue(self) -> int:
         """Reconcile: look after payments whose outcome is not known, or that were left in the middle; how many."""
@@ -214,8 +219,8 @@ class PaymentService:
         row.ask_again_at = None if operation is None else now() + PATIENCE
         return None if operation is None else Task(row, operation)
 
-    def _captured(self, session: Session, row: Payment) -> None:
-        ledger.book(session, row, EntryKind.SALE, EntryKind.CAPTURE)
+    @staticmethod
+    def _count_captured(session: Session, row: Payment) -> None:
         when_committed(session, metrics.CAPTURED.inc)
         when_committed(session, lambda: metrics.CAPTURED_CENTS.labels(row.currency).inc(row.amount_cents))
 
@@ -257,14 +262,13 @@ class PaymentService:
 
     @staticmethod
     def _payments(session: Session, order_id: str) -> Sequence[Payment]:
-        return session.scalars(select(Payment).where(Payment.order_id == order_id).with_for_update()).all()
+        return session.scalars(_PAYMENTS_OF, {"order_id": order_id}).all()
 
     @staticmethod
     def _payment(session: Session, key: str) -> Payment:
         """The payment of a charge, locked. Raises NoResultFound."""
         order_id, _, attempt = key.partition(":")
-        query = select(Payment).where(Payment.order_id == order_id, Payment.attempt == int(attempt))
-        return session.scalars(query.with_for_update()).one()
+        return session.scalars(_PAYMENT_OF, {"order_id": order_id, "attempt": int(attempt)}).one()
 
 
 def page(session: Session, *, after: int, limit: int, order_id: str | None) -> list[Payment]:

@@ -69,9 +69,7 @@ class Webhooks:
             )
         try:
             with self._database.write() as session:
-                fresh = not self._inbox.seen_id(session, notice.id)
-                if fresh:
-                    self._inbox.note_id(session, notice.id)
+                fresh = self._inbox.note_id(session, notice.id)
                 task = self._service.learn(session, charge) if fresh else None
         except NoResultFound:
             raise Problem(

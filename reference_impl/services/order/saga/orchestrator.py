@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.order import events, metrics
@@ -36,6 +36,7 @@ from reference_impl.shared.events import Event, Payload, now
 from reference_impl.shared.types import Line
 
 READS = tuple(sorted({reply for _, reply in MOVES}))
+_SAGA_OF = select(Saga).where(Saga.order_id == bindparam("order_id")).with_for_update()
 MOST_DOUBLINGS = 5
 """A command that is sent for ever is sent at ever longer distances, up to 2⁵ times the first."""
 
@@ -172,7 +173,7 @@ class Orchestrator(Checkout):
     @staticmethod
     def _saga(session: Session, order_id: str) -> Saga:
         """The saga of an order, locked: answers, customers and the clock take turns. Raises UnknownOrder."""
-        saga = session.scalar(select(Saga).where(Saga.order_id == order_id).with_for_update())
+        saga = session.scalar(_SAGA_OF, {"order_id": order_id})
         if saga is None:
             raise UnknownOrder(order_id)
         return saga
