@@ -5,7 +5,6 @@ A click is a request to the application, so all that a learner waits for is in i
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -58,19 +57,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def free_ports(count: int) -> int:
-    """The first of so many TCP ports of the loopback in a row that nobody uses now, below those that clients are given."""
-    for first in range(20_000, 32_000, count):
-        with contextlib.ExitStack() as stack:
-            try:
-                for port in range(first, first + count):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
-    raise RuntimeError("there are no free ports")
 
 
 class Learner:

@@ -9,7 +9,7 @@ import click
 import httpx
 
 from reference_impl import verify as verifying
-from reference_impl.client import Unreachable, connect, reach
+from reference_impl.client import Unreachable, connect_to, reach
 from reference_impl.command_line import running
 from reference_impl.command_line.common import as_json as as_json_option
 from reference_impl.command_line.common import say, table, where
@@ -43,8 +43,8 @@ for _command in (*running.COMMANDS, faults_group, seed_command, load_command, tr
 def verify_command(settle: float, stuck: float, url: str | None, uds: Path | None, as_json: bool) -> None:
     """Verify."""
     settings = Settings.from_environment()
-    with connect(settings, url=url, uds=uds) as client:
-        place = reach(settings, url=url, uds=uds)
+    place = reach(settings, url=url, uds=uds)
+    with connect_to(place) as client:
         databases = Databases.of(settings, elsewhere=bool(url or uds or settings.url or settings.socket))
         verdict = verifying.verify(
             client,

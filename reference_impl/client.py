@@ -141,7 +141,13 @@ def _behind_a_gateway(place: Place, settings: Settings) -> Place:
 @contextmanager
 def connect(settings: Settings, *, url: str | None = None, uds: Path | None = None) -> Iterator[httpx.Client]:
     """A client of the Meridian that is meant. Raises Unreachable."""
-    place = reach(settings, url=url, uds=uds)
+    with connect_to(reach(settings, url=url, uds=uds)) as client:
+        yield client
+
+
+@contextmanager
+def connect_to(place: Place) -> Iterator[httpx.Client]:
+    """A client of what was found there by `reach`. Raises Unreachable."""
     transport: httpx.HTTPTransport | None = None
     if place.processes:
         transport = Routed(place.processes)

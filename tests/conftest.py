@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -23,6 +24,10 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 
 LONG_FIRST = ("attacks", "e2e", "drills", "content", "integration", "contract")
 """Folders of tests, by how long one of their modules takes."""
+
+LONGEST_ID = 80
+"""Characters of a parameter in a test's name. The name goes to every process that a test starts, in an
+environment variable, and Linux takes none above 128 KiB."""
 
 # No example fails for taking long: the machine may be busy.
 hypothesis.settings.register_profile(
@@ -88,6 +93,15 @@ def compose_command() -> tuple[str, ...] | None:
 def chromium() -> str | None:
     """The path of Chromium, if there is one."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A short name for a parameter that is a long text, or None: pytest names it."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_ID:
+        data = val.encode("utf-8", "surrogatepass") if isinstance(val, str) else val
+        start = ascii(val[:40]).strip("b'\"")
+        return f"{start}..{len(val)}-{hashlib.sha256(data).hexdigest()[:8]}"
+    return None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

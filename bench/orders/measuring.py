@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.orders.floor import Floor, find_pgbench
 from bench.orders.recording import record
-from bench.product import free_ports
+from bench.ports import free_ports
 from bench.result import emit, note, percentile
 from reference_impl import seeding
 from reference_impl import verify as verifying

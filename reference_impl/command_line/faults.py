@@ -8,7 +8,7 @@ from typing import Any
 import click
 import httpx
 
-from reference_impl.client import Place, connect, reach
+from reference_impl.client import Place, connect_to, reach
 from reference_impl.command_line.common import say, table, where
 from reference_impl.shared.settings import Settings
 
@@ -24,9 +24,9 @@ def faults_group() -> None:
 @where
 def faults_list(url: str | None, uds: Path | None, as_json: bool) -> None:
     """List."""
-    settings = Settings.from_environment()
-    with connect(settings, url=url, uds=uds) as client:
-        flags = read(client, reach(settings, url=url, uds=uds))
+    place = reach(Settings.from_environment(), url=url, uds=uds)
+    with connect_to(place) as client:
+        flags = read(client, place)
     rows = [
         [
             flag["name"],
@@ -50,9 +50,8 @@ def faults_set(name: str, value: str, url: str | None, uds: Path | None, as_json
         number = 1.0 if value == "all" else float(value)
     except ValueError:
         raise click.BadParameter(f"{value!r} is neither a number nor `all`", param_hint="VALUE") from None
-    settings = Settings.from_environment()
-    with connect(settings, url=url, uds=uds) as client:
-        place = reach(settings, url=url, uds=uds)
+    place = reach(Settings.from_environment(), url=url, uds=uds)
+    with connect_to(place) as client:
         flag: dict[str, Any] = {}
         for base in _owners(client, place, name):
             flag = _accepted(client.put(f"{base}/faults/{name}", json={"value": number})).json()
@@ -64,9 +63,8 @@ def faults_set(name: str, value: str, url: str | None, uds: Path | None, as_json
 @where
 def faults_clear(name: str | None, url: str | None, uds: Path | None, as_json: bool) -> None:
     """Clear."""
-    settings = Settings.from_environment()
-    with connect(settings, url=url, uds=uds) as client:
-        place = reach(settings, url=url, uds=uds)
+    place = reach(Settings.from_environment(), url=url, uds=uds)
+    with connect_to(place) as client:
         for base in _owners(client, place, name) if name else place.bases():
             _accepted(client.delete(f"{base}/faults/{name}" if name else f"{base}/faults"))
     say({"cleared": name or "all"}, f"{name or 'Every fault'} is off.", as_json)

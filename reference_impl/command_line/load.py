@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reference_impl.client import connect, reach
+from reference_impl.client import connect_to, reach
 from reference_impl.command_line.common import Progress, say, table, where
 from reference_impl.shared.settings import Settings
 
@@ -49,11 +49,11 @@ def load_command(
     from reference_impl.loadtest.shoppers import BUYING, SHOPPING
 
     plan = Plan(seconds, None, think) if think is not None else Plan(seconds, rate or 50.0)
-    settings = Settings.from_environment()
-    with connect(settings, url=url, uds=uds) as client, Progress() as progress:
+    place = reach(Settings.from_environment(), url=url, uds=uds)
+    with connect_to(place) as client, Progress() as progress:
         report = load(
             client,
-            reach(settings, url=url, uds=uds),
+            place,
             plan,
             users=users,
             mix=BUYING if mix == "buying" else SHOPPING,

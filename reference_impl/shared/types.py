@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 SKU_PATTERN = r"^[A-Z0-9][A-Z0-9-]{0,31}$"
 NOT_NUL = r"^[^\x00]*$"
@@ -48,3 +48,22 @@ class Line(BaseModel):
 
     sku: Sku
     quantity: Units
+
+
+class _OfOneSku(Protocol):
+    @property
+    def sku(self) -> str: ...
+
+
+_Item = TypeVar("_Item", bound=_OfOneSku)
+
+
+def each_sku_once(wrong: str) -> AfterValidator:
+    """For a list of what has a `sku` each: none stands in it twice. Who sent one that does is told what is `wrong`."""
+
+    def check(items: list[_Item]) -> list[_Item]:
+        if len({item.sku for item in items}) < len(items):
+            raise ValueError(wrong)
+        return items
+
+    return AfterValidator(check)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from reference_impl.services.inventory.models import Base, ReservationLine, ReservationState
 from reference_impl.services.inventory.service import InventoryService
@@ -31,6 +31,7 @@ from reference_impl.shared.types import (
     PageSize,
     SkuPath,
     View,
+    each_sku_once,
 )
 
 NAME = "inventory"
@@ -48,14 +49,11 @@ class Receipt(Command):
 class Delivery(Command):
     """Units of many SKUs that arrive together."""
 
-    lines: Annotated[list[Line], Field(min_length=1, max_length=500)]
-
-    @field_validator("lines")
-    @classmethod
-    def _one_line_a_sku(cls, lines: list[Line]) -> list[Line]:
-        if len({line.sku for line in lines}) < len(lines):
-            raise ValueError("a SKU stands in two lines: add their quantities up")
-        return lines
+    lines: Annotated[
+        list[Line],
+        Field(min_length=1, max_length=500),
+        each_sku_once("a SKU stands in two lines: add their quantities up"),
+    ]
 
 
 class Delivered(View):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from reference_impl.services.order.history.decisions import REASON_LENGTH
 from reference_impl.services.order.history.facts import Recorded
 from reference_impl.services.order.history.fold import OrderStatus
-from reference_impl.shared.types import MOST_LINES, NOT_NUL, Command, Flag, Line, View
+from reference_impl.shared.types import MOST_LINES, NOT_NUL, Command, Flag, Line, View, each_sku_once
 
 Card = Annotated[
     str, Field(pattern=r"^tok_[a-z0-9_]{1,60}$", description="A card token; tok_declined is always declined.")
@@ -20,19 +20,16 @@ Card = Annotated[
 class NewOrder(Command):
     """What a customer wants."""
 
-    items: Annotated[list[Line], Field(min_length=1, max_length=MOST_LINES)]
+    items: Annotated[
+        list[Line],
+        Field(min_length=1, max_length=MOST_LINES),
+        each_sku_once("a SKU stands in two lines: add their quantities up"),
+    ]
     customer_id: Annotated[
         str | None,
         Field(max_length=64, pattern=NOT_NUL, description="Whose order it is; a customer may leave it out."),
     ] = None
     card: Card = "tok_visa"
-
-    @field_validator("items")
-    @classmethod
-    def _one_line_a_product(cls, items: list[Line]) -> list[Line]:
-        if len({line.sku for line in items}) < len(items):
-            raise ValueError("a SKU stands in two lines: add their quantities up")
-        return items
 
 
 class AnotherCard(Command):

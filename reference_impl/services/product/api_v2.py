@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from reference_impl.services.product import cursors, search
 from reference_impl.services.product.catalogue import Catalogue, Sort, Wanted
@@ -20,7 +20,17 @@ from reference_impl.shared.auth import Principal, needs
 from reference_impl.shared.conditional import IfMatch, etag, expected_version, not_modified
 from reference_impl.shared.idempotency import IdempotencyKey, mark
 from reference_impl.shared.problems import responses
-from reference_impl.shared.types import MOST_CENTS, NOT_NUL, Command, Currency, PageSize, Sku, SkuPath, View
+from reference_impl.shared.types import (
+    MOST_CENTS,
+    NOT_NUL,
+    Command,
+    Currency,
+    PageSize,
+    Sku,
+    SkuPath,
+    View,
+    each_sku_once,
+)
 
 TAG = "v2"
 SLUG = r"^[a-z0-9][a-z0-9-]{0,39}$"
@@ -65,14 +75,11 @@ class NewProductV2(Command):
 class Batch(Command):
     """Products to be added; those whose SKU is taken are left as they are."""
 
-    products: Annotated[list[NewProductV2], Field(min_length=1, max_length=200)]
-
-    @field_validator("products")
-    @classmethod
-    def _one_product_a_sku(cls, products: list[NewProductV2]) -> list[NewProductV2]:
-        if len({product.sku for product in products}) < len(products):
-            raise ValueError("two products have the same SKU")
-        return products
+    products: Annotated[
+        list[NewProductV2],
+        Field(min_length=1, max_length=200),
+        each_sku_once("two products have the same SKU"),
+    ]
 
 
 class BatchAdded(View):

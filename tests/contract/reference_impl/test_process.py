@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fixtures.meridian import eventually
+from tests.fixtures.meridian import clean_environment, eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 90
@@ -27,11 +26,6 @@ START_SECONDS = 90
 
 def meridian(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "reference_impl", *arguments]
-
-
-def clean_environment(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MERIDIAN_")}
-    return {**kept, "MERIDIAN_LOG_LEVEL": "warning", **more}
 
 
 @dataclass

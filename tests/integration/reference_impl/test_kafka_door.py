@@ -11,8 +11,9 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
+from bench.ports import free_ports
 from reference_impl.containers import healthy
-from tests.fixtures.meridian import ROOT, eventually, free_ports
+from tests.fixtures.meridian import ROOT, eventually
 
 NAME = "localhost"
 
