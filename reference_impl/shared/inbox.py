@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import httpx
 from sqlalchemy import Column, MetaData, String, Table, delete, select
@@ -32,6 +33,8 @@ BATCH = 50
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.02
 IDLE_SECONDS = 1.0
+GATHER_SECONDS = 0.03
+"""Between two batches: under load those events gather that can share a transaction."""
 POSTPONED_SECONDS = 0.5
 PATIENCE_SECONDS = 300.0
 """How long an event may be postponed because a neighbour is away, before it is parked."""
@@ -43,7 +46,9 @@ _log = logs.logger("meridian.consumer")
 
 Handler = Callable[[Event], None]
 """Handles one event, in transactions of its own. Raises Poison for an event that can never be handled, and NotNow."""
-Effect = Callable[[Session, Event], None]
+Effect = Callable[[Session, Event], Any]
+"""What an event does, within the transaction that notes it. What it returns goes to `after`."""
+After = Callable[[Sequence[Any]], None]
 """What an event does, within a transaction that somebody else begins and ends. Raises the same."""
 Alone = Callable[[], bool]
 
@@ -121,23 +126,26 @@ class Inbox:
         database: Database,
         effect: Effect,
         *,
+        after: After | None = None,
         lag: Callable[[], object] | None = None,
         alone: Alone = _never,
     ) -> Handler:
         """A handler that applies `effect` in the transaction that notes the event, and nothing for a duplicate.
 
-        `lag` is called before the transaction; while `alone` says so, each event has a transaction of its own.
+        When it is committed, `after` gets what the effects of the transaction returned. If it fails, or we are killed before it,
+        nobody calls it again: something else has to look after what the effect noted. `lag` is called before the transaction; while `alone` says so, each event has a transaction of its own.
         """
-        return Once(self, database, effect, lag, alone)
+        return Once(self, database, effect, after, lag, alone)
 
 
 @dataclass(frozen=True)
 class Once:
-    """A handler whose effect is one transaction and nothing else, so that several events can share one."""
+    """A handler whose effect is one transaction, so that several events can share it."""
 
     inbox: Inbox
     database: Database
     effect: Effect
+    after: After | None
     lag: Callable[[], object] | None
     alone: Alone
 
@@ -145,8 +153,11 @@ class Once:
         if self.lag is not None:
             self.lag()
         with self.database.write() as session:
-            if self.inbox.note(session, event):
-                self.effect(session, event)
+            if not self.inbox.note(session, event):
+                return
+            result = self.effect(session, event)
+        if self.after is not None:
+            self.after([result])
 
 
 class Consumer:
@@ -174,7 +185,10 @@ class Consumer:
         """Handle what there is, at most one batch, and return how many deliveries that was. Raises NotNow, BusAway."""
         batch = self._bus.receive(self.group, limit=BATCH, wait_seconds=wait_seconds)
         received = len(batch)
-        done: list[Delivery] = []
+        done = [item for item in batch if not self._concerns(item.event)]
+        batch = [item for item in batch if self._concerns(item.event)]
+        if done:
+            metrics.deliveries(self.group, metrics.OTHER, "ignored").inc(len(done))
         since = time.monotonic()
         try:
             while batch and not (stop is not None and stop.is_set()):
@@ -194,7 +208,8 @@ class Consumer:
         """Consume until told to stop."""
         while not stop.is_set():
             try:
-                self.run_once(IDLE_SECONDS, stop)
+                if self.run_once(IDLE_SECONDS, stop):
+                    stop.wait(GATHER_SECONDS)
             except NotNow as postponed:
                 _log.warning("postponed", group=self.group, reason=str(postponed))
                 stop.wait(POSTPONED_SECONDS)
@@ -250,6 +265,10 @@ class Consumer:
             with self._database.write() as session:
                 self._inbox.prune(session)
 
+    def _concerns(self, event: Event) -> bool:
+        """Whether there is something to do. What others are told would only stand between events that can share a transaction."""
+        return event.type in self._handlers or event.type == UNREADABLE
+
     def _settle_some(self, batch: Sequence[Delivery], stop: threading.Event | None) -> int:
         """Settle the first delivery, with as many behind it as can share its transaction; how many, 0 when told to stop."""
         first = batch[0].event
@@ -281,14 +300,10 @@ class Consumer:
 
     def _settle(self, event: Event, stop: threading.Event | None) -> bool:
         """Handle or park it; False when told to stop before that: it is delivered again after the restart."""
-        handler = self._handlers.get(event.type)
         if event.type == UNREADABLE:
             error: str | None = f"the record is no event: {event.payload.get('error', '')}"
-        elif handler is None:
-            metrics.deliveries(self.group, metrics.OTHER, "ignored").inc()
-            return True
         else:
-            error = self._observed(handler, event, stop)
+            error = self._observed(self._handlers[event.type], event, stop)
         if error is not None:
             if stop is not None and stop.is_set():
                 return False

@@ -13,14 +13,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reference_impl.shared import correlation, metrics, tracing
 from reference_impl.shared.events import Event, now
 from reference_impl.shared.tracing import SpanName
 
 if TYPE_CHECKING:
-    from reference_impl.shared.inbox import Once
+    from reference_impl.shared.inbox import After, Once
 
 MOST = 20
 """Events in one transaction."""
@@ -42,10 +42,12 @@ def handle_together(
 ) -> int:
     """Let these events, in this order, take effect in one transaction; how many, from the first one on, it came to.
 
-    Raises Undone, or what the commit raises: then none of them did.
+    Raises Undone, or what the commit raises: then none of them did. What comes after the commit may raise, too: then
+    all of them did, and whoever is given them again finds that.
     """
     first = handlers[events[0].type]
     seconds: list[float] = []
+    results: dict[After, list[Any]] = {}
     ages = [max(0.0, (now() - event.occurred_at).total_seconds()) for event in events]
     with first.database.write() as session:
         fresh = first.inbox.note_all(session, events)
@@ -62,16 +64,21 @@ def handle_together(
                     span.set(**{"messaging.message.id": event.id, "meridian.key": event.key})
                 if event.id in fresh:
                     fresh.remove(event.id)
+                    handler = handlers[event.type]
                     try:
-                        handlers[event.type].effect(session, event)
+                        result = handler.effect(session, event)
                         session.flush()
                     except Exception as failure:
                         if span is not None:
                             span.fail("undone with others, handled again alone")
                         raise Undone(event, failure) from failure
                     session.expunge_all()
+                    if handler.after is not None:
+                        results.setdefault(handler.after, []).append(result)
             seconds.append(time.perf_counter() - started)
         first.inbox.forget(session, fresh)  # what was not begun
+    for after, given in results.items():
+        after(given)
     for event, age, took in zip(events, ages, seconds, strict=False):
         metrics.event_age(group).observe(age)
         metrics.handling(group, event.type).observe(took)

@@ -70,11 +70,11 @@ class Webhooks:
         try:
             with self._database.write() as session:
                 fresh = self._inbox.note_id(session, notice.id)
-                task = self._service.learn(session, charge) if fresh else None
+                tasks = self._service.learn(session, charge) if fresh else []
         except NoResultFound:
             raise Problem(
                 422, "unknown-charge", "There is no such charge", f"No payment has the key {notice.key}."
             ) from None
         metrics.WEBHOOKS.labels("taken" if fresh else "repeated").inc()
-        self._service.advance(task)
+        self._service.advance(tasks)
         return fresh
