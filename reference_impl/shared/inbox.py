@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from reference_impl.shared import correlation, logs, metrics, tracing
 from reference_impl.shared.bus import UNREADABLE, BusAway, Delivery, EventBus
-from reference_impl.shared.database import Database, UtcDateTime, insert_into
+from reference_impl.shared.database import Database, UtcDateTime, insert_if_new
 from reference_impl.shared.dead_letters import DeadLetter, DeadLetters
 from reference_impl.shared.events import Event, now
 from reference_impl.shared.problems import Problem
@@ -102,8 +102,7 @@ class Inbox:
     def note_id(self, session: Session, message_id: str) -> bool:
         """The same of a message that is no event."""
         row = {"event_id": message_id, "handled_at": now()}
-        added = insert_into(session, self.handled).values(**row).on_conflict_do_nothing()
-        return session.scalar(added.returning(self.handled.c.event_id)) is not None
+        return session.scalar(insert_if_new(session, self.handled, "event_id"), row) is not None
 
     def forget(self, session: Session, ids: Collection[str]) -> None:
         """Take notes back, in the transaction that made them."""
@@ -118,8 +117,7 @@ class Inbox:
         """`note` for several events; the ids of those that take effect now."""
         # In the order of their ids: of two processes that were given the same events one waits for the other, and not both.
         rows = [{"event_id": key, "handled_at": now()} for key in sorted({event.id for event in events})]
-        added = insert_into(session, self.handled).on_conflict_do_nothing()
-        return set(session.scalars(added.returning(self.handled.c.event_id), rows))
+        return set(session.scalars(insert_if_new(session, self.handled, "event_id"), rows))
 
     def once(
         self,
@@ -133,7 +131,9 @@ class Inbox:
         """A handler that applies `effect` in the transaction that notes the event, and nothing for a duplicate.
 
         When it is committed, `after` gets what the effects of the transaction returned. If it fails, or we are killed before it,
-        nobody calls it again: something else has to look after what the effect noted. `lag` is called before the transaction; while `alone` says so, each event has a transaction of its own.
+        nobody calls it again: something else has to look after what the effect noted.
+
+        `lag` is called before the transaction; while `alone` says so, each event has a transaction of its own.
         """
         return Once(self, database, effect, after, lag, alone)
 

@@ -50,7 +50,8 @@ ATTEMPTS_BEFORE_UNHEALTHY = 5
 LONGEST_PAUSE_SECONDS = 5.0
 IDLE_SECONDS = 1.0
 GATHER_SECONDS = 0.03
-"""Between two batches. The first event after a quiet time goes at once; under load those that follow gather, and one statement takes them."""
+"""Between two batches. The first event after a quiet time goes at once; under load others gather behind it, and one statement
+takes them."""
 UNNUMBERED = 1
 """Stands for the sequence of an event until it is written."""
 _WAITING = "outbox"

@@ -15,18 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from reference_impl.services.inventory.models import Movement, Stock
-from reference_impl.shared.database import insert_into
+from reference_impl.shared.database import insert_into, table_of
 from reference_impl.shared.events import now
 from reference_impl.shared.problems import Problem
 
-_STOCK = cast(Table, Stock.__table__)
+_STOCK = table_of(Stock)
 _AFTER = {
     counter: _STOCK.c[counter] + bindparam(f"more_{counter}")
     for counter in ("stocked", "available", "reserved", "sold")
@@ -184,4 +183,4 @@ class Counters:
             }
             for change in changes
         ]
-        self._session.execute(insert(Movement), rows)
+        self._session.execute(insert(table_of(Movement)), rows)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import cast
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from reference_impl.services.inventory.counters import Change, Counters
@@ -19,7 +18,7 @@ from reference_impl.services.inventory.events import (
 )
 from reference_impl.services.inventory.metrics import RESERVATIONS
 from reference_impl.services.inventory.models import Reservation, ReservationLine, ReservationState
-from reference_impl.shared.database import insert_into
+from reference_impl.shared.database import insert_if_new, table_of
 from reference_impl.shared.events import Payload, now
 from reference_impl.shared.inbox import Poison
 from reference_impl.shared.outbox import Outbox
@@ -66,7 +65,7 @@ class Reservations:
             {"order_id": order_id, "sku": line.sku, "quantity": line.quantity, "released": 0, "sold": 0}
             for line in lines
         ]
-        self._session.execute(insert(ReservationLine), rows)
+        self._session.execute(insert(table_of(ReservationLine)), rows)
         self._say(InventoryReserved(order_id=order_id, lines=list(lines)), "reserved")
 
     def sell(self, order_id: str) -> None:
@@ -132,10 +131,13 @@ class Reservations:
 
     def _begin(self, order_id: str, expires_at: datetime | None) -> bool:
         """Have a reservation of this order, held; False when there is one. Waits for whoever is just beginning it."""
-        table = cast(Table, Reservation.__table__)
-        added = insert_into(self._session, table).on_conflict_do_nothing().returning(table.c.order_id)
-        row = {"order_id": order_id, "state": ReservationState.HELD, "expires_at": expires_at}
-        return self._session.scalar(added, row | {"updated_at": now()}) is not None
+        row = {
+            "order_id": order_id,
+            "state": ReservationState.HELD,
+            "expires_at": expires_at,
+            "updated_at": now(),
+        }
+        return self._session.scalar(insert_if_new(self._session, Reservation, "order_id"), row) is not None
 
     def _reject(self, order_id: str) -> None:
         rejected = update(Reservation).where(Reservation.order_id == order_id)

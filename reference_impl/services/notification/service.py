@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, exists, insert, select
+from sqlalchemy import bindparam, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.notification import metrics, policy
@@ -21,7 +21,7 @@ from reference_impl.services.notification.models import (
 )
 from reference_impl.services.notification.policy import Preferences
 from reference_impl.shared.auth import Principal
-from reference_impl.shared.database import insert_into, when_committed
+from reference_impl.shared.database import insert_if_new, table_of, when_committed
 from reference_impl.shared.events import Event, now
 from reference_impl.shared.problems import Problem
 
@@ -108,7 +108,7 @@ class NotificationService:
             }
             for channel, due_at in (due or {kind.channels[0]: at}).items()
         ]
-        self._session.execute(insert(Notification), rows)
+        self._session.execute(insert(table_of(Notification)), rows)
         for row in rows:
             count = metrics.MESSAGES.labels(row["channel"].value, kind.name, state.value)
             when_committed(self._session, count.inc)
@@ -163,10 +163,8 @@ class NotificationService:
 
     def _begin(self, order_id: str, *, known: bool, customer_id: str | None = None) -> bool:
         """Have the row of an order; False when it is there already. Waits for whoever is just beginning it."""
-        table = cast(Table, OrderOwner.__table__)
-        added = insert_into(self._session, table).on_conflict_do_nothing().returning(table.c.order_id)
         row = {"order_id": order_id, "known": known, "customer_id": customer_id}
-        return self._session.scalar(added, row) is not None
+        return self._session.scalar(insert_if_new(self._session, OrderOwner, "order_id"), row) is not None
 
 
 def _preferences(stored: Mapping[str, Any] | None) -> Preferences:

@@ -13,14 +13,14 @@ from email.contentmanager import raw_data_manager
 from email.header import decode_header, make_header
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import delete, insert, select
 
 from reference_impl.services.notification.kinds import Channel
 from reference_impl.services.notification.models import SinkMessage
 from reference_impl.shared import logs
-from reference_impl.shared.database import Database
+from reference_impl.shared.database import Database, table_of
 
 HOST = "127.0.0.1"
 KEPT = 10_000
@@ -30,6 +30,7 @@ LARGEST_BYTES = 1_000_000
 START_SECONDS = 5.0
 _STOP_CHECK_SECONDS = 0.1
 _log = logs.logger("meridian.notification")
+_ADD = insert(table_of(SinkMessage)).returning(SinkMessage.number)
 
 
 class Sink:
@@ -72,16 +73,16 @@ class Sink:
             known = select(SinkMessage.number).where(SinkMessage.message_id == message_id).limit(1)
             if once and session.scalar(known) is not None:
                 return
-            message = insert(SinkMessage).values(
-                channel=channel,
-                message_id=message_id[:200],
-                sender=sender[:320],
-                recipient=recipient[:320],
-                subject=subject[:1000],
-                text=text,
-                html=html,
-            )
-            number = session.execute(message.returning(SinkMessage.number)).scalar_one()
+            message = {
+                "channel": channel,
+                "message_id": message_id[:200],
+                "sender": sender[:320],
+                "recipient": recipient[:320],
+                "subject": subject[:1000],
+                "text": text,
+                "html": html,
+            }
+            number = session.execute(_ADD, message).scalar_one()
             if number % TRIM_EVERY == 0:
                 session.execute(delete(SinkMessage).where(SinkMessage.number <= number - KEPT))
 
@@ -133,7 +134,8 @@ class _Mailbox:
 
     def _keep(self, envelope: Any) -> None:
         # The modern policy would parse every header into a tree, which costs ten times as much.
-        letter = BytesParser(EmailMessage, policy=policy.compat32).parsebytes(envelope.content)
+        parsed = BytesParser(EmailMessage, policy=policy.compat32).parsebytes(envelope.content)
+        letter = cast(EmailMessage, parsed)
         text, html = letter.get_body(("plain",)), letter.get_body(("html",))
         for recipient in envelope.rcpt_tos:
             self._sink.take(

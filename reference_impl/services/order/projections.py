@@ -15,9 +15,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from reference_impl.services.order import metrics
@@ -26,9 +26,10 @@ from reference_impl.services.order.history.fold import OrderState, fold
 from reference_impl.services.order.history.store import EventStore
 from reference_impl.services.order.models import CustomerOrder, DailySales, Order, OrderLine
 from reference_impl.services.order.upsert import insert_into
+from reference_impl.shared.database import table_of
 from reference_impl.shared.events import now
 
-_ORDERS = cast(Table, Order.__table__)
+_ORDERS = table_of(Order)
 AT_ONCE = 100
 SALES = ("orders", "units", "revenue_cents", "refunded_cents")
 MIRRORED = (
@@ -67,7 +68,9 @@ def save(session: Session, before: OrderState | None, after: OrderState) -> None
         return
     added = session.execute(insert(_ORDERS).returning(_ORDERS.c.number), row | {"id": after.id, "projected": 0})
     number = added.scalar_one()
-    session.execute(insert(OrderLine), [line.model_dump() | {"order_number": number} for line in after.lines])
+    session.execute(
+        insert(table_of(OrderLine)), [line.model_dump() | {"order_number": number} for line in after.lines]
+    )
 
 
 def catch_up(session: Session, store: EventStore, quiet: timedelta) -> int:

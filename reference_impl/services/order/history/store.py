@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.order.history import upcast
@@ -15,13 +15,14 @@ from reference_impl.services.order.history.fold import OrderState, fold
 from reference_impl.services.order.ids import month_of
 from reference_impl.services.order.models import OrderEvent, OrderSnapshot
 from reference_impl.services.order.upsert import insert_into
+from reference_impl.shared.database import insert_if_new, table_of
 from reference_impl.shared.events import now
 
 SNAPSHOT_SCHEMA = 1
 """Goes up when `OrderState` changes; older snapshots are then passed over, and the history is read from its beginning."""
 
 
-_EVENTS = cast(Table, OrderEvent.__table__)
+_EVENTS = table_of(OrderEvent)
 _COLUMNS = tuple(
     _EVENTS.c[name] for name in ("order_id", "sequence", "type", "version", "payload", "occurred_at")
 )
@@ -94,13 +95,11 @@ class EventStore:
             for number, fact in enumerate(facts, 1)
         ]
         first, *others = [_row(item) for item in recorded]
-        statement, table = insert_into(self._session, OrderEvent)
-        # DO NOTHING instead of an error: on PostgreSQL an error would end the caller's transaction, and he wants to try again.
-        checked = statement.on_conflict_do_nothing().returning(table.c.sequence)
-        if self._session.execute(checked, first).one_or_none() is None:
+        # Passed over instead of an error: on PostgreSQL an error would end the caller's transaction, and he wants to try again.
+        if self._session.scalar(insert_if_new(self._session, OrderEvent, "sequence"), first) is None:
             raise Conflict(f"order {order_id} has a fact {version + 1} already")
         if others:
-            self._session.execute(insert(table), others)
+            self._session.execute(insert(_EVENTS), others)
         return recorded
 
     def snapshot(self, state: OrderState, before: int) -> None:

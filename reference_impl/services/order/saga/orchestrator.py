@@ -32,6 +32,7 @@ from reference_impl.services.order.saga.machine import (
     turned_back,
 )
 from reference_impl.services.order.service import Change, UnknownOrder, lines_of
+from reference_impl.shared.database import table_of
 from reference_impl.shared.events import Event, Payload, now
 from reference_impl.shared.types import Line
 
@@ -57,7 +58,7 @@ class Orchestrator(Checkout):
         saga = Saga(order_id=state.id, last_error=None)
         self._enter(session, saga, Step.RESERVE, state)
         columns = {column.key: getattr(saga, column.key) for column in Saga.__table__.columns}
-        session.execute(insert(Saga).values(columns))
+        session.execute(insert(table_of(Saga)), columns)
         return state
 
     def pay_again(self, session: Session, order_id: str, card: str) -> OrderState:

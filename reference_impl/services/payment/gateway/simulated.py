@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.payment.gateway.cards import BY_FAULT, DECLINED
 from reference_impl.services.payment.gateway.port import Charge, ChargeState, OutcomeUnknown, PaymentGateway
 from reference_impl.services.payment.gateway.tables import GatewayCharge, GatewayNotice
 from reference_impl.services.payment.settings import Webhooks
-from reference_impl.shared.database import Database, insert_into
+from reference_impl.shared.database import Database, insert_if_new
 from reference_impl.shared.events import new_id, now
 from reference_impl.shared.faults import Faults
 
@@ -112,9 +112,7 @@ class SimulatedGateway(PaymentGateway):
     @staticmethod
     def _begin(session: Session, beginning: dict[str, Any]) -> bool:
         """Open a charge; False when it is there already. Waits for whoever opens it at the same moment."""
-        table = cast(Table, GatewayCharge.__table__)
-        added = insert_into(session, table).on_conflict_do_nothing().returning(table.c.key)
-        return session.scalar(added, beginning) is not None
+        return session.scalar(insert_if_new(session, GatewayCharge, "key"), beginning) is not None
 
     def _notify(self, session: Session, what: str, charge: Charge, lost: bool) -> None:
         doubled = self._faults.hits("payment.double-webhook", f"{what} {charge.key}")
