@@ -12,10 +12,10 @@ from fastapi import APIRouter
 from reference_impl.shared import correlation, logs, metrics
 from reference_impl.shared.bus import EventBus
 from reference_impl.shared.cache import Cache
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.health import HealthState, PartHealth
-from reference_impl.shared.inbox import Consumer
 from reference_impl.shared.outbox import Relay
 from reference_impl.shared.peers import Peers
 from reference_impl.shared.settings import Settings

@@ -25,8 +25,9 @@ from reference_impl.services.notification.views import (
     SinkPage,
 )
 from reference_impl.shared.auth import Caller, Role, forbidden, needs
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
-from reference_impl.shared.inbox import Consumer, Inbox
+from reference_impl.shared.inbox import Inbox
 from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.problems import responses
 from reference_impl.shared.routes import gathered

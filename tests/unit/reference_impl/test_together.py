@@ -11,9 +11,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from reference_impl.shared import together
 from reference_impl.shared.buses.in_process import InProcessBus
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event
-from reference_impl.shared.inbox import Consumer, Poison
+from reference_impl.shared.inbox import Poison
 from reference_impl.shared.runtime import Chore
 from tests.unit.reference_impl.test_dead_letters import event
 from tests.unit.reference_impl.test_plumbing import INBOX, OUTBOX, Counted, bus, database
