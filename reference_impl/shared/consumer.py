@@ -68,7 +68,6 @@ class Consumer:
         self._database = database
         self._inbox = inbox
         self._handled = 0
-        self._acknowledged = 0.0
         self._postponed: dict[str, float] = {}
         self._shared = {name: handler for name, handler in handlers.items() if isinstance(handler, Once)}
         self._undone: dict[str, Exception | None] = {}
@@ -76,35 +75,37 @@ class Consumer:
 
     def run_once(self, wait_seconds: float = 0.0, stop: threading.Event | None = None) -> int:
         """Handle what there is, at most one batch, and return how many deliveries that was. Raises NotNow, BusAway."""
-        batch = self._bus.receive(self.group, limit=BATCH, wait_seconds=wait_seconds)
-        done = [item for item in batch if not self._concerns(item.event)]
-        if done:
-            metrics.deliveries(self.group, metrics.OTHER, "ignored").inc(len(done))
+        batch = _Batch(self._bus.receive(self.group, limit=BATCH, wait_seconds=wait_seconds))
+        ignored = [item for item in batch.deliveries if not self._concerns(item.event)]
+        if ignored:
+            metrics.deliveries(self.group, metrics.OTHER, "ignored").inc(len(ignored))
+            batch.settle(ignored)
         failures: list[Exception] = []
 
-        def work(lane: list[Delivery], *, acknowledging: bool = False) -> None:
+        def work(lane: Sequence[Delivery], *, acknowledging: bool = False) -> None:
+            since = time.monotonic()
             try:
                 for settled in self._settle_all(lane, stop):
-                    done.extend(settled)
-                    if acknowledging:
-                        self._acknowledge_in_time(done)
+                    batch.settle(settled)
+                    if acknowledging and time.monotonic() - since >= ACKNOWLEDGE_SECONDS:
+                        self._acknowledge(batch.next_settled())
+                        since = time.monotonic()
             except Exception as failure:
                 failures.append(failure)
 
-        first, *others = self._lanes_of([item for item in batch if self._concerns(item.event)])
+        first, *others = self._lanes_of([item for item in batch.deliveries if self._concerns(item.event)])
         threads = [
             threading.Thread(target=copy_context().run, args=(work, lane), daemon=True) for lane in others
         ]
         for thread in threads:
             thread.start()
-        self._acknowledged = time.monotonic()
         work(first, acknowledging=True)
         for thread in threads:
             thread.join()
-        self._acknowledge(done)
+        self._acknowledge(batch.next_settled())
         if failures:
             raise failures[0]
-        return len(batch)
+        return len(batch.deliveries)
 
     def _lanes_of(self, batch: Sequence[Delivery]) -> list[list[Delivery]]:
         """What is handled at the same time: all of one key in one lane, in its order. At least one lane."""
@@ -175,13 +176,6 @@ class Consumer:
         """Forget a dead letter; whether there was one."""
         with self._database.write() as session:
             return self._inbox.dead_letters.remove(session, letter_id)
-
-    def _acknowledge_in_time(self, done: list[Delivery]) -> None:
-        if time.monotonic() - self._acknowledged >= ACKNOWLEDGE_SECONDS:
-            count = len(done)  # other lanes may add to it now
-            self._acknowledge(done[:count])
-            del done[:count]
-            self._acknowledged = time.monotonic()
 
     def _acknowledge(self, done: list[Delivery]) -> None:
         if not done:
@@ -311,3 +305,24 @@ def _text(failure: Exception) -> str:
         if isinstance(failure, Poison | Unreadable | NotNow)
         else f"{type(failure).__name__}: {failure}"
     )
+
+
+class _Batch:
+    """What was received at once, and what of it is settled. It is acknowledged in the order in which it was received, because
+    a bus may keep no more than how far a group has come."""
+
+    def __init__(self, deliveries: Sequence[Delivery]) -> None:
+        self.deliveries = deliveries
+        self._settled: set[int] = set()
+        self._acknowledged = 0
+
+    def settle(self, deliveries: Sequence[Delivery]) -> None:
+        """These need not come again. Any thread may say so."""
+        self._settled.update(map(id, deliveries))
+
+    def next_settled(self) -> list[Delivery]:
+        """Those behind the last answer's that are settled, up to the first that is not."""
+        rest = itertools.islice(self.deliveries, self._acknowledged, None)
+        found = list(itertools.takewhile(lambda item: id(item) in self._settled, rest))
+        self._acknowledged += len(found)
+        return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from sqlalchemy import func, select
@@ -14,7 +14,7 @@ from reference_impl.shared.buses.in_process import InProcessBus
 from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event
-from reference_impl.shared.inbox import Poison
+from reference_impl.shared.inbox import NotNow, Poison
 from reference_impl.shared.runtime import Chore
 from tests.unit.reference_impl.test_dead_letters import event
 from tests.unit.reference_impl.test_plumbing import INBOX, OUTBOX, Counted, bus, database
@@ -158,6 +158,70 @@ def test_who_wants_to_be_alone_has_a_transaction_of_its_own(database: Database, 
 
     consumer(database, bus, effect, alone=lambda: True).run_once()
     assert counts == [1, 2, 3]
+
+
+def test_what_comes_afterwards_is_given_what_the_committed_effects_returned(
+    database: Database, bus: InProcessBus
+) -> None:
+    sent = numbered(3)
+    given: list[tuple[list[int], set[str]]] = []
+
+    def after(results: Sequence[int]) -> None:
+        given.append((list(results), noted(database)))
+
+    handlers = {"Counted": INBOX.once(database, lambda _, item: item.payload["number"], after=after)}
+    reader = Consumer("test", handlers, bus=bus, database=database, inbox=INBOX)
+    bus.publish([*sent, sent[0]])
+    reader.run_once()
+    bus.publish([sent[1], alone := event(payload={"number": 9})])
+    reader.run_once()
+    together_ids = {item.id for item in sent}
+    assert given == [([0, 1, 2], together_ids), ([9], together_ids | {alone.id})], "duplicates do nothing"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_when_what_comes_afterwards_fails_the_events_have_taken_effect_all_the_same(
+    database: Database, bus: InProcessBus, count: int
+) -> None:
+    bus.publish(numbered(count))
+
+    def after(_results: Sequence[object]) -> None:
+        raise OSError("the gateway is away")
+
+    handlers = {"Counted": INBOX.once(database, telling([]), after=after)}
+    reader = Consumer("test", handlers, bus=bus, database=database, inbox=INBOX)
+    reader.run_once()
+    assert [number for number, _ in written(database)] == list(range(count))
+    assert reader.parked(10) == []
+    assert bus.lag("test") == 0
+
+
+def test_what_a_service_has_no_handler_for_does_not_keep_others_apart(
+    database: Database, bus: InProcessBus
+) -> None:
+    sent = numbered(3)
+    bus.publish([sent[0], event(type="Other"), sent[1], event(type="Other"), sent[2]])
+    sessions: list[Session] = []
+    assert consumer(database, bus, telling(sessions)).run_once() == 5
+    assert len(sessions) == 3
+    assert len({id(session) for session in sessions}) == 1
+    assert bus.lag("test") == 0
+
+
+def test_what_is_ignored_is_not_acknowledged_before_what_has_to_wait(
+    database: Database, bus: InProcessBus
+) -> None:
+    waiting = event()
+    bus.publish([waiting, event("Other")])
+
+    def not_yet(_session: Session, _item: Event) -> None:
+        raise NotNow("the neighbour is away")
+
+    with pytest.raises(NotNow):
+        consumer(database, bus, not_yet).run_once()
+    assert bus.lag("test") == 2
+    assert consumer(database, bus, telling([])).run_once() == 2
+    assert noted(database) == {waiting.id}
 
 
 def test_an_event_is_not_added_inside_a_savepoint(database: Database) -> None:
