@@ -116,7 +116,9 @@ class Consumer:
             lanes.setdefault(zlib.crc32(item.event.key.encode()) % self._lanes, []).append(item)
         return list(lanes.values()) or [[]]
 
-    def _settle_all(self, lane: list[Delivery], stop: threading.Event | None) -> Iterator[Sequence[Delivery]]:
+    def _settle_all(
+        self, lane: Sequence[Delivery], stop: threading.Event | None
+    ) -> Iterator[Sequence[Delivery]]:
         """Settle these in their order, and say after each step which are."""
         while lane and not (stop is not None and stop.is_set()):
             settled = self._settle_some(lane, stop)
