@@ -57,7 +57,7 @@ def test_reading_a_lesson_makes_its_topics_read(
 def test_a_right_answer_practises_and_a_wrong_one_does_not(
     service: ProgressService, user: User, content: Content, db: Session
 ) -> None:
-    right, wrong = list(content.bank.questions.values())[:2]
+    right, wrong = [item for item in content.bank.questions.values() if item.kind == "single"][:2]
     attempt = QuizAttempt(user_id=user.id, module_id=right.module, seed=1, finished_at=WHEN, score=0.5)
     attempt.answers = [
         QuizAnswer(question_id=right.id, position=1, content_hash="", correct=True, fraction=1.0),
@@ -74,7 +74,7 @@ def test_a_right_answer_practises_and_a_wrong_one_does_not(
 def test_a_right_answer_in_practice_counts_like_one_in_a_quiz(
     service: ProgressService, user: User, content: Content, db: Session
 ) -> None:
-    right, wrong = list(content.bank.questions.values())[:2]
+    right, wrong = [item for item in content.bank.questions.values() if item.kind == "single"][:2]
     practice.practice_session(db, user, [right], answered=True)
     Recorder(db).record(user.id, [Encounter(wrong, wrong.grade(None), utcnow())])
     practice.practice_session(db, users.user(db), [wrong], answered=True)
