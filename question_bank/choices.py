@@ -9,18 +9,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from question_bank.body import Body, Shown
-from question_bank.document import Document, Report, WrittenOption
+from question_bank.body import Body, Written, entry
+from question_bank.document import Document
+from question_bank.graded import Feedback, Verdict
+from question_bank.items import Report, WrittenItem
+from question_bank.presented import PresentedOption, Shown
+from question_bank.runner import CodeRunner
 from question_bank.schema import (
     MAX_FEEDBACK,
     MAX_OPTION_TEXT,
     MAX_OPTIONS,
     MIN_OPTIONS,
     AnswerRefused,
-    Feedback,
     Option,
-    PresentedOption,
-    Verdict,
 )
 
 _UNKNOWN_OPTION = (
@@ -41,10 +42,11 @@ class ChoiceBody(Body):
 
     options: tuple[Option, ...]
     rule: ClassVar[str]
+    sections: ClassVar[frozenset[str]] = frozenset({"Options"})
 
     @classmethod
     def parse(cls, question_id: str, document: Document, report: Report) -> Self | None:
-        cls.refuse_unknown_fields(document, report)
+        cls.refuse_unknown_parts(document, report)
         if "Options" not in document.sections:
             report(document.line_of("kind"), f"A question of kind `{cls.name}` needs a section `## Options`.")
             return None
@@ -54,12 +56,16 @@ class ChoiceBody(Body):
         if not MIN_OPTIONS <= len(written) <= MAX_OPTIONS:
             complaints.append((line, f"Give {MIN_OPTIONS} to {MAX_OPTIONS} options; there are {len(written)}."))
         for option in written:
-            complaints.extend((option.line, message) for message in _option_complaints(option))
-        if message := cls.key_complaint([option.right for option in written]):
-            complaints.append((line, message))
+            complaints.extend((option.line, message) for message in entry_complaints(option, "option"))
+        for message in (
+            cls.key_complaint([option.right for option in written]),
+            cls.wording_complaint([option.text for option in written]),
+        ):
+            if message:
+                complaints.append((line, message))
         keys: dict[str, int] = {}
         for option in written:
-            key = option_key(question_id, option.text)
+            key = " ".join(option.text.split())
             if key in keys:
                 complaints.append(
                     (option.line, f"This option repeats the one in line {keys[key]} word for word.")
@@ -72,7 +78,7 @@ class ChoiceBody(Body):
         return cls(
             tuple(
                 Option(
-                    option_key(question_id, option.text),
+                    option_key(question_id, option.source),
                     option.text,
                     option.right,
                     option.feedback,
@@ -86,6 +92,11 @@ class ChoiceBody(Body):
     @abstractmethod
     def key_complaint(cls, right: list[bool]) -> str | None:
         """What is wrong with which options are marked right, or None."""
+
+    @classmethod
+    def wording_complaint(cls, texts: list[str]) -> str | None:
+        """What is wrong with the options' wording as such, or None."""
+        return None
 
     @abstractmethod
     def chosen_keys(self, answer: object) -> frozenset[str]:
@@ -103,7 +114,7 @@ class ChoiceBody(Body):
         shuffle.shuffle(order)
         return Shown(rule=self.rule, options=tuple(PresentedOption(key=o.key, text=o.text) for o in order))
 
-    def grade(self, answer: object) -> Verdict:
+    def grade(self, answer: object, runner: CodeRunner | None = None) -> Verdict:
         chosen = self.chosen_keys(answer)
         if not chosen <= {option.key for option in self.options}:
             raise AnswerRefused(_UNKNOWN_OPTION)
@@ -120,16 +131,22 @@ class ChoiceBody(Body):
     def choices(self) -> tuple[Option, ...]:
         return self.options
 
+    def write(self) -> Written:
+        entries = (entry("- [x] " if o.right else "- [ ] ", o.text, o.feedback) for o in self.options)
+        return Written(sections={"Options": "\n".join(entries)})
 
-def _option_complaints(option: WrittenOption) -> list[str]:
+
+def entry_complaints(entry: WrittenItem, what: str, text: str | None = None) -> list[str]:
+    """What is wrong with the length of an entry's text and feedback; `text` when only a part of it counts."""
+    text = entry.text if text is None else text
     complaints = []
-    if not option.text:
-        complaints.append("This option has no text.")
-    if len(option.text) > MAX_OPTION_TEXT:
+    if not text:
+        complaints.append(f"This {what} has no text.")
+    if len(text) > MAX_OPTION_TEXT:
         complaints.append(
-            f"This option is longer than {MAX_OPTION_TEXT} characters: move detail into the prompt."
+            f"This {what} is longer than {MAX_OPTION_TEXT} characters: move detail into the prompt."
         )
-    if len(option.feedback) > MAX_FEEDBACK:
+    if len(entry.feedback) > MAX_FEEDBACK:
         complaints.append(
             f"This feedback is longer than {MAX_FEEDBACK} characters: move it into the explanation."
         )

@@ -1,45 +1,45 @@
 """Reads the text of one question file into its parts, each with its line; knows nothing of kinds.
 
-A file is YAML front matter between two `---` lines, the prompt, and the sections `## Options`, `## Explanation`
-and `## References` (see docs/question-format.md). Every fault is reported and reading goes on as far as it
+A file is YAML front matter between two `---` lines, the prompt, and sections such as `## Options` and
+`## Explanation` (see docs/question-format.md). Every fault is reported and reading goes on as far as it
 makes sense.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-Report = Callable[[int, str], None]
-"""Called with a line and a sentence for every fault found."""
+from question_bank.items import MARKERS, FenceTracker, Report, WrittenItem, read_items
 
-SECTIONS = ("Options", "Explanation", "References")
+MAX_NESTING = 12
+"""How deep lists and mappings of the front matter may be nested."""
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+COMMON_SECTIONS = ("Explanation", "References")
+"""The sections that a question of any kind has."""
+SECTIONS = (
+    *MARKERS,
+    "Text",
+    "Starter",
+    "Solution",
+    "Harness",
+    "Model answer",
+    *COMMON_SECTIONS,
+)
+"""All sections that questions of any kind may have."""
 
-_FENCE = re.compile(r"^\s*(`{3,}|~{3,})(.*)$")
-_OPTION = re.compile(r"^- \[([ xX])\](?: (.*))?$")
-_ALMOST_OPTION = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s*(\[.{0,3}\])?")
 _TOP_LEVEL_KEY = re.compile(r"^([A-Za-z_][A-Za-z0-9_-]*)\s*:")
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenOption:
-    """One option of the `## Options` section, as written."""
-
-    line: int
-    right: bool
-    text: str
-    feedback: str
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """The text between two headings and the line it starts at."""
 
-    line: int
+    line: int = field(compare=False)
     text: str
 
 
@@ -48,40 +48,21 @@ class Document:
     """The parts of a question file."""
 
     front: Mapping[str, Any]
-    key_lines: Mapping[str, int]
+    key_lines: Mapping[str, int] = field(compare=False)
     """The line of each top-level key of the front matter."""
     prompt: Section
     sections: Mapping[str, Section]
-    options: tuple[WrittenOption, ...] = field(default=())
+    lists: Mapping[str, tuple[WrittenItem, ...]] = field(default_factory=dict)
+    """The entries of the sections that hold a list, by section."""
+
+    @property
+    def options(self) -> tuple[WrittenItem, ...]:
+        """The entries of `## Options`."""
+        return self.lists.get("Options", ())
 
     def line_of(self, key: str) -> int:
         """The line of a front matter key; that of the opening `---` when the key isn't there."""
         return self.key_lines.get(key, 1)
-
-
-class FenceTracker:
-    """Tells, line by line, whether one stands inside a fenced code block."""
-
-    def __init__(self) -> None:
-        self._mark: str | None = None
-        self.opened_at = 0
-
-    @property
-    def inside(self) -> bool:
-        """True between an opening fence and its closing one."""
-        return self._mark is not None
-
-    def feed(self, number: int, line: str) -> bool:
-        """Take one line; True when it belongs to a code block, its fences included."""
-        match = _FENCE.match(line)
-        if self._mark is None:
-            if match is None:
-                return False
-            self._mark, self.opened_at = match[1], number
-            return True
-        if match and match[1][0] == self._mark[0] and len(match[1]) >= len(self._mark) and not match[2].strip():
-            self._mark = None
-        return True
 
 
 def read(text: str, report: Report) -> Document | None:
@@ -99,8 +80,12 @@ def read(text: str, report: Report) -> Document | None:
     if front is None:
         return None
     prompt, sections = _sections(lines, end + 1, report)
-    options = _options(sections["Options"], report) if "Options" in sections else ()
-    return Document(front, key_lines, prompt, sections, options)
+    lists = {
+        name: read_items(sections[name].text, sections[name].line, marker, report)
+        for name, marker in MARKERS.items()
+        if name in sections
+    }
+    return Document(front, key_lines, prompt, sections, lists)
 
 
 def _key_lines(front_lines: list[str], report: Report) -> dict[str, int]:
@@ -118,7 +103,10 @@ def _key_lines(front_lines: list[str], report: Report) -> dict[str, int]:
 
 def _front_matter(text: str, report: Report) -> dict[str, Any] | None:
     try:
-        loaded = yaml.safe_load(text)
+        if complaint := _too_much(text):
+            report(*complaint)
+            return None
+        loaded = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader, the fast one where it is built
     except yaml.MarkedYAMLError as error:
         # Marks count from 0 and the front matter starts in the file's second line.
         line = error.problem_mark.line + 2 if error.problem_mark else 1
@@ -136,6 +124,27 @@ def _front_matter(text: str, report: Report) -> dict[str, Any] | None:
         report(1, "The front matter must be a list of `field: value` lines.")
         return None
     return loaded
+
+
+def _too_much(text: str) -> tuple[int, str] | None:
+    """What could exhaust a reader, before anything is built: deep nesting, and aliases, which can stand for a
+    thousand times their length.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        line = event.start_mark.line + 2 if event.start_mark else 1
+        if depth > MAX_NESTING:
+            return line, f"The front matter is nested deeper than {MAX_NESTING} levels: make it flatter."
+        if isinstance(event, yaml.AliasEvent):
+            return (
+                line,
+                f"Front matter has no aliases: write the value of `*{event.anchor}` out, or put quotes around it.",
+            )
+    return None
 
 
 def _sections(lines: list[str], start: int, report: Report) -> tuple[Section, dict[str, Section]]:
@@ -175,44 +184,8 @@ def _sections(lines: list[str], start: int, report: Report) -> tuple[Section, di
 
 def _stripped(lines: list[str], first_line: int) -> Section:
     """The lines without blank ones at either end, and the number of the first that is left."""
+    if not any(line.strip() for line in lines):
+        return Section(first_line, "")
     while lines and not lines[0].strip():
         lines, first_line = lines[1:], first_line + 1
     return Section(first_line, "\n".join(lines).rstrip())
-
-
-class _OptionInProgress:
-    def __init__(self, line: int, right: bool, text: str) -> None:
-        self.line, self.right = line, right
-        self.text, self.feedback = [text], []  # type: list[str], list[str]
-
-    def finished(self) -> WrittenOption:
-        return WrittenOption(
-            self.line, self.right, "\n".join(self.text).strip(), "\n".join(self.feedback).strip()
-        )
-
-
-def _options(section: Section, report: Report) -> tuple[WrittenOption, ...]:
-    options: list[_OptionInProgress] = []
-    fence = FenceTracker()
-    for number, line in enumerate(section.text.splitlines(), start=section.line):
-        in_code = fence.feed(number, line)
-        if not in_code and (match := _OPTION.match(line)):
-            options.append(_OptionInProgress(number, match[1] in "xX", match[2] or ""))
-        elif not line.strip() and not options:
-            continue
-        elif not options or (line.strip() and not line.startswith("  ")):
-            if _ALMOST_OPTION.match(line):
-                report(number, "An option starts with `- [x] ` when it is right or `- [ ] ` when it is wrong.")
-            else:
-                report(number, "Text between options belongs to none of them: indent it by two spaces.")
-        elif not in_code and line.lstrip().startswith(">"):
-            options[-1].feedback.append(line.lstrip()[1:].removeprefix(" "))
-        elif options[-1].feedback and line.strip():
-            report(
-                number, "An option's text comes before its feedback: move this line up, or start it with `>`."
-            )
-        elif options[-1].feedback:
-            options[-1].feedback.append("")
-        else:
-            options[-1].text.append(line[2:])
-    return tuple(option.finished() for option in options)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from question_bank.document import Document, Report, read
+from question_bank.body import VARIANT_FIELDS
+from question_bank.document import Document, read
+from question_bank.items import MARKERS, Report
 from question_bank.kinds import KINDS, Body
 from question_bank.question import Question
 from question_bank.schema import MAX_FILE_BYTES, MAX_FILES, MAX_TEXT, Fault, FrontMatter
+from question_bank.variants import read_template
 
 BUILT_IN = Path(__file__).parent / "questions"
 
@@ -36,9 +39,10 @@ class Bank:
     def _successors(self) -> dict[str, str]:
         return {old: question.id for question in self.questions.values() for old in question.replaces}
 
-    def modules(self) -> dict[str, int]:
-        """How many questions each module has, by module id."""
-        return dict(sorted(Counter(question.module for question in self.questions.values()).items()))
+    def modules(self, kinds: Collection[str] | None = None) -> dict[str, int]:
+        """How many questions of these kinds (None: any) each module has, by module id."""
+        chosen = (q.module for q in self.questions.values() if kinds is None or q.kind in kinds)
+        return dict(sorted(Counter(chosen).items()))
 
 
 def load(root: Path | None = None) -> Bank:
@@ -99,20 +103,33 @@ def parse(text: str, name: str, faults: list[Fault]) -> Question | None:
     _check_texts(document, report)
     meta = _meta(document, report)
     kind = _kind(document, report)
-    body = kind.parse(str(document.front.get("id")), document, report) if kind else None
+    question_id = str(document.front.get("id"))
+    template, body, values, shown = None, None, {}, document
+    if kind and VARIANT_FIELDS.isdisjoint(document.front):
+        body = kind.parse(question_id, document, report)
+    elif kind and (read_in := read_template(question_id, kind, document, report)):
+        template, sample = read_in
+        body, values, shown = sample.body, dict(sample.values), sample.document
     if meta is None or body is None or len(faults) > before:
         return None
-    references = document.sections.get("References")
-    explanation = document.sections["Explanation"]
+    references = shown.sections.get("References")
+    explanation = shown.sections["Explanation"]
     return Question(
         meta=meta,
-        prompt=document.prompt.text,
+        prompt=shown.prompt.text,
         body=body,
         explanation=explanation.text,
         references=references.text if references else "",
         content_hash=hashlib.sha256("\n".join(text.splitlines()).encode()).hexdigest(),
         path=name,
-        lines={**document.key_lines, "prompt": document.prompt.line, "explanation": explanation.line},
+        document=shown,
+        template=template,
+        values=values,
+        lines={
+            **document.key_lines,
+            **{name: section.line for name, section in document.sections.items()},
+            "prompt": document.prompt.line,
+        },
     )
 
 
@@ -142,9 +159,9 @@ def _check_texts(document: Document, report: Report) -> None:
             explanation.line if explanation else 1,
             "Add a section `## Explanation` that says why the answer is right.",
         )
-    for section in (document.prompt, *document.sections.values()):
-        # The options' section is bounded option by option.
-        if len(section.text) > MAX_TEXT and section is not document.sections.get("Options"):
+    for name, section in (("", document.prompt), *document.sections.items()):
+        # Lists are bounded entry by entry.
+        if len(section.text) > MAX_TEXT and name not in MARKERS:
             report(section.line, f"This text is longer than {MAX_TEXT} characters: shorten it.")
 
 

@@ -1,16 +1,18 @@
-"""What a question is made of, what a learner sees of it, and what grading gives back: frozen, bounded values.
+"""What a question is made of: frozen, bounded values, and the errors of the bank.
 
 Errors::
 
     QuestionBankError
-    └── AnswerRefused     the answer can't be graded as it stands; `.learner` says to the learner what to change
+    ├── AnswerRefused     the answer can't be graded as it stands; `.learner` says to the learner what to change
+    ├── RunnerUnavailable code can't be run now; nothing is scored and the learner may try again later
+    └── CannotWrite       a question has no form as a file; the message says which part and why
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -22,8 +24,30 @@ MAX_FEEDBACK = 1_500
 MIN_OPTIONS = 2
 MAX_OPTIONS = 8
 
-Answer = str | int | float | Sequence[str] | None
-"""A learner's answer: an option's key, several keys, a number or its text; None when left blank."""
+Answer = str | int | float | Sequence[str] | Mapping[str, object] | None
+"""A learner's answer; None when left blank. Each kind says what it takes: an option's key, several keys, text, a
+number, code, or a mapping (pairs, gaps, a marked text)."""
+
+Level = Literal["mid", "senior", "staff", "principal"]
+"""The interview in which a question would be asked."""
+
+Skill = Literal[
+    "capacity",
+    "latency",
+    "cost",
+    "availability",
+    "consistency",
+    "data-modelling",
+    "design",
+    "trade-offs",
+    "debugging",
+    "operations",
+    "security",
+    "coding",
+    "delivery",
+    "leadership",
+]
+"""What a question exercises."""
 
 Seed = int | str
 """What a shuffle or a draw starts from: the same seed gives the same result on every machine."""
@@ -43,6 +67,14 @@ class AnswerRefused(QuestionBankError):
         super().__init__(learner)
         self.learner = learner
         """One or two sentences for the learner: what is wrong and what to write instead."""
+
+
+class RunnerUnavailable(QuestionBankError):
+    """Code can't be run now: nothing is scored, and the learner may try again later."""
+
+
+class CannotWrite(QuestionBankError):
+    """A question has no form as a file: a text in it would be read back as something else."""
 
 
 class Frozen(BaseModel):
@@ -97,12 +129,18 @@ class FrontMatter(Frozen):
     seconds: int = Field(ge=10, le=3600, strict=True)
     links: Links = Links()
     replaces: tuple[Slug, ...] = Field(default=(), max_length=20)
+    level: Level | None = None
+    """The interview in which it would be asked."""
+    skills: tuple[Skill, ...] = Field(default=(), max_length=4)
+    """What it exercises."""
+    scenario: bool = Field(default=False, strict=True)
+    """Whether the prompt sets a concrete situation that has to be reasoned through."""
 
-    @field_validator("topics", "replaces")
+    @field_validator("topics", "replaces", "skills")
     @classmethod
     def _no_repeats(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(ids)) != len(ids):
-            raise ValueError("an id is listed twice")
+            raise ValueError("a name is listed twice")
         return ids
 
 
@@ -116,69 +154,4 @@ class Option:
     text: str
     right: bool = field(repr=False)
     feedback: str
-    line: int
-
-
-class PresentedOption(Frozen):
-    """One option as a learner sees it."""
-
-    key: str
-    """What to send back to choose it: stable for one wording, opaque, the same under every seed."""
-    text: str
-    """Markdown."""
-
-
-class Presented(Frozen):
-    """A question as a learner sees it; nothing in it tells which answer is right."""
-
-    id: str
-    kind: str
-    prompt: str
-    """Markdown."""
-    options: tuple[PresentedOption, ...] = ()
-    """In the order in which to show them; empty when the answer is typed."""
-    unit: str | None = None
-    """The unit in which a number is asked for."""
-    rule: str
-    """One or two sentences for the learner: how to answer and how it is scored."""
-    seconds: int
-    difficulty: int
-
-
-class Feedback(Frozen):
-    """What there is to say about one option, or about a typed answer."""
-
-    key: str
-    """The option's key; empty for a typed answer."""
-    text: str
-    """Markdown: the option, or the answer as it was understood."""
-    chosen: bool
-    right: bool
-    comment: str
-    """Markdown: why it is right or wrong; may be empty for a typed answer that nobody foresaw."""
-
-
-class Verdict(Frozen):
-    """What a kind says about an answer; the question adds the explanation."""
-
-    fraction: float = Field(ge=0.0, le=1.0)
-    answered: bool
-    feedback: tuple[Feedback, ...]
-    right_answer: str
-
-
-class Graded(Frozen):
-    """The result of grading one answer."""
-
-    fraction: float = Field(ge=0.0, le=1.0)
-    """The share of the question's points that the answer earned."""
-    correct: bool
-    """True for a fully right answer only."""
-    answered: bool
-    """False when the question was left blank: that earns nothing and is no error."""
-    feedback: tuple[Feedback, ...]
-    """For choices, one entry an option in the author's order; for a number, one entry for what was typed."""
-    right_answer: str
-    """Markdown: the right answer in words."""
-    explanation: str
-    """Markdown."""
+    line: int = field(compare=False)

@@ -8,11 +8,16 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from question_bank.body import Body, Shown
-from question_bank.document import Document, Report
-from question_bank.schema import MAX_FEEDBACK, AnswerRefused, Feedback, Frozen, Verdict
+from question_bank.body import Body, Written
+from question_bank.document import Document
+from question_bank.graded import Feedback, Verdict
+from question_bank.items import Report
+from question_bank.presented import Shown
+from question_bank.runner import CodeRunner
+from question_bank.schema import MAX_FEEDBACK, AnswerRefused, Frozen
+from question_bank.values import read_value, sparse
 
 MAX_ANSWER_LENGTH = 40
 _MAX_MAGNITUDE = 1e15
@@ -59,6 +64,15 @@ class NumericAnswer(Frozen):
     def _numbers(cls, value: Any) -> Any:
         return _only_numbers(value)
 
+    @model_validator(mode="after")
+    def _mistakes_are_wrong(self) -> NumericAnswer:
+        for mistake in self.mistakes:
+            if self.accepts(mistake.value):
+                raise ValueError(
+                    f"The mistake {plain(mistake.value)} lies within the tolerance: it would count as right"
+                )
+        return self
+
     @property
     def margin(self) -> float:
         """The largest distance from the value that still counts as right."""
@@ -86,35 +100,16 @@ class Numeric(Body):
 
     @classmethod
     def parse(cls, question_id: str, document: Document, report: Report) -> Self | None:
-        cls.refuse_unknown_fields(document, report)
-        line = document.line_of("answer")
-        if "Options" in document.sections:
-            report(
-                document.sections["Options"].line,
-                "A numeric question has no options: describe wrong values in `answer`.",
-            )
-        try:
-            answer = NumericAnswer.model_validate(document.front.get("answer"))
-        except ValidationError as error:
-            for problem in error.errors():
-                where = ".".join(str(part) for part in ("answer", *problem["loc"]))
-                report(line, f"`{where}`: {problem['msg']}.")
-            return None
-        for mistake in answer.mistakes:
-            if answer.accepts(mistake.value):
-                report(
-                    line,
-                    f"The mistake {_plain(mistake.value)} lies within the tolerance: it would count as right.",
-                )
-                return None
-        return cls(answer)
+        cls.refuse_unknown_parts(document, report)
+        answer = read_value(NumericAnswer, document, ("answer",), report)
+        return cls(answer) if answer else None
 
     def show(self, shuffle: random.Random) -> Shown:
         within = _tolerance_in_words(self.answer)
         unit = f" in {self.answer.unit}" if self.answer.unit else ""
         return Shown(rule=f"Type a number{unit}. {within} It scores all or nothing.", unit=self.answer.unit)
 
-    def grade(self, answer: object) -> Verdict:
+    def grade(self, answer: object, runner: CodeRunner | None = None) -> Verdict:
         number = self._number(answer)
         right = number is not None and self.answer.accepts(number)
         comment = ""
@@ -134,15 +129,19 @@ class Numeric(Body):
             right_answer=self._with_unit(self.answer.value) + _margin_in_words(self.answer),
         )
 
-    def remarks(self) -> tuple[str, ...]:
+    def write(self) -> Written:
+        return Written(front={"answer": sparse(self.answer)})
+
+    def remarks(self) -> tuple[tuple[str, str], ...]:
         if not self.answer.mistakes:
-            return ("Foresee at least one wrong value: list it under `answer.mistakes` with what leads to it.",)
+            message = "Foresee at least one wrong value: list it under `answer.mistakes` with what leads to it."
+            return (("answer", message),)
         return ()
 
     def _with_unit(self, number: float) -> str:
         if self.answer.unit is None:
-            return _plain(number)
-        return f"{_plain(number)}{'' if self.answer.unit == '%' else ' '}{self.answer.unit}"
+            return plain(number)
+        return f"{plain(number)}{'' if self.answer.unit == '%' else ' '}{self.answer.unit}"
 
     def _number(self, answer: object) -> float | None:
         """The number an answer stands for, None for a blank one."""
@@ -215,7 +214,7 @@ def _close(number: float, target: float, margin: float) -> bool:
     return abs(number - target) <= margin + 1e-9 * max(1.0, abs(target))
 
 
-def _plain(number: float) -> str:
+def plain(number: float) -> str:
     """A number as people write it: thousands separated, no trailing zeros."""
     if number == int(number):
         return f"{int(number):,}"
@@ -226,9 +225,9 @@ def _tolerance_in_words(answer: NumericAnswer) -> str:
     if answer.margin == 0:
         return "It has to be exact."
     if answer.tolerance_percent and answer.margin > answer.tolerance:
-        return f"Rounding is fine: within {_plain(answer.tolerance_percent)} % counts as right."
-    return f"Rounding is fine: within {_plain(answer.tolerance)} counts as right."
+        return f"Rounding is fine: within {plain(answer.tolerance_percent)} % counts as right."
+    return f"Rounding is fine: within {plain(answer.tolerance)} counts as right."
 
 
 def _margin_in_words(answer: NumericAnswer) -> str:
-    return f" (± {_plain(answer.margin)})" if answer.margin else ""
+    return f" (± {plain(answer.margin)})" if answer.margin else ""

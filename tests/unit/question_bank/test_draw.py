@@ -70,3 +70,15 @@ def test_refuses_counts_that_make_no_sense(many, count):
 def test_every_question_is_drawn_sooner_or_later(many):
     drawn = {q.id for seed in range(60) for q in draw(many, module="first", count=4, seed=seed)}
     assert len(drawn) == 16
+
+
+def test_a_draw_can_be_held_to_kinds(bank, text):
+    files = {
+        f"row-locks/q-{n}.md": text(id=f"q-{n}", kind=kind) for n, kind in enumerate(["single", "numeric"] * 6)
+    }
+    loaded = bank(files)
+    drawn = draw(loaded, kinds={"numeric"}, count=20, seed=1)
+    assert {question.kind for question in drawn} == {"numeric"}
+    assert len(drawn) == 6
+    assert loaded.modules({"numeric"}) == {"transactions": 6}
+    assert loaded.modules() == {"transactions": 12}

@@ -1,0 +1,31 @@
+"""The code questions of the built-in bank: each solution passes its cases, and no starter does."""
+
+from __future__ import annotations
+
+import pytest
+
+from question_bank import load
+from question_bank.kinds.code import Code
+from question_bank.local_runner import LocalRunner
+from question_bank.verify import verify
+
+
+def faults(language: str, runner: LocalRunner) -> list[str]:
+    questions = [
+        question
+        for question in load().questions.values()
+        if isinstance(question.body, Code) and question.body.task.language == language
+    ]
+    return [str(fault) for question in questions for fault in verify(question, runner)]
+
+
+@pytest.mark.parametrize("language", ["python", pytest.param("go", marks=pytest.mark.go)])
+def test_solutions_pass(language):
+    with LocalRunner() as runner:
+        assert faults(language, runner) == []
+
+
+@pytest.mark.postgres
+def test_queries_pass(postgres):
+    with LocalRunner(f"host={postgres.socket_dir} user=postgres dbname=postgres") as runner:
+        assert faults("sql", runner) == []
