@@ -18,8 +18,9 @@ from question_bank.formats.interface import (
     Imported,
     Loss,
 )
+from question_bank.formats.moodle_xml import MoodleXml
 
-_ALL: tuple[Format, ...] = (CsvTable(),)
+_ALL: tuple[Format, ...] = (MoodleXml(), CsvTable())
 
 FORMATS: dict[str, Format] = {each.name: each for each in _ALL}
 """By the name on the command line."""

@@ -95,6 +95,11 @@ def from_plain(text: str) -> str:
     return re.sub(r"^(\s*\d{1,9})([.)] )", r"\1\\\2", escaped, flags=re.MULTILINE)
 
 
+def without_control(text: str) -> str:
+    """A text without what XML can't hold."""
+    return _CONTROL.sub("", text)
+
+
 def tame_markdown(text: str) -> str:
     """A text that a section can hold: nothing invisible, no `## ` heading, no code block left open."""
     fence = FenceTracker()
