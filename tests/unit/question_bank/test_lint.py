@@ -50,7 +50,7 @@ def test_links_are_checked_against_what_is_known(bank, text, tmp_path: Path):
         }
     )
     (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "shown.py").write_text("")
+    (tmp_path / "src" / "shown.py").write_text("a = 1\nb = 2\nc = 3\n")
     assert rules(loaded) == []
     full = Known(
         frozenset({"row-locks"}),
