@@ -7,7 +7,10 @@ in `FORMATS`.
 
 from __future__ import annotations
 
+from question_bank.formats.aiken import Aiken
+from question_bank.formats.archive import Archive
 from question_bank.formats.csv_table import CsvTable
+from question_bank.formats.gift import Gift
 from question_bank.formats.intake import Incoming, Intake, free_id, renamed, slug
 from question_bank.formats.interface import (
     MAX_QUESTIONS,
@@ -20,7 +23,7 @@ from question_bank.formats.interface import (
 )
 from question_bank.formats.moodle_xml import MoodleXml
 
-_ALL: tuple[Format, ...] = (MoodleXml(), CsvTable())
+_ALL: tuple[Format, ...] = (MoodleXml(), Gift(), Aiken(), CsvTable(), Archive())
 
 FORMATS: dict[str, Format] = {each.name: each for each in _ALL}
 """By the name on the command line."""

@@ -13,6 +13,8 @@ from question_bank.kinds.open import OpenAnswer
 from question_bank.kinds.typed import TypedAnswer
 from question_bank.question import Question
 
+SAY_WHY = "‹Say why this is wrong.›"
+"""What stands for the reason of a wrong answer that a file foresees without saying why."""
 _REFERENCES = "\n\n### References\n\n"
 _RUBRIC = "\n\n### Rubric\n\n"
 _CRITERION = re.compile(r"- \[(\d{1,2})\] (.+)")

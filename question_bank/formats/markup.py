@@ -87,6 +87,11 @@ def to_html(text: str) -> str:
     return nh3.clean(made, tags=nh3.ALLOWED_TAGS, attributes={**nh3.ALLOWED_ATTRIBUTES, "code": {"class"}})
 
 
+def to_plain(text: str) -> str:
+    """The words of a Markdown text."""
+    return BeautifulSoup(to_html(text), "html.parser").get_text().strip()
+
+
 def from_plain(text: str) -> str:
     """Plain text as Markdown that shows the same: what has a meaning in Markdown is escaped."""
     escaped = _entities(re.sub(r"([\\`*_\[\]])", r"\\\1", "\n".join(text.splitlines())))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from question_bank.formats import bodies
-from question_bank.formats.common import number, numeric_fields, typed_fields
+from question_bank.formats.common import SAY_WHY, number, numeric_fields, typed_fields
 from question_bank.kinds.cloze import Gap
 from question_bank.kinds.numeric import Numeric
 from question_bank.kinds.single import SingleChoice
@@ -154,13 +154,10 @@ def _gap(kind: str, answers: list[Answer], name: str, lost: list[tuple[str, str]
         lost.append((f"gap {name}", "A `*` stood for any text; write a pattern instead."))
     return typed_fields(
         [a.text.replace(r"\*", "*") for a in rights],
-        [(a.text.replace(r"\*", "*"), a.feedback or _NO_WHY) for a in wrongs if a not in fallback],
+        [(a.text.replace(r"\*", "*"), a.feedback or SAY_WHY) for a in wrongs if a not in fallback],
         feedback=next((a.feedback for a in rights if a.feedback), ""),
         case_sensitive=kind.endswith("C") and kind != "MC",
     )
-
-
-_NO_WHY = "‹Say why this is wrong.›"
 
 
 def _star(text: str) -> bool:
@@ -178,7 +175,7 @@ def _numeric(
         if answer.text == "*":
             lost.append((f"gap {name}", "The feedback for every other answer stays behind."))
         else:
-            mistakes.append((_value(answer.text, name)[0], answer.feedback or _NO_WHY))
+            mistakes.append((_value(answer.text, name)[0], answer.feedback or SAY_WHY))
     return numeric_fields(value, tolerance, mistakes, rights[0].feedback, ())
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from question_bank.body import Written
 from question_bank.formats import bodies
 from question_bank.formats.common import (
+    SAY_WHY,
     chosen_kind,
     numeric_fields,
     split_explanation,
     split_rubric,
     typed_fields,
 )
-from question_bank.formats.intake import Incoming, Intake, slug
+from question_bank.formats.intake import Incoming, Intake, topic_of_category
 from question_bank.formats.interface import MAX_UPLOAD, FormatRefused, Imported
 from question_bank.formats.moodle_xml.gaps import BrokenGap, read_gaps
 from question_bank.formats.moodle_xml.texts import Reader, value_of
@@ -23,12 +24,8 @@ from question_bank.formats.safe_xml import Element, Tree, line_of, read_xml
 from question_bank.formats.tags import from_tags
 from question_bank.formats.text import decode
 
-SAY_WHY = "‹Say why this is wrong.›"
-"""What stands for the reason of a wrong answer that a file foresees without saying why."""
-
 _QUESTION = re.compile(r"<question\b.*?</question\s*>", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_TOP = re.compile(r"^\$[a-z]+\$(/top)?/?|^top/?")
 _SELDOM = {
     "calculated": "calculated from a formula",
     "calculatedsimple": "calculated from a formula",
@@ -150,10 +147,9 @@ def _meta(element: Element, category: str, lost: list[tuple[str, str]]) -> dict[
     meta, rest = from_tags(tags)
     if rest:
         lost.append(("tags", f"These tags stay behind: {', '.join(rest)[:300]}."))
-    place = [slug(part.replace("\0", "/")) for part in _TOP.sub("", category.replace("//", "\0")).split("/")]
-    place = [part for part in place if len(part) > 1]
-    if place and "topics" not in meta:
-        meta["topics"] = [place[-1]]
+    topic = topic_of_category(category)
+    if topic and "topics" not in meta:
+        meta["topics"] = [topic]
     if (number := value_of(element, "idnumber")) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", number):
         meta["id"] = number
     return meta
