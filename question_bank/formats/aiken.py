@@ -15,7 +15,7 @@ from question_bank.formats.text import decode
 from question_bank.kinds.true_false import WORDS
 from question_bank.question import Question
 
-_OPTION = re.compile(r"\s*([A-Z])[.)]\s+(.*\S)\s*")
+_OPTION = re.compile(r"\s*([A-Z])(?:[.)]\s+|\))(\S.*?)\s*")
 _KEY = re.compile(r"\s*ANSWER:\s*(.*?)\s*", re.IGNORECASE)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
