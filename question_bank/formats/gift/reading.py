@@ -169,8 +169,7 @@ class _Reader:
     def _numeric(self, answers: str) -> Written:
         right: tuple[float, float, str] | None = None
         mistakes: list[tuple[float, str]] = []
-        marked = _marked(answers) if find(answers, "=~") >= 0 else [("=", answers)]
-        for mark, text in marked:
+        for mark, text in _marked(answers if answers.startswith(("=", "~")) else f"={answers}"):
             weight, text = _split_weight(text)
             form, feedback = self._plain_with_feedback(text)
             if mark == "~" or form in ("", "*"):
