@@ -46,6 +46,8 @@ def test_a_prompt_that_would_read_as_a_key_does_not(question):
 
 
 def test_options_that_differ_in_markup_alone_stay_behind(question):
-    options = "- [x] `a b`\n  > It is code, which makes it right.\n- [ ] a b\n  > It is no code, so it is wrong.\n"
+    options = (
+        "- [x] `a b`\n  > It is code, which makes it right.\n- [ ] a b\n  > It is no code, so it is wrong.\n"
+    )
     made = AIKEN.write([question(options=options)])
     assert (made.data, made.written, made.losses[0].part) == (b"", (), "question")

@@ -109,7 +109,23 @@ def test_a_pair_without_a_left_side_fits_nothing(quiz):
 
 @pytest.mark.parametrize(
     "sign",
-    ["a = b", "~", "#", "{x}", "a\\b", "::", "a:b", "%50%", "[html]", "->", "\\n", "// no", "=x", "T", "$CATEGORY: x"],
+    [
+        "a = b",
+        "~",
+        "#",
+        "{x}",
+        "a\\b",
+        "::",
+        "a:b",
+        "%50%",
+        "[html]",
+        "->",
+        "\\n",
+        "// no",
+        "=x",
+        "T",
+        "$CATEGORY: x",
+    ],
 )
 def test_signs_of_the_format_are_only_text_in_a_question(question, sign):
     asked = question(
