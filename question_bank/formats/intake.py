@@ -19,7 +19,7 @@ from question_bank.formats.interface import MAX_QUESTIONS, Imported, Loss
 from question_bank.formats.markup import tame_markdown
 from question_bank.loader import parse
 from question_bank.question import Question
-from question_bank.schema import CannotWrite, Fault
+from question_bank.schema import MAX_FILE_BYTES, CannotWrite, Fault
 from question_bank.writer import compose, write
 
 NO_EXPLANATION = "‹Imported without an explanation: say how one gets to the answer.›"
@@ -67,7 +67,8 @@ class Intake:
         self._questions: dict[str, Question] = {}
         self._faults: list[Fault] = []
         self._losses: list[Loss] = []
-        self._full = False
+        self.full = False
+        """Whether no further question is taken in."""
 
     def fault(self, line: int, message: str, path: str = "") -> None:
         """Note something that could not be read."""
@@ -81,10 +82,10 @@ class Intake:
     def add(self, incoming: Incoming) -> Question | None:
         """Take a question in; None, and a fault at its line, when the bank can't store it."""
         if len(self._questions) >= MAX_QUESTIONS:
-            if not self._full:
+            if not self.full:
                 message = f"The file has more than {MAX_QUESTIONS:,} questions: the rest was left out."
                 self.fault(incoming.line, message, incoming.path)
-            self._full = True
+            self.full = True
             return None
         question_id = self._free_id(str(incoming.meta.get("id") or "") or incoming.title or incoming.prompt)
         tamed, lost = _tamed(incoming)
@@ -96,7 +97,14 @@ class Intake:
             "References": tamed.references,
         }
         found: list[Fault] = []
-        question = parse(compose({**meta, **tamed.written.front}, tamed.prompt, sections), "x.md", found)
+        question = None
+        try:
+            text = compose({**meta, **tamed.written.front}, tamed.prompt, sections)
+            question = parse(text, "x.md", found) if len(text.encode()) <= MAX_FILE_BYTES else None
+            if question is None and not found:
+                found.append(Fault("", 1, f"It is larger than {MAX_FILE_BYTES // 1024} KiB."))
+        except RecursionError:
+            found.append(Fault("", 1, "Its fields are nested too deep."))
         if question is not None and not _as_meant(question, tamed, explanation):
             question = None
             found.append(Fault("", 1, "Its text would be read back as something else."))
