@@ -41,6 +41,8 @@ class Aiken(Format):
         pending = _Pending()
         found = False
         for number, line in enumerate(map(str.strip, decoded.text.split("\n")), start=1):
+            if intake.full:
+                return intake.imported()
             if match := _KEY.fullmatch(line):
                 found = True
                 pending.finish(match[1], number, intake)

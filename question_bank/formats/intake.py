@@ -16,7 +16,7 @@ from typing import Any
 from question_bank.body import Written
 from question_bank.document import read
 from question_bank.formats.interface import MAX_QUESTIONS, Imported, Loss
-from question_bank.formats.markup import tame_markdown
+from question_bank.formats.markup import tame_markdown, tangled
 from question_bank.loader import parse
 from question_bank.question import Question
 from question_bank.schema import MAX_FILE_BYTES, CannotWrite, Fault
@@ -74,6 +74,12 @@ class Intake:
         """Note something that could not be read."""
         if len(self._faults) < MAX_FAULTS:
             self._faults.append(Fault(path or self.name, max(line, 1), message, "import"))
+        if len(self._faults) == MAX_FAULTS and not self.full:
+            self.full = True
+            message = (
+                f"There are more than {MAX_FAULTS:,} faults: reading ended here. Is this the right format?"
+            )
+            self._faults.append(Fault(path or self.name, max(line, 1), message, "import"))
 
     def lose(self, question: str, part: str, message: str) -> None:
         """Note what one question lost, or what had to be assumed for it."""
@@ -81,7 +87,7 @@ class Intake:
 
     def add(self, incoming: Incoming) -> Question | None:
         """Take a question in; None, and a fault at its line, when the bank can't store it."""
-        if len(self._questions) >= MAX_QUESTIONS:
+        if self.full or len(self._questions) >= MAX_QUESTIONS:
             if not self.full:
                 message = f"The file has more than {MAX_QUESTIONS:,} questions: the rest was left out."
                 self.fault(incoming.line, message, incoming.path)
@@ -98,10 +104,15 @@ class Intake:
         }
         found: list[Fault] = []
         question = None
+        if any(map(tangled, (tamed.prompt, explanation, tamed.references, *tamed.written.sections.values()))):
+            found.append(
+                Fault("", 1, "It has more brackets, or lists in lists, than any text for people: rewrite it.")
+            )
         try:
             text = compose({**meta, **tamed.written.front}, tamed.prompt, sections)
-            question = parse(text, "x.md", found) if len(text.encode()) <= MAX_FILE_BYTES else None
-            if question is None and not found:
+            small = len(text.encode()) <= MAX_FILE_BYTES
+            question = parse(text, "x.md", found) if small and not found else None
+            if not small:
                 found.append(Fault("", 1, f"It is larger than {MAX_FILE_BYTES // 1024} KiB."))
         except RecursionError:
             found.append(Fault("", 1, "Its fields are nested too deep."))
