@@ -52,7 +52,7 @@ def cloze(draft: Draft, body: Cloze) -> None:
         draft.outcomes.append(logic.outcome(names.score, "float", default="0"))
         return _gap_field(draft, gap, names)
 
-    draft.blocks.extend(with_gaps(body.text, field))
+    draft.blocks.append(make("div", {"class": "gaps"}, *with_gaps(body.text, field)))
     total = logic.call("sum", *(logic.variable(f"SCORE_{gap.name}") for gap in body.gaps))
     share = logic.call("divide", total, logic.value("float", str(len(body.gaps))))
     draft.rules.append(logic.setting(SCORE, share))
