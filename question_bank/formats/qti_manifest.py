@@ -112,9 +112,8 @@ def read(root: Element) -> list[Listed]:
     found = []
     for resource in every(root, "resource"):
         href = resource.get("href") or next((file.get("href", "") for file in every(resource, "file")), "")
-        base = "".join(
-            holder.get("base", "") for holder in (root, first(root, "resources"), resource) if holder
-        )
+        holders = [holder for holder in (root, first(root, "resources"), resource) if holder is not None]
+        base = "".join(holder.get("base", "") for holder in holders)
         path = posixpath.normpath(unquote(base + href.partition("?")[0])) if href else ""
         meta, unplaced = _meta(resource)
         title = line_text(first(resource, "general", "title"))

@@ -42,12 +42,26 @@ _OUTSIDE = frozenset(
     "rubricBlock feedbackInline feedbackBlock templateInline templateBlock printedVariable stylesheet".split()  # noqa: SIM905
 )
 """What a text in an item holds besides its words."""
+_INDENTED = re.compile(r"[ \t\r]*\n\s*")
+_ALIGNED = re.compile(r"^\s*\|?(\s*:?-+:?\s*\|)*\s*(:-+|-+:)\s*(\||$)", re.MULTILINE)
 
 
 def to_blocks(text: str) -> list[Element]:
     """Markdown as block elements."""
     soup = BeautifulSoup(markup.to_html(text), "html.parser")
     return list(_blocks(_converted(soup, inline=False)))
+
+
+def changes(text: str) -> Iterator[str]:
+    """What of a Markdown text doesn't survive in QTI, as sentences."""
+    if "\t" in text:
+        yield "Tabs become spaces."
+    if _ALIGNED.search(text):
+        yield "The alignment of table columns stays behind."
+    soup = BeautifulSoup(markup.to_html(text), "html.parser")
+    strange = {tag.name for tag in soup.find_all(True)} - _BLOCK - _INLINE - _NESTED - {"dd"}
+    if strange:
+        yield f"Markup that QTI doesn't have stays behind: {', '.join(sorted(strange))}."
 
 
 def with_gaps(text: str, interaction: Callable[[str], list[Part]]) -> list[Element]:
@@ -84,7 +98,10 @@ def from_element(element: Element | None, replace: Callable[[Element], str | Non
     """The content of an element as Markdown. `replace` may give a text for an element; it must survive Markdown."""
     if element is None:
         return Taken("")
-    return markup.from_html("".join(_as_html(element, replace)))
+    taken = markup.from_html("".join(_as_html(element, replace, element.tag == "pre")))
+    if next(element.iter("math"), None) is not None:
+        return Taken(taken.text, (*taken.lost, "A formula is kept as the words and signs in it: check it."))
+    return taken
 
 
 def _with_split_texts(element: Element, split: Callable[[str], list[Part]]) -> Element:
@@ -175,14 +192,18 @@ def _paragraph(loose: list[Part]) -> Iterator[Element]:
         yield make("p", None, *loose)
 
 
-def _as_html(element: Element, replace: Callable[[Element], str | None] | None) -> Iterator[str]:
-    """The content of an element as HTML."""
+def _as_html(element: Element, replace: Callable[[Element], str | None] | None, as_is: bool) -> Iterator[str]:
+    """The content of an element as HTML; `as_is` says that blanks count, as in a block of code."""
+    broken = False
     for part in parts(element):
         if isinstance(part, str):
-            yield html.escape(part)
+            text = part if as_is else _INDENTED.sub("\n", part)
+            yield html.escape(text.lstrip() if broken and not as_is else text)
+            broken = False
             continue
         if not isinstance(part.tag, str):  # a comment
             continue
+        broken = part.tag == "br"
         replaced = replace(part) if replace else None
         if replaced is not None:
             yield html.escape(replaced)
@@ -195,7 +216,7 @@ def _as_html(element: Element, replace: Callable[[Element], str | None] | None) 
         elif part.tag not in _OUTSIDE:
             tag = "".join(sign for sign in part.tag if sign.isalnum()) or "span"
             yield f"<{tag}{_attributes(part)}>"
-            yield from _as_html(part, replace)
+            yield from _as_html(part, replace, as_is or part.tag == "pre")
             yield f"</{tag}>"
 
 

@@ -24,6 +24,8 @@ _BLOCK = (
     "matchInteraction",
     "gapMatchInteraction",
     "extendedTextInteraction",
+    "hottextInteraction",
+    "sliderInteraction",
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _POINTS = re.compile(r"(\d{1,2}) points?: (.+)", re.DOTALL)
@@ -109,7 +111,10 @@ def _block(reading: Reading, body: Element, interaction: Element) -> tuple[str, 
         return "cloze", prompt or FILL_IN, bodies.cloze(text, gaps)
     if interaction.tag == "extendedTextInteraction":
         kind, written = "open", _open(reading, body, interaction)
-    elif interaction.tag == "choiceInteraction":
+    elif interaction.tag == "sliderInteraction":
+        reading.lose("kind", "The number is typed here, not set with a slider: check its tolerance.")
+        kind, written = "numeric", bodies.answer(field_of(reading, interaction))
+    elif interaction.tag in ("choiceInteraction", "hottextInteraction"):
         kind, written = chosen.choices(reading, interaction)
     elif interaction.tag == "orderInteraction":
         kind, written = chosen.ordering(reading, interaction)
@@ -120,9 +125,10 @@ def _block(reading: Reading, body: Element, interaction: Element) -> tuple[str, 
 
 def _prompt(reading: Reading, body: Element, interaction: Element) -> str:
     """The body's text, with the interaction's own prompt in place of the interaction."""
-    for part in list(interaction):
-        if part.tag != "prompt":
-            interaction.remove(part)
+    if interaction.tag != "hottextInteraction":
+        for part in list(interaction):
+            if part.tag != "prompt":
+                interaction.remove(part)
     interaction.tag = "div"
     return reading.markdown(body, "prompt")
 

@@ -9,21 +9,24 @@ from question_bank.formats import bodies
 from question_bank.formats.bodies import Choice
 from question_bank.formats.qti_markup import from_element
 from question_bank.formats.qti_reading import CannotRead, Reading
+from question_bank.formats.qti_rules import Comment, Moment
 from question_bank.formats.qti_tree import Element, every, line_text
 from question_bank.kinds.true_false import WORDS
 
+INSIDE = ("feedbackInline", "feedbackBlock")
+"""The feedback that may stand within a choice."""
 _FIXED = "An order that is fixed there is shuffled here."
 
 
 def choices(reading: Reading, interaction: Element) -> tuple[str, Written]:
-    """A choice interaction: single, multiple, or true and false."""
+    """A choice interaction, or one of words in a text: single, multiple, or true and false."""
     response = interaction.get("responseIdentifier", "")
-    named = {choice.get("identifier", ""): choice for choice in every(interaction, "simpleChoice")}
+    named = {choice.get("identifier", ""): choice for choice in every(interaction, "simpleChoice", "hottext")}
     comments, others = reading.split(response, named)
-    reading.general(others)
     right = _right(reading, response, named)
     cardinality = reading.declaration(response).get("cardinality", "single")
     several = cardinality != "single" and (interaction.get("maxChoices") != "1" or len(right) != 1)
+    reading.general(others if several else _shared_out(reading, others, right, named, comments))
     _score_losses(reading, response, right, list(named), several=several)
     options = [
         Choice(
@@ -42,6 +45,26 @@ def choices(reading: Reading, interaction: Element) -> tuple[str, Written]:
     if interaction.get("shuffle") != "true" or any(c.get("fixed") == "true" for c in named.values()):
         reading.lose("order", _FIXED)
     return ("multiple" if several else "single"), bodies.choices(options)
+
+
+def _shared_out(
+    reading: Reading,
+    said: list[Comment],
+    right: set[str],
+    named: dict[str, Element],
+    comments: dict[str, str],
+) -> list[Comment]:
+    """Put what is said about right and wrong answers to the choices that have no text of their own."""
+    others = []
+    for comment in said:
+        if comment.moment not in (Moment.RIGHT, Moment.WRONG):
+            others.append(comment)
+            continue
+        text = reading.text(comment.text, "feedback")
+        for name, choice in named.items():
+            if (name in right) == (comment.moment is Moment.RIGHT) and not every(choice, *INSIDE):
+                comments.setdefault(name, text)
+    return others
 
 
 def _right(reading: Reading, response: str, named: dict[str, Element]) -> set[str]:
@@ -80,7 +103,7 @@ def _score_losses(reading: Reading, response: str, right: set[str], names: list[
 
 def _inside(reading: Reading, choice: Element) -> str:
     """The feedback that stands within a choice."""
-    texts = every(choice, "feedbackInline", "feedbackBlock")
+    texts = every(choice, *INSIDE)
     return "\n\n".join(reading.markdown(text, "feedback") for text in texts)
 
 

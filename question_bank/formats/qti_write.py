@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from question_bank.formats import qti_logic as logic
 from question_bank.formats import qti_write_chosen as chosen
 from question_bank.formats import qti_write_typed as typed
 from question_bank.formats.qti_draft import Draft, identifiers
-from question_bank.formats.qti_markup import to_blocks
+from question_bank.formats.qti_markup import changes, to_blocks
 from question_bank.formats.qti_tree import Element, make
 from question_bank.question import Question
 
@@ -54,6 +54,9 @@ def item(question: Question, identifier: str) -> Written:
         draft.texts.append(
             logic.modal(logic.SOLUTION, "references", to_blocks(question.references), "References")
         )
+    for part, text in _texts(question):
+        for message in changes(text):
+            draft.lose(part, message)
     draft.feedback_outcome("multiple", logic.SOLUTION)
     draft.rules.append(logic.setting(logic.SOLUTION, identifiers(shown)))
     title = _title(question)
@@ -73,6 +76,15 @@ def item(question: Question, identifier: str) -> Written:
         *draft.texts,
     )
     return Written(root, title, tuple(dict.fromkeys(draft.lost)))
+
+
+def _texts(question: Question) -> Iterator[tuple[str, str]]:
+    """The parts of a question that are Markdown."""
+    yield "prompt", question.prompt
+    yield "explanation", question.explanation
+    yield "references", question.references
+    for name, text in question.body.write().sections.items():
+        yield name.casefold(), text
 
 
 def item_identifier(question_id: str) -> str:
