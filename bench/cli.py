@@ -7,11 +7,16 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import grade, launch, orders
+from bench import bank, grade, launch, orders
 from sandboxes.interface import SandboxError
 
-BENCHES: dict[str, Callable[[int], None]] = {"launch": launch.run, "grade": grade.run, "orders": orders.run}
-ROUNDS = {"launch": 20, "grade": 15, "orders": 1}
+BENCHES: dict[str, Callable[[int], None]] = {
+    "launch": launch.run,
+    "grade": grade.run,
+    "orders": orders.run,
+    "bank": bank.run,
+}
+ROUNDS = {"launch": 20, "grade": 15, "orders": 1, "bank": 5}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rounds",
         type=int,
-        help="how often each case is measured (default: 20 launches, 15 gradings, 1 run of orders)",
+        help="how often each case is measured (default: 20 launches, 15 gradings, 1 run of orders, 5 lints)",
     )
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(BENCHES))

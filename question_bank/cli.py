@@ -1,5 +1,5 @@
-"""The command line: `python -m question_bank lint|list|new|preview|stats|verify`. With `--json` it prints one
-document on standard output.
+"""The command line: `python -m question_bank lint|list|new|preview|import|export|stats|verify|arrange`. With `--json` it
+prints one document on standard output.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any
 from rich.console import Console
 from rich.markdown import Markdown
 
-from question_bank import guessers, preview, stats
+from question_bank import guessers, preview, stats, transfer
+from question_bank.arrange import arranged
 from question_bank.lint import Known, lint
 from question_bank.loader import BUILT_IN, Bank, load, load_file
 from question_bank.local_runner import LocalRunner
 from question_bank.question import Question
-from question_bank.schema import Fault, RunnerUnavailable
+from question_bank.schema import CannotWrite, Fault, RunnerUnavailable
 from question_bank.starting import CannotStart, start
 from question_bank.verify import verify
 
@@ -36,14 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "lint": _lint,
         "list": _list,
+        "arrange": _arrange,
         "new": _new,
         "preview": _preview,
+        "import": transfer.import_file,
+        "export": transfer.export_file,
         "stats": _stats,
         "verify": _verify,
     }
     try:
         return commands[options.command](options)
-    except (ValueError, CannotStart) as error:
+    except (ValueError, CannotStart, CannotWrite) as error:
         parser.error(str(error))
 
 
@@ -88,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     showing.add_argument("--solved", action="store_true", help="with what is shown after the answer")
     showing.add_argument("--html", action="store_true", help="print a page instead of text")
+    commands.add_parser("arrange", parents=[bank], help="put options in an order that tells nothing")
+    transfer.add_commands(commands, as_json)
     commands.add_parser("stats", parents=[bank, as_json], help="count what the bank consists of")
     proving = commands.add_parser(
         "verify", parents=[bank], help="run the solutions of code questions, as you, on this machine"
@@ -173,6 +179,21 @@ def _preview(options: argparse.Namespace) -> int:
         return 0
     for seed in seeds:
         Console().print(Markdown(preview.as_markdown(question, seed, solved=options.solved)))
+    return 0
+
+
+def _arrange(options: argparse.Namespace) -> int:
+    bank = load(options.root)
+    changed = 0
+    for question in bank.questions.values():
+        path = options.root / question.path
+        text = path.read_text(encoding="utf-8")
+        new = arranged(question, text)
+        if new != text:
+            path.write_text(new, encoding="utf-8")
+            changed += 1
+    print(f"{len(bank.questions)} questions, {changed} rearranged")
+    _tell_of_faults(bank)
     return 0
 
 

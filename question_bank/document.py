@@ -16,6 +16,7 @@ import yaml
 
 from question_bank.items import MARKERS, FenceTracker, Report, WrittenItem, read_items
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 COMMON_SECTIONS = ("Explanation", "References")
 """The sections that a question of any kind has."""
 SECTIONS = (
@@ -100,7 +101,7 @@ def _key_lines(front_lines: list[str], report: Report) -> dict[str, int]:
 
 def _front_matter(text: str, report: Report) -> dict[str, Any] | None:
     try:
-        loaded = yaml.safe_load(text)
+        loaded = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader, the fast one where it is built
     except yaml.MarkedYAMLError as error:
         # Marks count from 0 and the front matter starts in the file's second line.
         line = error.problem_mark.line + 2 if error.problem_mark else 1
@@ -157,6 +158,8 @@ def _sections(lines: list[str], start: int, report: Report) -> tuple[Section, di
 
 def _stripped(lines: list[str], first_line: int) -> Section:
     """The lines without blank ones at either end, and the number of the first that is left."""
+    if not any(line.strip() for line in lines):
+        return Section(first_line, "")
     while lines and not lines[0].strip():
         lines, first_line = lines[1:], first_line + 1
     return Section(first_line, "\n".join(lines).rstrip())

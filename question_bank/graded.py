@@ -21,9 +21,10 @@ class Feedback(Frozen):
     comment: str
     """Markdown: why it is right or wrong; may be empty for a typed answer that nobody foresaw."""
     given: str = ""
-    """What the learner gave for this pair, gap or case, where that isn't `text`."""
+    """What the learner gave for this pair or gap (Markdown), or what the program wrote for a visible case (plain)."""
     expected: str = ""
-    """What would have been right for this pair, gap or visible case, where that isn't `text`."""
+    """What would have been right for this pair or gap (Markdown), or for a visible case (plain); for an item to
+    order, its place."""
     points: float | None = None
     """What this criterion of a rubric is worth."""
 

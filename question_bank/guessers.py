@@ -60,8 +60,8 @@ GUESSERS: dict[str, Appeal] = {"longest option": longest, "word overlap with the
 
 
 def scores(questions: Iterable[Question]) -> list[GuesserScore]:
-    """Let each guesser loose on the questions that have options."""
-    chosen = [question for question in questions if isinstance(question.body, ChoiceBody)]
+    """Let each guesser loose on the questions whose options the author worded."""
+    chosen = [question for question in questions if question.kind in ("single", "multiple")]
     return [
         GuesserScore(
             name=name,

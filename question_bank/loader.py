@@ -122,6 +122,7 @@ def parse(text: str, name: str, faults: list[Fault]) -> Question | None:
         references=references.text if references else "",
         content_hash=hashlib.sha256("\n".join(text.splitlines()).encode()).hexdigest(),
         path=name,
+        document=shown,
         template=template,
         values=values,
         lines={

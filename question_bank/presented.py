@@ -20,7 +20,7 @@ class PresentedGap(Frozen):
     name: str
     """What to send the answer under."""
     choices: tuple[PresentedOption, ...] = ()
-    """What to choose from, in the order in which to show it; empty when the answer is typed."""
+    """What to choose from, in the order in which to show it, as plain text; empty when the answer is typed."""
     unit: str | None = None
     """The unit in which a number is asked for."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from question_bank.body import Body
+from question_bank.document import Document
 from question_bank.formula import Value
 from question_bank.graded import Graded
 from question_bank.presented import Presented
@@ -31,6 +32,8 @@ class Question:
     """A digest of the file's text: an attempt stores it, so that an edit doesn't blur statistics."""
     path: str = field(default="", compare=False)
     """The file, relative to the bank's root; empty when there is none."""
+    document: Document | None = field(default=None, repr=False, compare=False)
+    """The file it was read from, parameters filled in; None for a question that was built."""
     template: Template | None = field(default=None, repr=False)
     """What variants are drawn from. Prompt, body and explanation are then those of a sample."""
     values: Mapping[str, Value] = field(repr=False, default_factory=dict, compare=False)
@@ -89,7 +92,7 @@ class Question:
         return self.template is not None
 
     def at(self, seed: Seed) -> Question:
-        """The variant of a seed; the question itself when it has no parameters."""
+        """The variant of a seed, an ordinary question; the question itself when it has no parameters."""
         if self.template is None:
             return self
         variant = self.template.variant(seed)
@@ -101,6 +104,8 @@ class Question:
             body=variant.body,
             explanation=document.sections["Explanation"].text,
             references=references.text if references else "",
+            document=document,
+            template=None,
             values=variant.values,
         )
 

@@ -45,6 +45,17 @@ class Composition:
     `linked`: to a lab or to code."""
     seconds: int = 0
 
+    def document(self) -> dict[str, Any]:
+        """The same for a machine: only what occurs."""
+        return {
+            "questions": self.questions,
+            "seconds": self.seconds,
+            **{
+                name: {str(key): count for key, count in sorted(getattr(self, name).items()) if count}
+                for name in ("kinds", "difficulties", "levels", "skills", "flags")
+            },
+        }
+
     def add(self, question: Question) -> None:
         """Count one more."""
         self.questions += 1
@@ -88,8 +99,8 @@ def document(bank: Bank) -> dict[str, Any]:
     cells = Counter((q.kind, q.module, q.difficulty, q.meta.level or UNKNOWN) for q in bank.questions.values())
     names = ("kind", "module", "difficulty", "level")
     return {
-        "total": asdict(composition(bank.questions.values())),
-        "modules": {module: asdict(counts) for module, counts in by_module(bank).items()},
+        "total": composition(bank.questions.values()).document(),
+        "modules": {module: counts.document() for module, counts in by_module(bank).items()},
         "cells": [{**dict(zip(names, key, strict=True)), "questions": n} for key, n in sorted(cells.items())],
         "guessers": [
             {**asdict(score), "ratio": score.ratio, "too_good": score.too_good}

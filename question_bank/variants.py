@@ -30,10 +30,10 @@ SAMPLE_SEEDS = tuple(f"sample-{n}" for n in range(20))
 _FIXED = frozenset(FrontMatter.model_fields) | VARIANT_FIELDS
 _FILLED = re.compile(r"\{\{([^{}]*)\}\}")
 _FORMAT = re.compile(r",?(\.\d)?%?")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 Formula = Annotated[str, Field(min_length=1, max_length=MAX_FORMULA)]
 
 
@@ -88,9 +88,7 @@ class Parameter(Frozen):
 class Parameters(Frozen):
     """The fields `parameters` and `require` of the front matter."""
 
-    parameters: dict[Annotated[str, Field(pattern=_NAME.pattern + "$")], Parameter] = Field(
-        min_length=1, max_length=MAX_PARAMETERS
-    )
+    parameters: dict[Name, Parameter] = Field(min_length=1, max_length=MAX_PARAMETERS)
     require: tuple[Formula, ...] = Field(default=(), max_length=10)
     """Formulae that must hold; a draw for which one doesn't is drawn again."""
 

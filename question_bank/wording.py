@@ -29,6 +29,15 @@ def without_code(text: str) -> str:
     return _INLINE.sub("", _FENCED.sub("", text))
 
 
+def as_code(text: str) -> str:
+    """Plain text as inline code: what somebody typed, shown as it is and never read as Markdown."""
+    line = " ".join(text.split())
+    longest = max((len(run) for run in re.findall(r"`+", line)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if longest or line != line.strip() else ""
+    return f"{fence}{space}{line}{space}{fence}" if line else ""
+
+
 def visible_length(text: str) -> int:
     """How long a piece of Markdown looks: markup and runs of white space don't count."""
     return len(" ".join(_MARKUP.sub("", text).split()))

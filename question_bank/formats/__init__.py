@@ -7,7 +7,11 @@ in `FORMATS`.
 
 from __future__ import annotations
 
+from question_bank.formats.aiken import Aiken
+from question_bank.formats.anki import Anki
+from question_bank.formats.archive import Archive
 from question_bank.formats.csv_table import CsvTable
+from question_bank.formats.gift import Gift
 from question_bank.formats.intake import Incoming, Intake, free_id, renamed, slug
 from question_bank.formats.interface import (
     MAX_QUESTIONS,
@@ -18,8 +22,9 @@ from question_bank.formats.interface import (
     Imported,
     Loss,
 )
+from question_bank.formats.moodle_xml import MoodleXml
 
-_ALL: tuple[Format, ...] = (CsvTable(),)
+_ALL: tuple[Format, ...] = (MoodleXml(), Gift(), Aiken(), CsvTable(), Archive(), Anki())
 
 FORMATS: dict[str, Format] = {each.name: each for each in _ALL}
 """By the name on the command line."""

@@ -11,6 +11,7 @@ from question_bank.body import Written, entry
 from question_bank.fences import fenced
 from question_bank.formats.markup import tame_markdown
 from question_bank.items import FenceTracker
+from question_bank.kinds.matching import joined_pair
 
 SAY_CRITERION = "‹Say what a good answer has ({number}).›"
 SAY_MODEL_ANSWER = "‹Imported without a model answer: write one.›"
@@ -53,7 +54,7 @@ def matching(pairs: Sequence[tuple[str, str, str]], distractors: Sequence[tuple[
     """The body of a `matching` question: (left, right, feedback), and (text, feedback) of what fits nothing."""
     sections = {
         "Pairs": "\n".join(
-            entry("- ", f"{_side(left)}\n= {_side(right)}", feedback_text(feedback))
+            entry("- ", joined_pair(_side(left), _side(right)), feedback_text(feedback))
             for left, right, feedback in pairs
         )
     }
@@ -123,7 +124,7 @@ def feedback_text(text: str) -> str:
 
 def _side(text: str) -> str:
     """One side of a pair: besides, no line that reads as the other side."""
-    return _outside_code(entry_text(text), r"= ", r"\\= ")
+    return _outside_code(entry_text(text), r"=(?= |$)", r"\\=")
 
 
 def _outside_code(text: str, pattern: str, replacement: str) -> str:

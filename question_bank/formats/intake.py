@@ -33,6 +33,7 @@ _ASSUMED_DIFFICULTY = 3
 _SLUG_LENGTH = 60
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+|[a-z0-9]{2,}")
 _LONGEST_ID = 80
+_TOP = re.compile(r"^\$[a-z]+\$(/top)?/?|^top/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,13 @@ class Intake:
             self.lose(question_id, part, message)
         return question
 
+    def adopt(self, question: Question, path: str = "") -> None:
+        """Take in a question that is complete already; a second one of its id is a fault."""
+        if question.id in self._questions:
+            self.fault(1, f"The id `{question.id}` is in the file twice: the second was left out.", path)
+        else:
+            self._questions[question.id] = replace(question, path="", lines={})
+
     def imported(self) -> Imported:
         """All that was gathered."""
         return Imported(
@@ -132,6 +140,15 @@ def slug(text: str) -> str:
         made = longer
     made = made or (words[0][:_SLUG_LENGTH] if words else "")
     return f"{made}-1" if len(made) == 1 else made
+
+
+def topic_of_category(category: str) -> str:
+    """The last part of a category's path such as `$course$/top/Databases/Locks`, as a topic; empty when there is
+    none.
+    """
+    parts = _TOP.sub("", category.replace("//", "\0")).split("/")
+    topics = [made for part in parts if len(made := slug(part.replace("\0", " "))) > 1]
+    return topics[-1] if topics else ""
 
 
 def free_id(wish: str, taken: Iterable[str]) -> str:

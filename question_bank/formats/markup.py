@@ -87,12 +87,22 @@ def to_html(text: str) -> str:
     return nh3.clean(made, tags=nh3.ALLOWED_TAGS, attributes={**nh3.ALLOWED_ATTRIBUTES, "code": {"class"}})
 
 
+def to_plain(text: str) -> str:
+    """The words of a Markdown text."""
+    return BeautifulSoup(to_html(text), "html.parser").get_text().strip()
+
+
 def from_plain(text: str) -> str:
     """Plain text as Markdown that shows the same: what has a meaning in Markdown is escaped."""
     escaped = _entities(re.sub(r"([\\`*_\[\]])", r"\\\1", "\n".join(text.splitlines())))
     escaped = re.sub(r"^(\s*)(#{1,6} |>|[-+] |-{3,})", r"\1\\\2", escaped, flags=re.MULTILINE)
     escaped = re.sub(r"^(\s*)([=~])", lambda m: f"{m[1]}&#{ord(m[2])};", escaped, flags=re.MULTILINE)
     return re.sub(r"^(\s*\d{1,9})([.)] )", r"\1\\\2", escaped, flags=re.MULTILINE)
+
+
+def without_control(text: str) -> str:
+    """A text without what XML can't hold."""
+    return _CONTROL.sub("", text)
 
 
 def tame_markdown(text: str) -> str:

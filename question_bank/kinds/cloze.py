@@ -34,6 +34,7 @@ from question_bank.schema import (
     Option,
 )
 from question_bank.values import read_value, sparse
+from question_bank.wording import as_code
 
 MAX_GAPS = 12
 MAX_CHOICE = 200
@@ -43,7 +44,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 
 class Choice(Frozen):
-    """One of the choices of a gap."""
+    """One of the choices of a gap: plain text, not Markdown."""
 
     text: str = Field(min_length=1, max_length=MAX_CHOICE)
     right: bool = Field(default=False, strict=True)
@@ -118,12 +119,12 @@ class Cloze(Body):
     def grade(self, answer: object, runner: CodeRunner | None = None) -> Verdict:
         given = self._given(answer)
         verdicts = {gap.name: _gap_verdict(gap, given.get(gap.name)) for gap in self.gaps}
-        feedback = tuple(_gap_feedback(name, verdict) for name, verdict in verdicts.items())
+        feedback = tuple(_gap_feedback(gap, verdicts[gap.name]) for gap in self.gaps)
         return Verdict(
             fraction=sum(entry.right for entry in feedback) / len(self.gaps),
             answered=any(verdict.answered for verdict in verdicts.values()),
             feedback=feedback,
-            right_answer="\n\n".join(f"{name}: {verdict.right_answer}" for name, verdict in verdicts.items()),
+            right_answer="\n\n".join(f"{entry.key}: {entry.expected}" for entry in feedback),
         )
 
     def write(self) -> Written:
@@ -213,16 +214,18 @@ def _gap_verdict(gap: Gap, given: object) -> Verdict:
         raise AnswerRefused(f"Gap “{gap.name}”: {refused.learner}") from refused
 
 
-def _gap_feedback(name: str, verdict: Verdict) -> Feedback:
+def _gap_feedback(gap: Gap, verdict: Verdict) -> Feedback:
     chosen = next((entry for entry in verdict.feedback if entry.chosen), None)
+    # Choices of a gap are plain text, as a list in a line of text can hold nothing else.
+    shown = as_code if isinstance(gap.body, SingleChoice) else str
     return Feedback(
-        key=name,
-        text=name,
+        key=gap.name,
+        text=gap.name,
         chosen=chosen is not None,
         right=verdict.fraction == 1.0,
         comment=chosen.comment if chosen else "",
-        given=chosen.text if chosen else "",
-        expected=verdict.right_answer,
+        given=shown(chosen.text) if chosen else "",
+        expected=shown(verdict.right_answer),
     )
 
 

@@ -14,6 +14,7 @@ from question_bank.kinds.typed import TypedAnswer, read_typed
 from question_bank.presented import Shown
 from question_bank.runner import CodeRunner
 from question_bank.values import read_value, sparse
+from question_bank.wording import as_code
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ShortAnswer(Body):
             comment = self.answer.feedback if right else ""
             if not right and (mistake := self.answer.mistake_for(typed)):
                 comment = mistake.why
-            feedback = (Feedback(key="", text=typed, chosen=True, right=right, comment=comment),)
+            feedback = (Feedback(key="", text=as_code(typed), chosen=True, right=right, comment=comment),)
         return Verdict(
             fraction=1.0 if right else 0.0,
             answered=typed is not None,

@@ -13,6 +13,7 @@ import re2
 from pydantic import Field, field_validator, model_validator
 
 from question_bank.schema import MAX_FEEDBACK, AnswerRefused, Frozen
+from question_bank.wording import as_code
 
 MAX_TYPED = 200
 MAX_PATTERN = 200
@@ -113,7 +114,7 @@ class TypedAnswer(Forms):
     @property
     def shown(self) -> str:
         """The right answer as learners see it, as Markdown."""
-        return f"`{self.accept[0]}`" if "`" not in self.accept[0] else self.accept[0]
+        return as_code(self.accept[0])
 
 
 def tidy(text: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
 import roadmap
-from question_bank import Bank, Known, draw, guessers, lint, load
+from question_bank import Bank, Known, Question, draw, guessers, lint, load
 from question_bank.kinds.numeric import Numeric
 
 MODULES = {
@@ -87,8 +88,15 @@ def test_every_lab_and_lesson_is_linked(bank):
     assert {link.lesson for link in links} >= LESSONS
 
 
-def test_right_answers_score_1_and_each_wrong_option_alone_scores_0(bank):
+def variants(bank: Bank) -> Iterator[Question]:
+    """Every question; of those with parameters a few variants."""
     for question in bank.questions.values():
+        for seed in range(5 if question.parameterised else 1):
+            yield question.at(seed)
+
+
+def test_right_answers_score_1_and_each_wrong_option_alone_scores_0(bank):
+    for question in variants(bank):
         right = [option.key for option in question.options if option.right]
         wrong = [option.key for option in question.options if not option.right]
         if question.kind == "single":
@@ -100,7 +108,7 @@ def test_right_answers_score_1_and_each_wrong_option_alone_scores_0(bank):
 
 
 def test_every_foreseen_mistake_is_recognised_as_itself(bank):
-    for question in bank.questions.values():
+    for question in variants(bank):
         if not isinstance(question.body, Numeric):
             continue
         assert question.grade(question.body.answer.value).correct
@@ -111,7 +119,7 @@ def test_every_foreseen_mistake_is_recognised_as_itself(bank):
 
 
 def test_numeric_explanations_arrive_at_the_keyed_value(bank):
-    for question in bank.questions.values():
+    for question in variants(bank):
         if isinstance(question.body, Numeric):
             numbers = {
                 float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*(?:\.\d+)?", question.explanation)

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from question_bank import Question, load
+from question_bank import load
 from question_bank.kinds.code import Code
 from question_bank.local_runner import LocalRunner
 from question_bank.verify import verify
 
 
-def of(language: str) -> list[Question]:
-    return [
+def faults(language: str, runner: LocalRunner) -> list[str]:
+    questions = [
         question
         for question in load().questions.values()
         if isinstance(question.body, Code) and question.body.task.language == language
     ]
+    return [str(fault) for question in questions for fault in verify(question, runner)]
 
 
-@pytest.fixture(scope="module")
-def runner() -> Iterator[LocalRunner]:
-    with LocalRunner() as local:
-        yield local
-
-
-@pytest.mark.parametrize("question", of("python"), ids=lambda question: question.id)
-def test_python_solutions_pass(question, runner):
-    assert [str(fault) for fault in verify(question, runner)] == []
-
-
-@pytest.mark.go
-@pytest.mark.parametrize("question", of("go"), ids=lambda question: question.id)
-def test_go_solutions_pass(question, runner):
-    assert [str(fault) for fault in verify(question, runner)] == []
+@pytest.mark.parametrize("language", ["python", pytest.param("go", marks=pytest.mark.go)])
+def test_solutions_pass(language):
+    with LocalRunner() as runner:
+        assert faults(language, runner) == []
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("question", of("sql"), ids=lambda question: question.id)
-def test_sql_solutions_pass(question, postgres):
-    with LocalRunner(f"host={postgres.socket_dir} user=postgres dbname=postgres") as local:
-        assert [str(fault) for fault in verify(question, local)] == []
+def test_queries_pass(postgres):
+    with LocalRunner(f"host={postgres.socket_dir} user=postgres dbname=postgres") as runner:
+        assert faults("sql", runner) == []

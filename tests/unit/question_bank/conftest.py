@@ -67,6 +67,7 @@ def text() -> Write:
         front = f"id: {id}\nkind: {kind}\nmodule: transactions\ntopics: {topics}\ndifficulty: 2\nseconds: 60\n"
         front += ANSWER if kind == "numeric" and "answer:" not in extra else ""
         front += extra and extra.rstrip("\n") + "\n"
+        front += "" if "level:" in extra else "level: senior\nskills: [consistency]\n"
         body = f"---\n{front}---\n\n{prompt}\n"
         body += f"\n## Options\n\n{options}" if options else ""
         return body + (f"\n## Explanation\n\n{explanation}\n" if explanation else "")

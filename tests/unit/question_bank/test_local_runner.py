@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from question_bank.local_runner import LocalRunner
@@ -9,22 +11,20 @@ from question_bank.runner import RunRequest
 from question_bank.schema import RunnerUnavailable
 from tests.unit.question_bank.runner_contract import GoContract, PythonContract, SqlContract
 
-pytest_plugins = ("tests.fixtures.postgres",)
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[LocalRunner]:
+    with LocalRunner() as local:
+        yield local
 
 
 class TestPython(PythonContract):
-    @pytest.fixture(scope="class")
-    def runner(self):
-        with LocalRunner() as local:
-            yield local
+    pass
 
 
 @pytest.mark.go
 class TestGo(GoContract):
-    @pytest.fixture(scope="class")
-    def runner(self):
-        with LocalRunner() as local:
-            yield local
+    pass
 
 
 @pytest.mark.postgres
