@@ -1,4 +1,4 @@
-"""The formats of QTI: packages of versions 2.1 and 3.0 both ways, and files of version 1.2 as far as reading goes."""
+"""Packages of QTI 2.1 and 3.0, both ways."""
 
 from __future__ import annotations
 
@@ -28,13 +28,18 @@ def beginnings(data: bytes) -> list[bytes]:
         return []
 
 
-class _QtiPackage(Format):
-    """A zip with a manifest and an XML file for each item. Reading takes either version, and an item on its own."""
+class Qti21(Format):
+    """QTI 2.1: a zip with a manifest and an XML file for each item.
 
-    extensions = (".zip", ".xml")
-    carries = KINDS
-    media_type = "application/zip"
-    version: ClassVar[Version]
+    Reading takes 2.0, 2.2 and 3.0 as well, and an item on its own.
+    """
+
+    name: ClassVar[str] = "qti-2.1"
+    title: ClassVar[str] = "QTI 2.1"
+    extensions: ClassVar[tuple[str, ...]] = (".zip", ".xml")
+    carries: ClassVar[frozenset[str]] = KINDS
+    media_type: ClassVar[str] = "application/zip"
+    version: ClassVar[Version] = QTI_21
 
     def _read(self, data: bytes, name: str) -> Imported:
         return qti_import.read(data, name)
@@ -45,20 +50,17 @@ class _QtiPackage(Format):
     @classmethod
     def sniff(cls, data: bytes) -> bool:
         spaces = (cls.version.item_namespace.encode(), cls.version.package_namespace.encode())
-        return any(space in part for part in beginnings(data) for space in spaces)
+        return any(_begins(part, space) for part in beginnings(data) for space in spaces)
 
 
-class Qti21(_QtiPackage):
-    """QTI 2.1; reading takes 2.0 and 2.2, too."""
-
-    name = "qti-2.1"
-    title = "QTI 2.1"
-    version = QTI_21
-
-
-class Qti30(_QtiPackage):
+class Qti30(Qti21):
     """QTI 3.0."""
 
-    name = "qti-3.0"
-    title = "QTI 3.0"
-    version = QTI_30
+    name: ClassVar[str] = "qti-3.0"
+    title: ClassVar[str] = "QTI 3.0"
+    version: ClassVar[Version] = QTI_30
+
+
+def _begins(data: bytes, space: bytes) -> bool:
+    """Whether a file is of a namespace. Cartridges of QTI 1.2 have manifests like those of QTI 2.1."""
+    return space in data and b"imsqti_xmlv1p2" not in data

@@ -8,7 +8,7 @@ from question_bank.body import Written, entry
 from question_bank.formats import bodies
 from question_bank.formats.bodies import Choice
 from question_bank.formats.qti_markup import from_element
-from question_bank.formats.qti_reading import CannotRead, Reading
+from question_bank.formats.qti_reading import CannotRead, Reading, usable
 from question_bank.formats.qti_rules import Comment, Moment
 from question_bank.formats.qti_tree import Element, every, line_text
 from question_bank.kinds.true_false import WORDS
@@ -44,7 +44,7 @@ def choices(reading: Reading, interaction: Element) -> tuple[str, Written]:
         )
     if interaction.get("shuffle") != "true" or any(c.get("fixed") == "true" for c in named.values()):
         reading.lose("order", _FIXED)
-    return ("multiple" if several else "single"), bodies.choices(options)
+    return ("multiple" if several else "single"), bodies.choices(usable(options, reading.lose))
 
 
 def _shared_out(

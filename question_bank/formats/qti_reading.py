@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from question_bank.formats.bodies import Choice
 from question_bank.formats.markup import Taken
 from question_bank.formats.qti_markup import from_element
 from question_bank.formats.qti_rules import Comment, Moment, Rules
@@ -13,6 +14,19 @@ from question_bank.formats.qti_tree import Element, every, first, line_text
 
 class CannotRead(Exception):
     """An item has no form in question files; the message says why, as a sentence."""
+
+
+def usable(options: list[Choice], lose: Callable[[str, str], None]) -> list[Choice]:
+    """Options without those that are empty or repeat another, where that changes no answer."""
+    kept: list[Choice] = []
+    for option in options:
+        same = any(" ".join(option.text.split()) == " ".join(other.text.split()) for other in kept)
+        if option.right or (option.text.strip() and not same):
+            kept.append(option)
+        else:
+            said = "repeats another" if option.text.strip() else "has no text"
+            lose("options", f"A wrong option that {said} was left out.")
+    return kept
 
 
 @dataclass
