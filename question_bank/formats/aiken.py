@@ -15,7 +15,7 @@ from question_bank.formats.text import decode
 from question_bank.kinds.true_false import WORDS
 from question_bank.question import Question
 
-_OPTION = re.compile(r"\s*([A-Z])[.)]\s+(.*\S)\s*")
+_OPTION = re.compile(r"\s*([A-Z])(?:[.)]\s+|\))(\S.*?)\s*")
 _KEY = re.compile(r"\s*ANSWER:\s*(.*?)\s*", re.IGNORECASE)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -67,17 +67,14 @@ class Aiken(Format):
         written: list[str] = []
         for original in questions:
             own: list[Loss] = []
-            text = _written(sampled(original, own), own) if original.kind in self.carries else None
-            if text is None:
-                what = (
-                    f"a question of kind `{original.kind}`"
-                    if original.kind not in self.carries
-                    else "code blocks"
-                )
-                losses.append(Loss(original.id, "question", f"It stays behind: Aiken can't hold {what}."))
+            try:
+                if original.kind not in self.carries:
+                    raise _CannotHold(f"a question of kind `{original.kind}`")
+                parts.append(_written(sampled(original, own), own))
+            except _CannotHold as problem:
+                losses.append(Loss(original.id, "question", f"It stays behind: Aiken can't hold {problem}."))
                 continue
             losses += own
-            parts.append(text)
             written.append(original.id)
         return Exported("\n".join(parts).encode(), tuple(written), tuple(losses))
 
@@ -119,12 +116,18 @@ class _Pending:
         )
 
 
-def _written(question: Question, losses: list[Loss]) -> str | None:
-    """The question in this format; None when it holds code blocks."""
+class _CannotHold(Exception):
+    """Aiken has no way to write this; the message names it."""
+
+
+def _written(question: Question, losses: list[Loss]) -> str:
+    """The question in this format. Raises `_CannotHold`."""
     texts = [question.prompt, *(option.text for option in question.options)]
     if any("```" in text or "~~~" in text for text in texts):
-        return None
+        raise _CannotHold("code blocks")
     plain = [" ".join(to_plain(text).split()) for text in texts]
+    if not all(plain) or len(set(plain[1:])) < len(plain) - 1:
+        raise _CannotHold("options that differ in their markup alone, or have no words")
     if any(from_plain(short) != text for short, text in zip(plain, texts, strict=True)):
         losses.append(
             Loss(question.id, "text", "Markup and line breaks stay behind: the words alone go along.")

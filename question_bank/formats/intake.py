@@ -33,6 +33,7 @@ _ASSUMED_DIFFICULTY = 3
 _SLUG_LENGTH = 60
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+|[a-z0-9]{2,}")
 _LONGEST_ID = 80
+_LINE = re.compile(r" (?:in|of) line \d+")
 _TOP = re.compile(r"^\$[a-z]+\$(/top)?/?|^top/?")
 
 
@@ -101,7 +102,8 @@ class Intake:
             found.append(Fault("", 1, "Its text would be read back as something else."))
         if question is None:
             title = " ".join((incoming.title or incoming.prompt).split())[:60]
-            for fault in dict.fromkeys(fault.message for fault in found):
+            # Lines are those of the file that would have been written, which nobody sees.
+            for fault in dict.fromkeys(_LINE.sub("", fault.message) for fault in found):
                 self.fault(incoming.line, f"“{title}” can't be taken in: {fault}", incoming.path)
             return None
         question = replace(question, path="", lines={})

@@ -20,6 +20,7 @@ _MATH = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*?(/?)>")
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())  # noqa: SIM905
+_LINK = re.compile(r"\s*(https?|mailto):|[^:]*[/?#]", re.IGNORECASE)
 _DROPPED = ("script", "style", "head", "title", "template", "noscript")
 _MEDIA = {"img": "an image", "audio": "a sound", "video": "a film", "iframe": "an embedded page"}
 _MEDIA.update(object="an embedded object", embed="an embedded object", svg="a drawing", canvas="a drawing")
@@ -63,6 +64,9 @@ def from_html(source: str) -> Taken:
             source_name = str(element.get("src") or element.get("data") or "").rsplit("/", 1)[-1][:60]
             lost.append(f"It has {what}{f' `{source_name}`' if source_name else ''}, which can't be stored.")
             element.replace_with(f"[{described or what}]")
+    for link in soup.find_all("a"):
+        if ":" in str(link.get("href") or "") and not _LINK.match(str(link["href"])):
+            link.unwrap()
     for element in soup.find_all(_DROPPED):
         if element.name == "script":
             lost.append("It has a script, which was left out.")
@@ -72,10 +76,10 @@ def from_html(source: str) -> Taken:
         bullets="-",
         escape_misc=False,
         code_language_callback=_language,
-        newline_style="BACKSLASH",
+        newline_style="SPACES",
     ).convert_soup(soup)
-    lines = [line.rstrip() for line in text.replace("\xa0", " ").split("\n")]
-    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    text = text.replace("\xa0", " ")
+    text = _tidied(text)
     if _MATH.search(text):
         lost.append("It has formulae in TeX, which stay as they are written.")
     return Taken(_demoted(text), tuple(dict.fromkeys(lost)))
@@ -117,6 +121,23 @@ def tame_markdown(text: str) -> str:
         assert opening is not None
         lines.append(opening[1])
     return "\n".join(lines)
+
+
+def _tidied(text: str) -> str:
+    """Without runs of empty lines, and without spaces at ends of lines but the two that break one; code stays."""
+    fence = FenceTracker()
+    lines: list[str] = []
+    for number, line in enumerate(text.strip().split("\n")):
+        if fence.feed(number, line):
+            lines.append(line)
+            continue
+        if not line.strip():
+            lines[-1:] = [lines[-1].rstrip()] if lines else []
+            if lines and lines[-1]:
+                lines.append("")
+            continue
+        lines.append(line.rstrip() + ("  " if line.endswith("  ") else ""))
+    return "\n".join(lines).strip()
 
 
 def _entities(text: str) -> str:

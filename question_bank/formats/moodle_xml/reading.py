@@ -34,8 +34,8 @@ _SELDOM = {
     "random": "drawn at random from others",
     "ddimageortext": "about an image",
     "ddmarker": "about an image",
-    "coderunner": "a program for the CodeRunner plugin",
-    "stack": "a formula for the STACK plugin",
+    "coderunner": "of the CodeRunner plugin",
+    "stack": "of the STACK plugin",
 }
 
 
@@ -128,6 +128,10 @@ def _incoming(kind: str, element: Element, reader: Reader, title: str, category:
     meta = _meta(element, category, reader.lost)
     if element.find("hint") is not None:
         reader.lost.append(("hints", "Hints between attempts stay behind."))
+    for name in ("correctfeedback", "partiallycorrectfeedback", "incorrectfeedback"):
+        said = value_of(element, name)
+        if said and "Your answer is" not in said:
+            reader.lost.append((name, "What is said of the answer as a whole stays behind."))
     own_kind, prompt, written = _KINDS[kind](element, reader)
     return Incoming(
         title=title,
