@@ -53,6 +53,7 @@ def _package(package: Package, intake: Intake) -> None:
         intake.fault(1, message, refused)
     expected = _expected(package, intake)
     seen: set[str] = set()
+    found = False
     files = [path for path in package.files if path.casefold().endswith((".xml", ".qti", ".dat"))]
     # Canvas writes a quiz twice: in full as `.qti`, and as a cartridge may have it. The first comes first.
     for path in sorted(files, key=lambda path: (not path.casefold().endswith(".qti"), path)):
@@ -62,12 +63,15 @@ def _package(package: Package, intake: Intake) -> None:
             intake.fault(1, str(error), path)
             continue
         if _is_qti(data):
+            found = True
             try:
                 _file(data, intake, path, seen)
             except FormatRefused as error:
                 intake.fault(1, str(error), path)
         elif path in expected:
             intake.fault(1, f"{path} is listed as questions, but its root is no `questestinterop`.", path)
+    if not found:
+        raise FormatRefused(f"{intake.name} has no file of QTI 1.2: import it as what it is.")
 
 
 def _is_qti(data: bytes) -> bool:

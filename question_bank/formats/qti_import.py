@@ -44,6 +44,8 @@ def _package(package: Package, intake: Intake) -> None:
             path for path in sorted(package.files) if path.casefold().endswith(".xml") and path != manifest
         ]
         listed = [Listed(path, "", 1) for path in tried]
+    if not listed:
+        raise FormatRefused(f"{intake.name} has no file of QTI 2 or 3: import it as what it is.")
     seen: set[str] = set()
     for resource in listed:
         if resource.href in seen:
@@ -79,9 +81,7 @@ def _listed(package: Package, manifest: str, intake: Intake) -> list[Listed]:
                 resource.line, f"`{resource.href[:200]}` leads out of the package: left out.", manifest
             )
             continue
-        found.append(
-            Listed(path, resource.type, resource.line, resource.title, resource.meta, resource.unplaced)
-        )
+        found.append(Listed(path, resource.type, resource.line, resource.meta, resource.unplaced))
     return found
 
 
@@ -112,7 +112,7 @@ def _file(data: bytes, listed: Listed, intake: Intake, path: str) -> None:
 def _item(item: object, listed: Listed, intake: Intake, path: str) -> None:
     line = getattr(item, "line", 1)
     try:
-        incoming = qti_read.item(item, listed.meta, "", path)
+        incoming = qti_read.item(item, listed.meta, path)
     except CannotRead as error:
         intake.fault(line, f"“{_name(item)}” can't be taken in: {error}", path)
         return

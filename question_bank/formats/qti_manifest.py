@@ -42,7 +42,6 @@ class Listed:
     """The path inside the package."""
     type: str
     line: int
-    title: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `FrontMatter`."""
     unplaced: tuple[str, ...] = ()
@@ -116,9 +115,8 @@ def read(root: Element) -> list[Listed]:
         base = "".join(holder.get("base", "") for holder in holders)
         path = posixpath.normpath(unquote(base + href.partition("?")[0])) if href else ""
         meta, unplaced = _meta(resource)
-        title = line_text(first(resource, "general", "title"))
         line = getattr(resource, "line", 1)
-        found.append(Listed(path, resource.get("type", "").casefold(), line, title, meta, unplaced))
+        found.append(Listed(path, resource.get("type", "").casefold(), line, meta, unplaced))
     return found
 
 

@@ -10,6 +10,7 @@ from question_bank.body import Written
 from question_bank.formats import bodies
 from question_bank.formats import qti_read_chosen as chosen
 from question_bank.formats.intake import Incoming
+from question_bank.formats.markup import from_html
 from question_bank.formats.qti_markup import from_element
 from question_bank.formats.qti_read_typed import field_of
 from question_bank.formats.qti_reading import CannotRead, Reading
@@ -28,10 +29,13 @@ _BLOCK = (
     "sliderInteraction",
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
+_TAGGED = re.compile(r"</?[a-zA-Z][^<>]*>")
+_GENERIC = re.compile(r"\w*Interaction|[Qq]uestion|[Ii]tem")
+"""Titles that say nothing of the question."""
 _POINTS = re.compile(r"(\d{1,2}) points?: (.+)", re.DOTALL)
 
 
-def item(root: Element, meta: Mapping[str, Any], title: str, path: str) -> Incoming:
+def item(root: Element, meta: Mapping[str, Any], path: str) -> Incoming:
     """The question in an item. Raises `CannotRead` when it has no form in question files."""
     body = first(root, "itemBody")
     if body is None:
@@ -56,11 +60,12 @@ def item(root: Element, meta: Mapping[str, Any], title: str, path: str) -> Incom
         kind, prompt, written = _inline(reading, body, interactions)
     else:
         raise CannotRead(f"It asks {len(interactions)} questions at once: split it.")
-    named = title or root.get("title", "") or root.get("identifier", "")
+    identifier = root.get("identifier", "")
+    named = root.get("title", "") or identifier
     if not prompt:
         reading.lose("prompt", "It has none: its title stands for it.")
     return Incoming(
-        title=named,
+        title=prompt if prompt and (named == identifier or _GENERIC.fullmatch(named)) else named,
         kind=kind,
         prompt=prompt or named,
         written=written,
@@ -125,6 +130,13 @@ def _block(reading: Reading, body: Element, interaction: Element) -> tuple[str, 
 
 def _prompt(reading: Reading, body: Element, interaction: Element) -> str:
     """The body's text, with the interaction's own prompt in place of the interaction."""
+    own = next((part for part in interaction if part.tag == "prompt"), None)
+    asked = "" if own is None or len(own) else (own.text or "")
+    if _TAGGED.search(asked):  # some systems escape HTML there, and say the same before it
+        reading.lose("prompt", "Markup that was escaped in it was read as markup.")
+        said = reading.text(from_html(asked), "prompt")
+        before = reading.text(from_element(body, lambda part: "" if part is interaction else None), "prompt")
+        return before if " ".join(said.split()) in " ".join(before.split()) else f"{before}\n\n{said}".strip()
     if interaction.tag != "hottextInteraction":
         for part in list(interaction):
             if part.tag != "prompt":

@@ -101,12 +101,12 @@ def _target(reading: Reading, response: str) -> tuple[float, float, float]:
 
 
 def _wrong_number(reading: Reading, fields: dict[str, Any], test: Element) -> dict[str, Any] | None:
-    """The number that a test asks for, as the beginning of a foreseen mistake; None when there is no such number."""
+    """The number that a test asks for, as the beginning of a foreseen mistake; nothing in it when it is right."""
     values = [_float(line_text(base)) for base in every(test, "baseValue")]
     if test.tag not in ("equal", "match", "equalRounded") or len(values) != 1 or values[0] is None:
         return None
     known = {key: fields[key] for key in ("value", "tolerance", "tolerance_percent") if key in fields}
-    return None if NumericAnswer(**known).accepts(values[0]) else {"value": _whole(values[0])}
+    return {} if NumericAnswer(**known).accepts(values[0]) else {"value": _whole(values[0])}
 
 
 def _text(reading: Reading, response: str, comments: list[Comment]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _text(reading: Reading, response: str, comments: list[Comment]) -> dict[str,
 
 
 def _wrong_text(reading: Reading, fields: dict[str, Any], test: Element) -> dict[str, Any] | None:
-    """The texts that a test asks for, as the beginning of a foreseen mistake."""
+    """The texts that a test asks for, as the beginning of a foreseen mistake; nothing in it when all are right."""
     right = TypedAnswer(**fields)
     texts = [line_text(base) for base in test.iter("baseValue")]
     found: dict[str, Any] = {}
@@ -151,7 +151,7 @@ def _wrong_text(reading: Reading, fields: dict[str, Any], test: Element) -> dict
     asked = [each.get("pattern", "") for each in test.iter() if each.tag == "patternMatch"]
     if patterns := _patterns(reading, list(dict.fromkeys(asked))):
         found["patterns"] = patterns
-    return found or None
+    return found if found or texts else None
 
 
 def _patterns(reading: Reading, patterns: list[str]) -> list[str]:
@@ -171,7 +171,7 @@ def _say(reading: Reading, fields: dict[str, Any], comments: list[Comment], wron
     praise, mistakes, others = [], [], []
     for comment in comments:
         start = wrong(comment.test) if comment.moment is Moment.ANSWER and comment.test is not None else None
-        if comment.moment is Moment.RIGHT:
+        if comment.moment is Moment.RIGHT or start == {}:
             praise.append(reading.text(comment.text, "feedback"))
         elif start and comment.text.text:
             mistakes.append({**start, "why": reading.text(comment.text, "mistakes")})
