@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
-from question_bank.formats import bodies
+from question_bank.formats import bodies, markup
 from question_bank.formats.bodies import Choice
 from question_bank.formats.qti12_comments import Comments
 from question_bank.formats.qti12_item import Item, Rule, Test
@@ -137,14 +138,16 @@ def gaps(item: Item, said: Comments, *, chosen: bool) -> tuple[str, dict[str, di
         written = line_text(response.find("material")) or ident.removeprefix("response_")
         name = _gap_name(written, found, place)
         found[name] = _gap(item, response, said, chosen=chosen)
-        mark, marked = f"[[?{name}]]", False
-        for label in dict.fromkeys((ident.removeprefix("response_"), written)):
-            for sign in (f"[{label}]", f"\\[{label}\\]", f"\\[{label.replace('_', chr(92) + '_')}\\]"):
-                if label and sign in text and not marked:
-                    text = text.replace(f"[{sign}]", sign).replace(sign, mark, 1).replace(sign, name)
-                    marked = True
-        if not marked:
-            text = f"{text}\n\n{name}: {mark}"
+        labels = dict.fromkeys((ident.removeprefix("response_"), written))
+        signs = "|".join(
+            re.escape(markup.from_plain(label)) + "|" + re.escape(label) for label in labels if label
+        )
+        marks = re.compile(rf"\\?\[{{1,2}}(?:{signs})\\?\]{{1,2}}")
+        if marks.search(text):
+            text = marks.sub(lambda _, mark=f"[[?{name}]]": mark, text, count=1)  # type: ignore[misc]
+            text = marks.sub(name, text)
+        else:
+            text = f"{text}\n\n{name}: [[?{name}]]"
             item.lose("text", f"The place of the gap `{name}` isn't marked: it stands at the end.")
     return text, found
 
@@ -181,7 +184,7 @@ def _gap(item: Item, response: Element, said: Comments, *, chosen: bool) -> dict
 
 def _plain(text: str) -> str:
     """An accepted wording without what Markdown needed."""
-    return " ".join(re.sub(r"\\([\\`*_\[\]<>#+.)=~-])", r"\1", text).split())
+    return " ".join(html.unescape(re.sub(r"\\([\\`*_\[\]<>#+.)=~-])", r"\1", text)).split())
 
 
 def _gap_name(written: str, taken: dict[str, dict[str, Any]], place: int) -> str:

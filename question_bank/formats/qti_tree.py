@@ -23,6 +23,8 @@ Part = Any
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_CONTAINERS = frozenset({"assessment", "section", "objectbank", "resources", "metadata"})
+"""What holds items, or resources."""
 _WRAPPED = frozenset({"modalFeedback", "rubricBlock"})
 
 
@@ -31,7 +33,7 @@ def read_tree(data: bytes, name: str) -> safe_xml.Tree:
 
     Raises `FormatRefused` when not even a root element can be read.
     """
-    tree = safe_xml.read_xml(data, name)
+    tree = safe_xml.read_xml(data, name, _CONTAINERS)
     for element in tree.root.iter():
         if not isinstance(element.tag, str):
             continue
