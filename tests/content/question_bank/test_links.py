@@ -27,7 +27,9 @@ def test_every_link_leads_to_something():
 
 
 def test_every_linked_file_can_be_read_in_the_portal():
-    for path in {link.partition("#")[0] for question in load().questions.values() for link in question.links.code}:
+    for path in {
+        link.partition("#")[0] for question in load().questions.values() for link in question.links.code
+    }:
         assert source_file(path).lines > 5, path
 
 
