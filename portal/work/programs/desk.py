@@ -1,1 +1,2 @@
-class ProgramDesk: pass
+class ProgramDesk:
+    pass

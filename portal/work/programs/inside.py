@@ -6,8 +6,8 @@ what a program prints. It knows the input of its own case alone, and never an ex
 
 Orders, as JSON: `do` (`run`, `build`, `sql`), `files`, `given`, `seconds`, `contained` (nothing here is anybody else's), limits
 (`memory_mb`, `file_mb`, `processes`, `output_bytes`, `error_chars`), and for Go `digest`. The last line of the output is JSON:
-`ended` (`well`, `error`, `timeout`, `output`), `output`, `error`, `digest` of a build, `clean` (nothing is left of the program) and
-`broken` (why nothing could be run).
+`ended` (`well`, `error`, `timeout`, `output`), `output`, `error`, `digest` of a build, `clean` (nothing is left of the program)
+and `broken` (why nothing could be run).
 """
 
 from __future__ import annotations

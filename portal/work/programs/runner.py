@@ -107,10 +107,14 @@ class _Place:
             return ""
         for _ in range(2):
             with suppress(_Lost):
-                answer = self._ask({"do": "build", "files": self._files(), "seconds": BUILD_SECONDS}, BUILD_SECONDS)
+                answer = self._ask(
+                    {"do": "build", "files": self._files(), "seconds": BUILD_SECONDS}, BUILD_SECONDS
+                )
                 outcome = _outcome(answer)
                 if outcome.ended is Ended.OUT_OF_TIME:
-                    raise RunnerUnavailable(f"Building took longer than {BUILD_SECONDS:g} s. Nothing is lost: try again.")
+                    raise RunnerUnavailable(
+                        f"Building took longer than {BUILD_SECONDS:g} s. Nothing is lost: try again."
+                    )
                 self._digest = str(answer.get("digest", ""))
                 if outcome.ended is Ended.WELL and self._digest:
                     return ""
@@ -126,7 +130,11 @@ class _Place:
             with suppress(_Lost):
                 if self.build():  # of a sandbox that took the place of one that was lost
                     continue
-                order = {"do": "sql" if self._request.language == "sql" else "run", "given": given, "seconds": seconds}
+                order = {
+                    "do": "sql" if self._request.language == "sql" else "run",
+                    "given": given,
+                    "seconds": seconds,
+                }
                 files = {} if self._digest else self._files()
                 # SQL runs three texts, each within the time.
                 return _outcome(self._ask(order | {"files": files, "digest": self._digest}, 3 * seconds))

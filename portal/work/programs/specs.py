@@ -28,18 +28,14 @@ HOMES: Mapping[Language, Home] = {
 }
 
 
-def program_spec(
-    language: Language, workspace: Path, labels: Mapping[str, str] | None = None
-) -> SandboxSpec:
+def program_spec(language: Language, workspace: Path, labels: Mapping[str, str] | None = None) -> SandboxSpec:
     """A sandbox for one answer."""
     home = HOMES[language]
     return SandboxSpec(
         workspace=workspace,
         services={name: {} for name in home.services},
         image=home.image,
-        limits=Limits(
-            memory_mb=home.memory_mb, pids=128, disk_mb=256, workspace_mb=16, workspace_files=500
-        ),
+        limits=Limits(memory_mb=home.memory_mb, pids=128, disk_mb=256, workspace_mb=16, workspace_files=500),
         jupyter=False,
         environment={"LAB_SLUG": f"programs in {language}"},
         labels={**(labels or {}), "purpose": PURPOSE, "language": language},
