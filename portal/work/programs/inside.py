@@ -185,13 +185,13 @@ def _watched(
         pipe.drain(most)
     if not stopped and (out.size > most or err.size > most):
         stopped = "output"
-    error = err.text(most)
+    said = err.text(most)
     if stopped == "crowd":
-        error = f"{error}\n{MANY.format(orders['processes'])}".strip()
+        said = f"{said}\n{MANY.format(orders['processes'])}".strip()
     elif not stopped and process.returncode < 0:
-        error = f"{error}\n{KILLED.format(-process.returncode)}".strip()
+        said = f"{said}\n{KILLED.format(-process.returncode)}".strip()
     ended = {"crowd": "error", "": "error" if process.returncode else "well"}.get(stopped, stopped)
-    return {"ended": ended, "output": out.text(most), "error": error[-orders["error_chars"] :]}
+    return {"ended": ended, "output": out.text(most), "error": said[-orders["error_chars"] :]}
 
 
 def _until_it_ends(

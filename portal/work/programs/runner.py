@@ -225,10 +225,15 @@ def _read(output: str) -> Answer:
 def _outcome(answer: Answer) -> Outcome:
     """An outcome from an answer, which the program may have made."""
     try:
-        ended = Ended(answer.get("ended"))
+        ended = Ended(str(answer.get("ended")))
     except ValueError:
         return Outcome(Ended.WITH_ERROR, error=LOST)
-    return Outcome(ended, str(answer.get("output", ""))[:MAX_OUTPUT], str(answer.get("error", ""))[-MAX_ERROR:])
+    return Outcome(ended, _text(answer, "output")[:MAX_OUTPUT], _text(answer, "error")[-MAX_ERROR:])
+
+
+def _text(answer: Answer, key: str) -> str:
+    """A text that every database takes."""
+    return str(answer.get(key, "")).encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
 
 
 _INSIDE = resources.files("portal.work.programs").joinpath("inside.py").read_text(encoding="utf-8")
