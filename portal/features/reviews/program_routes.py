@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 
-from portal.errors import Conflict, NotFound, PortalError
+from portal.errors import Conflict, Invalid, PortalError
 from portal.extensions import after_commit, limiter, portal
 from portal.features import practice
 from portal.features.reviews import views
@@ -24,11 +24,11 @@ def attempt(session_id: int, position: int) -> Any:
     """Run a program on the examples; it counts for nothing."""
     found = own_session(session_id)
     stored, asked = own_answer(found, position)
-    if asked.kind not in practice.RUN_BY_WORKER:
-        raise NotFound("This question asks for no program.")
     error = ""
     run = None
     try:
+        if asked.kind not in practice.RUN_BY_WORKER:
+            raise Invalid("This question asks for no program.")
         if stored.given_at is not None or found.finished_at is not None:
             raise Conflict("This question was answered already. Reload the page to see what it says.")
         given = practice.read_answer(asked, request.form.to_dict(flat=False))
@@ -53,7 +53,7 @@ def program(session_id: int, position: int) -> Any:
     settled = waited and (stored.given_at is None or stored.fraction is not None)
     if not request.headers.get("HX-Request"):
         return redirect(url_for("reviews.question", session_id=found.id, position=position))
-    if settled or (stored.fraction is not None):
+    if settled or stored.fraction is not None:
         return "", 200, {"HX-Refresh": "true"}
     return _part(found, stored, asked, run, "")
 
