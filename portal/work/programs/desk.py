@@ -48,6 +48,11 @@ class ProgramDesk:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it takes nothing in any more."""
+        return self._stopping.is_set()
+
     def start(self) -> None:
         """Begin to serve."""
         for number in range(self._context.settings.program_runners):
@@ -132,7 +137,7 @@ class ProgramDesk:
             log.exception("a program could not be run", run=row.id, exc_info=error)
             self._give_up(owned, request, error, OUR_FAULT)
         else:
-            if not self._stopping.is_set():  # its sandbox may have been ended by us
+            if not self.stopping:  # its sandbox may have been ended by us
                 owned.write(
                     state=RunState.DONE,
                     result=result_document(result),
@@ -149,7 +154,7 @@ class ProgramDesk:
         return SandboxRunner(driver, self._context.labels).run(request, progress)
 
     def _give_up(self, owned: Claim, request: RunRequest, error: BaseException, message: str) -> None:
-        if self._stopping.is_set():
+        if self.stopping:
             return
         if isinstance(error, Exception):
             note_failure(self._context, Work.PROGRAM, f"programs in {request.language}", error)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from portal.work.programs import SandboxRunner
+from portal.work.programs import SandboxRunner, program_spec
 from question_bank.runner import Ended, RunRequest
 from sandboxes.interface import Driver
+from sandboxes.pool import Pool
 from tests.contract.programs.asking import one, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -89,3 +92,17 @@ def test_a_built_program_that_changes_itself_is_found_out(runner: SandboxRunner)
     assert first.output == "<nil>\n"
     assert second.ended is Ended.WITH_ERROR
     assert "changed" in second.error
+
+
+def test_a_sandbox_that_waits_is_taken_for_one_answer(docker_driver: Driver) -> None:
+    pool = Pool(docker_driver, total=1, labels={"instance": "tests-of-programs"})
+    try:
+        pool.want(program_spec("python", Path("/nonexistent")), 1)
+        pool.prepare("base", lambda _: None)
+        pool.tend()
+        assert pool.status()["warm"] == 1
+        outcome = one(SandboxRunner(pool, {"instance": "tests-of-programs"}), "print('warm')\n")
+        assert (outcome.ended, outcome.output) == (Ended.WELL, "warm\n")
+        assert (pool.status()["hits"], pool.status()["warm"]) == (1, 0)
+    finally:
+        pool.stop_filling()
