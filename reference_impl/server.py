@@ -22,6 +22,8 @@ from reference_impl.shared.settings import Settings
 from reference_impl.topologies import monolith, single
 
 TICK_SECONDS = 0.05
+KEEP_SECONDS = 60
+"""How long a connection without requests is kept: longer than who asks keeps it (wire.py), or a request would meet its end."""
 LONGEST_SOCKET_PATH = 100
 
 
@@ -131,6 +133,7 @@ def _serve(
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=settings.grace_seconds,
+        timeout_keep_alive=KEEP_SECONDS,
         limit_concurrency=512,
         backlog=256,
     )

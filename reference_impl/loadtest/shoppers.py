@@ -24,6 +24,8 @@ SHOPPING: Mix = {BROWSE: 35, SEARCH: 15, PRODUCT: 30, CHECKOUT: 8, HISTORY: 12}
 """What people do in a shop: most of them look."""
 BUYING: Mix = {PRODUCT: 1, CHECKOUT: 1, HISTORY: 1}
 """Of three requests one is an order: what a sale is like in its first minutes."""
+ORDERING: Mix = {CHECKOUT: 1}
+"""Nothing but orders: what the platform can take of the dearest there is."""
 
 
 @dataclass(frozen=True)

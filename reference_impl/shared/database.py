@@ -11,6 +11,7 @@ Nothing is repeated here: only who began a transaction knows whether all that it
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,14 +19,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, DateTime, Dialect, Enum, MetaData, Table, create_engine, event, text
+from sqlalchemy import URL, DateTime, Dialect, Enum, Executable, MetaData, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
 
@@ -38,6 +39,8 @@ LOCK_SECONDS = 5.0
 NEWS = "news"
 """Set in `session.info` by whoever writes something that is to be relayed."""
 _BEGIN = "meridian_begin"
+_ENDING = "ending"
+_COMMITTED = "committed"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -56,8 +59,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def when_committed(session: Session, call: Callable[[], object]) -> None:
-    """Call this once the session's transaction is committed, and never if it is rolled back: how things are counted."""
-    event.listen(session, "after_commit", lambda _session: call(), once=True)
+    """Call this once the session's `Database.write` is committed, and never if it is rolled back: how things are counted."""
+    session.info[_COMMITTED].append(call)
+
+
+def at_the_end(session: Session, work: Callable[[Session], None]) -> None:
+    """Do this as the last thing in the session's transaction, which has to be a `Database.write`, before it commits."""
+    session.info[_ENDING].append(work)
 
 
 def stored_as_value(states: type[StrEnum]) -> Enum:
@@ -122,6 +130,7 @@ class Database:
             metadata,
             pool_size=settings.database_pool,
             max_overflow=0,
+            pool_use_lifo=True,  # a few connections that know their statements, not all in turn
             pool_recycle=postgres.LONGEST_CONNECTION_SECONDS,
             connect_args=postgres.connect_args(f"meridian-{name}", LOCK_SECONDS),
         )
@@ -172,7 +181,16 @@ class Database:
             session.begin(),
         ):
             deadline.begin()  # after the wait for the lock
+            ending: list[Callable[[Session], None]] = []
+            committed: list[Callable[[], object]] = []
+            session.info |= {_ENDING: ending, _COMMITTED: committed}
             yield session
+            if ending:
+                session.flush()
+                for work in ending:
+                    work(session)
+        for call in committed:
+            call()
         if session.info.get(NEWS):
             for callback in self._after_commit:
                 callback()
@@ -219,16 +237,29 @@ def conflicts(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and postgres.sqlstate(error) in postgres.CONFLICTS
 
 
-def one_after_another(session: Session, name: str) -> None:
-    """Until this transaction ends, no other one that asks for the same name goes on. On SQLite writers do so anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
-
-
 def insert_into(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can say what to do when the row is there already, in the words of this session's database."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table)
+
+
+def insert_if_new(session: Session, model: type[DeclarativeBase] | Table, returned: str) -> Executable:
+    """An INSERT that passes over rows that are there already and returns this column of those that were not."""
+    table = model if isinstance(model, Table) else table_of(model)
+    return _insert_if_new(session.get_bind().dialect.name, table, returned)
+
+
+@functools.lru_cache(
+    maxsize=256
+)  # composing it costs more than what the database does with it; there is one a table
+def _insert_if_new(dialect: str, table: Table, returned: str) -> Executable:
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return insert.on_conflict_do_nothing().returning(table.c[returned])
+
+
+def table_of(model: type[DeclarativeBase]) -> Table:
+    """The table of a model. An INSERT into it costs half of one by the model, which looks for objects to update."""
+    return cast(Table, model.__table__)
 
 
 @contextmanager

@@ -6,22 +6,24 @@ The key is stored in the transaction of the effect. A request that failed stores
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, TypeVar
 
 from fastapi import Header, Response
 from pydantic import BaseModel
-from sqlalchemy import JSON, Column, MetaData, String, Table, delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import JSON, Column, MetaData, String, Table, delete, select, update
 from sqlalchemy.orm import Session
 
-from reference_impl.shared.database import UtcDateTime, one_after_another
+from reference_impl.shared.database import UtcDateTime, insert_into
 from reference_impl.shared.events import now
 from reference_impl.shared.problems import Problem
 
 KEPT = timedelta(hours=24)
+PRUNE_EVERY = 100
+"""One of so many requests removes what is older than that; until then it lies there and counts no more."""
 REPLAYED_HEADER = "Idempotent-Replayed"
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -42,6 +44,7 @@ class IdempotencyKeys:
     """The keys one service has seen, as a table in its own database."""
 
     table: Table
+    _uses: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
     def on(cls, metadata: MetaData) -> IdempotencyKeys:
@@ -69,17 +72,15 @@ class IdempotencyKeys:
     ) -> tuple[Answer, bool]:
         """The answer to this request, and whether it is a replay.
 
-        Raises Problem 409 when the same request is being worked on elsewhere, 422 when the key was used for another request.
+        Raises Problem 422 when the key was used for another request.
         """
         if key is None:
             return act(), False
         table = self.table
-        # Sent twice at the same moment, the second waits here and finds the answer to the first.
-        one_after_another(session, f"{scope}|{key}")
-        session.execute(delete(table).where(table.c.created_at < now() - KEPT))
         fingerprint = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
-        known = session.execute(select(table).where(table.c.scope == scope, table.c.key == key)).one_or_none()
-        if known is not None:
+        mine = (table.c.scope == scope, table.c.key == key)
+        if not self._claim(session, scope, key, fingerprint):
+            known = session.execute(select(table.c.fingerprint, table.c.answer).where(*mine)).one()
             if known.fingerprint != fingerprint:
                 raise Problem(
                     422,
@@ -89,20 +90,26 @@ class IdempotencyKeys:
                 )
             return answer.model_validate(known.answer), True
         result = act()
-        row = {
-            "scope": scope,
-            "key": key,
-            "fingerprint": fingerprint,
-            "answer": result.model_dump(mode="json"),
-            "created_at": now(),
-        }
-        try:
-            session.execute(insert(table).values(**row))
-        except IntegrityError:
-            # The other one has committed while we worked: all that we did in this transaction is undone.
-            detail = "Nothing happened twice. Send it again to read the answer."
-            raise Problem(409, "request-in-progress", "The same request was being worked on", detail) from None
+        session.execute(update(table).where(*mine).values(answer=result.model_dump(mode="json")))
+        if next(self._uses) % PRUNE_EVERY == 0:
+            session.execute(delete(table).where(table.c.created_at < now() - KEPT))
         return result, False
+
+    def _claim(self, session: Session, scope: str, key: str, fingerprint: str) -> bool:
+        """Whether this key is new, or so old that it counts no more; it is then taken until the transaction ends.
+
+        Of a request sent twice at the same moment the second waits here, and finds the answer to the first.
+        """
+        table, at = self.table, now()
+        taken = {"fingerprint": fingerprint, "answer": None, "created_at": at}
+        claim = (
+            insert_into(session, table)
+            .values(scope=scope, key=key, **taken)
+            .on_conflict_do_update(
+                index_elements=[table.c.scope, table.c.key], set_=taken, where=table.c.created_at < at - KEPT
+            )
+        )
+        return session.scalar(claim.returning(table.c.key)) is not None
 
 
 def mark(response: Response, replayed: bool) -> None:

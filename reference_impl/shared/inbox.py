@@ -6,41 +6,31 @@ A note kept anywhere else would be wrong after a crash between the two.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-import httpx
 from sqlalchemy import Column, MetaData, String, Table, delete, select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from reference_impl.shared import correlation, logs, metrics, tracing
-from reference_impl.shared.bus import UNREADABLE, BusAway, Delivery, EventBus
-from reference_impl.shared.database import Database, UtcDateTime, insert_into
-from reference_impl.shared.dead_letters import DeadLetter, DeadLetters
+from reference_impl.shared.database import Database, UtcDateTime, insert_if_new
+from reference_impl.shared.dead_letters import DeadLetters
 from reference_impl.shared.events import Event, now
-from reference_impl.shared.problems import Problem
-from reference_impl.shared.schemas import Unreadable
-from reference_impl.shared.tracing import SpanName
 
-BATCH = 50
-ATTEMPTS = 5
-FIRST_PAUSE_SECONDS = 0.02
-IDLE_SECONDS = 1.0
-POSTPONED_SECONDS = 0.5
-PATIENCE_SECONDS = 300.0
-"""How long an event may be postponed because a neighbour is away, before it is parked."""
-ACKNOWLEDGE_SECONDS = 1.0
-"""A batch is acknowledged as a whole, but what is done of a slow one at least so often."""
 KEPT = timedelta(days=7)
-PRUNE_EVERY = 1000
-_log = logs.logger("meridian.consumer")
 
 Handler = Callable[[Event], None]
 """Handles one event, in transactions of its own. Raises Poison for an event that can never be handled, and NotNow."""
+Effect = Callable[[Session, Event], Any]
+"""What an event does, in a transaction that somebody else begins and ends. Raises the same; what it returns goes to `after`."""
+After = Callable[[Sequence[Any]], None]
+"""Gets what the effects of one transaction returned."""
+Alone = Callable[[], bool]
+
+
+def _never() -> bool:
+    return False
 
 
 class Poison(Exception):
@@ -88,203 +78,59 @@ class Inbox:
     def note_id(self, session: Session, message_id: str) -> bool:
         """The same of a message that is no event."""
         row = {"event_id": message_id, "handled_at": now()}
-        added = insert_into(session, self.handled).values(**row).on_conflict_do_nothing()
-        return session.scalar(added.returning(self.handled.c.event_id)) is not None
+        return session.scalar(insert_if_new(session, self.handled, "event_id"), row) is not None
+
+    def forget(self, session: Session, ids: Collection[str]) -> None:
+        """Take notes back, in the transaction that made them."""
+        if ids:
+            session.execute(delete(self.handled).where(self.handled.c.event_id.in_(ids)))
 
     def prune(self, session: Session) -> None:
         """Forget events so old that no bus delivers them again."""
         session.execute(delete(self.handled).where(self.handled.c.handled_at < now() - KEPT))
 
-    def once(self, database: Database, effect: Callable[[Session, Event], None]) -> Handler:
-        """A handler that applies `effect` in the transaction that notes the event, and nothing for a duplicate."""
+    def note_all(self, session: Session, events: Sequence[Event]) -> set[str]:
+        """`note` for several events; the ids of those that take effect now."""
+        # In the order of their ids: of two processes that were given the same events one waits for the other, and not both.
+        rows = [{"event_id": key, "handled_at": now()} for key in sorted({event.id for event in events})]
+        return set(session.scalars(insert_if_new(session, self.handled, "event_id"), rows))
 
-        def handle(event: Event) -> None:
-            with database.write() as session:
-                if self.note(session, event):
-                    effect(session, event)
+    def once(
+        self,
+        database: Database,
+        effect: Effect,
+        *,
+        after: After | None = None,
+        lag: Callable[[], object] | None = None,
+        alone: Alone = _never,
+    ) -> Handler:
+        """A handler that applies `effect` in the transaction that notes the event, and nothing for a duplicate.
 
-        return handle
+        When it is committed, `after` gets what the effects of the transaction returned. If it fails, or we are killed before it,
+        nobody calls it again: something else has to look after what the effect noted.
 
-
-class Consumer:
-    """Reads the bus for one service: retries what fails, parks what keeps failing, loses nothing.
-
-    What fails because the database or a neighbour is away is not the event's fault. It is neither parked nor
-    acknowledged, and the consumer waits with all that follows it.
-    """
-
-    def __init__(
-        self, group: str, handlers: Mapping[str, Handler], *, bus: EventBus, database: Database, inbox: Inbox
-    ) -> None:
-        self.group = group
-        self._handlers = handlers
-        self._bus = bus
-        self._database = database
-        self._inbox = inbox
-        self._handled = 0
-        self._postponed: dict[str, float] = {}
-
-    def run_once(self, wait_seconds: float = 0.0, stop: threading.Event | None = None) -> int:
-        """Handle what there is, at most one batch, and return how many deliveries that was. Raises NotNow, BusAway."""
-        batch = self._bus.receive(self.group, limit=BATCH, wait_seconds=wait_seconds)
-        done: list[Delivery] = []
-        since = time.monotonic()
-        try:
-            for delivery in batch:
-                if (stop is not None and stop.is_set()) or not self._settle(delivery.event, stop):
-                    break
-                done.append(delivery)
-                if time.monotonic() - since >= ACKNOWLEDGE_SECONDS:
-                    self._acknowledge(done)
-                    done, since = [], time.monotonic()
-        finally:
-            self._acknowledge(done)
-        return len(batch)
-
-    def run(self, stop: threading.Event) -> None:
-        """Consume until told to stop."""
-        while not stop.is_set():
-            try:
-                self.run_once(IDLE_SECONDS, stop)
-            except NotNow as postponed:
-                _log.warning("postponed", group=self.group, reason=str(postponed))
-                stop.wait(POSTPONED_SECONDS)
-            except BusAway as away:
-                if not stop.is_set():
-                    _log.warning("the bus is away", group=self.group, reason=str(away))
-                stop.wait(IDLE_SECONDS)
-            except Exception:
-                _log.exception("consumer failed", group=self.group)
-                stop.wait(IDLE_SECONDS)
-
-    def parked(self, limit: int) -> list[DeadLetter]:
-        """The oldest dead letters of this service."""
-        with self._database.read() as session:
-            return self._inbox.dead_letters.page(session, self.group, limit)
-
-    def replay(self, letter_id: str) -> bool:
-        """Hand a dead letter to its handler once more; False when there is none. Raises Problem 409 when it fails again."""
-        with self._database.read() as session:
-            letter = self._inbox.dead_letters.find(session, self.group, letter_id)
-        if letter is None:
-            return False
-        event = letter.event
-        handler = self._handlers.get(event.type)
-        try:
-            if handler is None:
-                raise Poison(f"this service handles no {event.type}")
-            with (
-                correlation.working_on(event.correlation_id, event.id, self.group),
-                tracing.span(SpanName.REPLAY, event.type, link=event.traceparent),
-            ):
-                handler(event)
-        except Exception as failure:
-            error = _text(failure)
-            with self._database.write() as session:
-                self._inbox.dead_letters.park(session, event, error)
-            _log.warning("replay failed", group=self.group, type=event.type, event_id=event.id, reason=error)
-            raise Problem(409, "dead-letter-fails", "It can't be handled yet", error) from failure
-        _log.info("replayed", group=self.group, type=event.type, event_id=event.id)
-        return self.discard(letter_id) or True
-
-    def discard(self, letter_id: str) -> bool:
-        """Forget a dead letter; whether there was one."""
-        with self._database.write() as session:
-            return self._inbox.dead_letters.remove(session, letter_id)
-
-    def _acknowledge(self, done: list[Delivery]) -> None:
-        if not done:
-            return
-        self._bus.acknowledge(self.group, done)
-        before, self._handled = self._handled, self._handled + len(done)
-        if before // PRUNE_EVERY < self._handled // PRUNE_EVERY:
-            with self._database.write() as session:
-                self._inbox.prune(session)
-
-    def _settle(self, event: Event, stop: threading.Event | None) -> bool:
-        """Handle or park it; False when told to stop before that: it is delivered again after the restart."""
-        handler = self._handlers.get(event.type)
-        if event.type == UNREADABLE:
-            error: str | None = f"the record is no event: {event.payload.get('error', '')}"
-        elif handler is None:
-            metrics.deliveries(self.group, metrics.OTHER, "ignored").inc()
-            return True
-        else:
-            error = self._observed(handler, event, stop)
-        if error is not None:
-            if stop is not None and stop.is_set():
-                return False
-            with self._database.write() as session:
-                self._inbox.dead_letters.park(session, event, error)
-        self._count(event, "handled" if error is None else "dead_lettered")
-        self._postponed.pop(event.id, None)
-        return True
-
-    def _observed(self, handler: Handler, event: Event, stop: threading.Event | None) -> str | None:
-        """See `_attempt`; inside the span, the log context and the metrics of this event."""
-        metrics.event_age(self.group).observe(max(0.0, (now() - event.occurred_at).total_seconds()))
-        with (
-            correlation.working_on(event.correlation_id, event.id, self.group),
-            tracing.span(SpanName.HANDLE, event.type, parent=event.traceparent) as span,
-            metrics.handling(self.group, event.type).time(),
-        ):
-            error = self._attempt(handler, event, stop)
-            if span is not None:
-                span.set(**{"messaging.message.id": event.id, "meridian.key": event.key})
-                if error is not None:
-                    span.fail("dead-lettered")
-            return error
-
-    def _count(self, event: Event, outcome: str) -> None:
-        kind = event.type if event.type in self._handlers else metrics.OTHER
-        metrics.deliveries(self.group, kind, outcome).inc()
-
-    def _attempt(self, handler: Handler, event: Event, stop: threading.Event | None) -> str | None:
-        """Try, at most ATTEMPTS times; None when handled, else the last error. Raises NotNow."""
-        error = ""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                handler(event)
-            except (Poison, Unreadable) as poison:
-                _log.error(
-                    "poisoned event", group=self.group, type=event.type, event_id=event.id, reason=str(poison)
-                )
-                return str(poison)
-            except Exception as failure:
-                error = _text(failure)
-                self._count(event, "failed")
-                _log.warning(
-                    "handler failed", group=self.group, type=event.type, attempt=attempt, exc_info=failure
-                )
-                if isinstance(failure, NotNow) or attempt == ATTEMPTS:
-                    self._postpone(event, failure)
-            else:
-                _log.debug("handled", group=self.group, type=event.type, event_id=event.id, key=event.key)
-                return None
-            if attempt < ATTEMPTS:
-                pause = FIRST_PAUSE_SECONDS * 2**attempt
-                if stop is None:
-                    time.sleep(pause)
-                elif stop.wait(pause):
-                    break
-        return error
-
-    def _postpone(self, event: Event, failure: Exception) -> None:
-        """Raise NotNow when something else is to blame than the event, but not for ever."""
-        if isinstance(failure, DBAPIError):
-            if failure.connection_invalidated:
-                raise NotNow(_text(failure)) from failure
-            self._database.ping()  # whatever it raises, parking would fail too
-        elif isinstance(failure, NotNow | httpx.TransportError):
-            self._count(event, "postponed")
-            since = self._postponed.setdefault(event.id, time.monotonic())
-            if time.monotonic() - since < PATIENCE_SECONDS:
-                raise NotNow(_text(failure)) from failure
+        `lag` is called before the transaction; while `alone` says so, each event has a transaction of its own.
+        """
+        return Once(self, database, effect, after, lag, alone)
 
 
-def _text(failure: Exception) -> str:
-    return (
-        str(failure)
-        if isinstance(failure, Poison | Unreadable | NotNow)
-        else f"{type(failure).__name__}: {failure}"
-    )
+@dataclass(frozen=True)
+class Once:
+    """A handler whose effect is one transaction, so that several events can share it."""
+
+    inbox: Inbox
+    database: Database
+    effect: Effect
+    after: After | None
+    lag: Callable[[], object] | None
+    alone: Alone
+
+    def __call__(self, event: Event) -> None:
+        if self.lag is not None:
+            self.lag()
+        with self.database.write() as session:
+            if not self.inbox.note(session, event):
+                return
+            result = self.effect(session, event)
+        if self.after is not None:
+            self.after([result])

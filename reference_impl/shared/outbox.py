@@ -16,15 +16,30 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import JSON, Column, Integer, MetaData, String, Table, delete, func, insert, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from reference_impl.shared import correlation, logs, metrics, tracing
 from reference_impl.shared.bus import BusAway, EventBus
-from reference_impl.shared.database import NEWS, Database, insert_into
+from reference_impl.shared.database import NEWS, Database, at_the_end, insert_into
 from reference_impl.shared.events import Event, Payload, new_id, now
 
 BATCH = 200
@@ -34,6 +49,43 @@ TURN_SECONDS = 0.02
 ATTEMPTS_BEFORE_UNHEALTHY = 5
 LONGEST_PAUSE_SECONDS = 5.0
 IDLE_SECONDS = 1.0
+GATHER_SECONDS = 0.03
+"""Between two batches. The first event after a quiet time goes at once; under load others gather behind it, and one statement
+takes them."""
+UNNUMBERED = 1
+"""Stands for the sequence of an event until it is written."""
+_WAITING = "outbox"
+"""Where in `session.info` the events are that a transaction has still to write."""
+_WRITE = text(
+    """
+    WITH written AS (
+        SELECT * FROM unnest(CAST(:keys AS varchar[]), CAST(:behind AS integer[]), CAST(:events AS text[]))
+            WITH ORDINALITY AS written (key, behind, event, number)
+    ), numbered AS (
+        INSERT INTO outbox_sequences AS known (key, last)
+        SELECT key, count(*) FROM written GROUP BY key ORDER BY key
+        ON CONFLICT (key) DO UPDATE SET last = known.last + excluded.last
+        RETURNING key, last
+    )
+    INSERT INTO outbox (event)
+    SELECT CAST('{"sequence":' || (last - behind) || ',' || substr(event, 2) AS json)
+    FROM written JOIN numbered USING (key) ORDER BY number
+    """
+)
+"""In the order of the keys: two who write about the same ones wait for each other, and not both at once. The sort needs all
+rows, so all keys are locked before the first position is taken. `behind` counts the later events of the same key."""
+_TAKE = text(
+    """
+    WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(:lock) AS ours), taken AS (
+        DELETE FROM outbox
+        WHERE position IN (SELECT position FROM outbox ORDER BY position LIMIT :most) AND (SELECT ours FROM turn)
+        RETURNING position, event
+    )
+    SELECT ours, CAST(event AS text) AS event FROM turn LEFT JOIN taken ON true ORDER BY position
+    """
+)
+"""What another relay has removed since the statement began, a DELETE passes over: so nothing is taken twice, though the lock
+is asked for in the same statement."""
 _log = logs.logger("meridian.outbox")
 
 
@@ -63,36 +115,31 @@ class Outbox:
         )
         return cls(source, rows, sequences)
 
-    def add(self, session: Session, payload: Payload, *, key: str) -> Event:
-        """Write one event into the caller's transaction."""
-        event = self._event(payload, key, self._next(session, key))
-        session.info[NEWS] = True
-        session.execute(insert(self.rows).values(event=event.model_dump(mode="json")))
-        return event
+    def add(self, session: Session, payload: Payload, *, key: str) -> None:
+        """Let the caller's transaction, a `Database.write`, write this event when it ends; not inside a savepoint."""
+        self.add_all(session, {key: payload})
 
     def add_all(self, session: Session, payloads: Mapping[str, Payload]) -> None:
-        """Write one event for each of these keys into the caller's transaction, with two statements for all of them."""
+        """The same with one event for each of these keys."""
         if not payloads:
             return
-        # In the order of the keys: two who write about the same ones wait for each other, and not both at once.
-        first = insert_into(session, self.sequences).values(
-            [{"key": key, "last": 1} for key in sorted(payloads)]
-        )
-        table = self.sequences
-        bumped = first.on_conflict_do_update(index_elements=[table.c.key], set_={"last": table.c.last + 1})
-        sequences = {row.key: row.last for row in session.execute(bumped.returning(table.c.key, table.c.last))}
-        session.info[NEWS] = True
-        events = [self._event(payload, key, sequences[key]) for key, payload in payloads.items()]
-        session.execute(insert(self.rows), [{"event": event.model_dump(mode="json")} for event in events])
+        if session.in_nested_transaction():
+            # It would be written even if the savepoint were rolled back.
+            raise RuntimeError("an event can't be added inside a savepoint: add it behind the block")
+        waiting: list[Event] | None = session.info.get(_WAITING)
+        if waiting is None:
+            session.info[_WAITING] = waiting = []
+            at_the_end(session, self._write)
+        waiting += [self._event(payload, key) for key, payload in payloads.items()]
 
-    def _event(self, payload: Payload, key: str, sequence: int) -> Event:
+    def _event(self, payload: Payload, key: str) -> Event:
         return Event(
             id=new_id(),
             type=type(payload).__name__,
             version=payload.version,
             source=self.source,
             key=key,
-            sequence=sequence,
+            sequence=UNNUMBERED,
             occurred_at=now(),
             correlation_id=correlation.correlation_id(),
             causation_id=correlation.causation_id(),
@@ -100,16 +147,50 @@ class Outbox:
             payload=payload.model_dump(mode="json"),
         )
 
-    def _next(self, session: Session, key: str) -> int:
+    def _write(self, session: Session) -> None:
+        """Number and write what waits: so late that a key is locked as shortly as can be, and all events at once."""
+        events: list[Event] = session.info.pop(_WAITING)
+        session.info[NEWS] = True
+        behind = Counter(event.key for event in events)
+        counts = dict(behind)
+        texts: list[str] = []
+        steps: list[int] = []
+        for event in events:
+            behind[event.key] -= 1
+            steps.append(behind[event.key])
+            texts.append(event.model_dump_json(exclude={"sequence"}))
+        if session.get_bind().dialect.name == "postgresql":
+            rows = {"keys": [event.key for event in events], "behind": steps, "events": texts}
+            session.execute(_WRITE, rows)
+            return
         table = self.sequences
-        first = insert_into(session, table).values(key=key, last=1)
-        bumped = first.on_conflict_do_update(index_elements=[table.c.key], set_={"last": table.c.last + 1})
-        return int(session.scalar(bumped.returning(table.c.last)) or 1)
+        last: dict[str, int] = {}
+        for key in sorted(counts):
+            first = insert_into(session, table).values(key=key, last=counts[key])
+            bumped = first.on_conflict_do_update(
+                index_elements=[table.c.key], set_={"last": table.c.last + counts[key]}
+            )
+            last[key] = int(session.scalar(bumped.returning(table.c.last)) or 1)
+        numbered = [
+            event.model_copy(update={"sequence": last[event.key] - step})
+            for event, step in zip(events, steps, strict=True)
+        ]
+        session.execute(insert(self.rows), [{"event": event.model_dump(mode="json")} for event in numbered])
 
     def oldest(self, session: Session, limit: int) -> list[tuple[int, Event]]:
         """The events that wait the longest, each with its position."""
-        query = select(self.rows.c.position, self.rows.c.event).order_by(self.rows.c.position).limit(limit)
-        return [(row.position, Event.model_validate(row.event)) for row in session.execute(query)]
+        query = select(self.rows.c.position, cast(self.rows.c.event, Text)).order_by(self.rows.c.position)
+        return [
+            (position, Event.model_validate_json(text))
+            for position, text in session.execute(query.limit(limit))
+        ]
+
+    def take(self, session: Session, limit: int) -> list[Event] | None:
+        """Remove the events that wait the longest and return them, on PostgreSQL; None when another process has its turn."""
+        found = session.execute(_TAKE, {"lock": TURN_LOCK, "most": limit}).all()
+        if not found[0].ours:
+            return None
+        return [Event.model_validate_json(row.event) for row in found if row.event is not None]
 
     def remove(self, session: Session, positions: Sequence[int]) -> None:
         """Forget what the bus has taken."""
@@ -161,29 +242,23 @@ class Relay:
         if self._database.is_postgres:
             return self._run_once_in_turn()
         # SQLite has one process, and no writer shall wait for the bus.
-        self._publish(batch)
+        self._publish([event for _, event in batch])
         with self._database.write() as session:
             self._outbox.remove(session, [position for position, _ in batch])
         return len(batch)
 
     def _run_once_in_turn(self) -> int:
         """The same, while no other process relays; 0 when one does."""
-        batch: list[tuple[int, Event]] = []
         with self._database.write() as session:
-            ours = bool(session.scalar(select(func.pg_try_advisory_xact_lock(TURN_LOCK))))
-            if ours:
-                # Only now: what the relay before has moved is not there any more.
-                batch = self._outbox.oldest(session, BATCH)
+            batch = self._outbox.take(session, BATCH)
             if batch:
-                self._publish(batch)
-                self._outbox.remove(session, [position for position, _ in batch])
-        if not ours:
+                self._publish(batch)  # if it fails, the rows are there again
+        if batch is None:
             time.sleep(TURN_SECONDS)
             self._wake.set()  # the other one may have looked before ours was there
-        return len(batch)
+        return len(batch or ())
 
-    def _publish(self, batch: Sequence[tuple[int, Event]]) -> None:
-        events = [event for _, event in batch]
+    def _publish(self, events: Sequence[Event]) -> None:
         started = time.time_ns()
         self._bus.publish(events)
         tracing.published(events, started, time.time_ns())
@@ -209,6 +284,8 @@ class Relay:
                 stop.wait(pause)
                 continue
             if moved < BATCH:  # it was all there was; whoever writes more says so
+                if moved:
+                    stop.wait(GATHER_SECONDS)
                 self._wake.wait(IDLE_SECONDS)
 
     def wake(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -13,7 +14,8 @@ from starlette.types import ASGIApp
 from reference_impl.shared import correlation, deadline, tracing
 from reference_impl.shared.tracing import SpanName
 
-MOST_CONNECTIONS = 100
+if TYPE_CHECKING:
+    from reference_impl.shared.wire import Wire
 
 
 class Peers(ABC):
@@ -29,6 +31,10 @@ class Peers(ABC):
     @abstractmethod
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Carry one request. Raises httpx.TransportError."""
+
+    async def close(self) -> None:
+        """Close the connections that the running event loop has opened. Who makes a loop and ends it closes them before."""
+        return
 
     async def call(self, service: str, request: httpx.Request) -> httpx.Response:
         """The same with a span around it, below which the other service's spans come. Raises httpx.TransportError."""
@@ -87,9 +93,7 @@ class Network(Peers):
         self.patience = patience
         self._addresses = addresses
         # A connection belongs to the event loop that opened it; a background thread may run a loop of its own.
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncHTTPTransport] = (
-            WeakKeyDictionary()
-        )
+        self._wires: WeakKeyDictionary[asyncio.AbstractEventLoop, Wire] = WeakKeyDictionary()
 
     def address(self, service: str) -> str:
         try:
@@ -101,11 +105,17 @@ class Network(Peers):
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None:
-            limits = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS)
-            pool = self._pools[loop] = httpx.AsyncHTTPTransport(limits=limits, verify=False, retries=1)
-        return await pool.handle_async_request(request)
+        wire = self._wires.get(loop)
+        if wire is None:
+            from reference_impl.shared.wire import Wire  # here, because one process alone never needs it
+
+            wire = self._wires[loop] = Wire()
+        return await wire.handle_async_request(request)
+
+    async def close(self) -> None:
+        wire = self._wires.pop(asyncio.get_running_loop(), None)
+        if wire is not None:
+            await wire.aclose()
 
 
 class _Shared(httpx.AsyncBaseTransport):

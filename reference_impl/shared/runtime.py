@@ -12,10 +12,10 @@ from fastapi import APIRouter
 from reference_impl.shared import correlation, logs, metrics
 from reference_impl.shared.bus import EventBus
 from reference_impl.shared.cache import Cache
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.health import HealthState, PartHealth
-from reference_impl.shared.inbox import Consumer
 from reference_impl.shared.outbox import Relay
 from reference_impl.shared.peers import Peers
 from reference_impl.shared.settings import Settings
@@ -45,6 +45,14 @@ class Chore:
     name: str
     every_seconds: float
     run: Callable[[], object]
+    idle_seconds: float | None = None
+    """While `run` returns 0, because there was nothing to do, the pause doubles up to this; None leaves it as it is."""
+
+    def pause_after(self, pause: float, found: object) -> float:
+        """The seconds until the next run, after one that found something or, if it returned 0, nothing."""
+        if self.idle_seconds is None or found != 0:
+            return self.every_seconds
+        return min(2 * pause, self.idle_seconds)
 
 
 @dataclass(frozen=True)
@@ -196,9 +204,10 @@ class Runtime:
 
     def _repeating(self, service: str, chore: Chore) -> Callable[[threading.Event], None]:
         def run(stop: threading.Event) -> None:
-            while not stop.wait(chore.every_seconds):
+            pause = chore.every_seconds
+            while not stop.wait(pause):
                 try:
-                    chore.run()
+                    pause = chore.pause_after(pause, chore.run())
                 except Exception:
                     metrics.CHORE_FAILURES.labels(service, chore.name).inc()
                     _log.exception("chore failed", chore=chore.name)

@@ -47,6 +47,7 @@ def application(
             runtime.stop()
             for close in at_end:
                 close()
+            await context.peers.close()
 
     app = FastAPI(
         title=title,

@@ -17,15 +17,8 @@ from portal.models import (
     User,
     utcnow,
 )
-from question_bank import Answer, Question
-
-
-def right_answer(question: Question) -> Answer:
-    """What a learner who knows would answer."""
-    if question.kind == "numeric":
-        return str(question.body.answer.value)  # type: ignore[attr-defined]
-    right = [option.key for option in question.options if option.right]
-    return right if question.kind == "multiple" else right[0]
+from question_bank import Question
+from tests.fixtures.questions import right_answer
 
 
 def practice_session(
@@ -46,9 +39,10 @@ def practice_session(
         for n, question in enumerate(questions, 1)
     ]
     if answered:
-        graded = [question.grade(right_answer(question)) for question in questions]
-        for answer, question, result in zip(made.answers, questions, graded, strict=True):
-            answer.given, answer.given_at = right_answer(question), now
+        given = [right_answer(question, n) for n, question in enumerate(questions, 1)]
+        graded = [question.grade(given[n - 1], n) for n, question in enumerate(questions, 1)]
+        for answer, right, result in zip(made.answers, given, graded, strict=True):
+            answer.given, answer.given_at = right, now
             answer.fraction, answer.correct, answer.seconds = result.fraction, result.correct, 60.0
         encounters = [
             Encounter(question, result, now, seconds=60.0)

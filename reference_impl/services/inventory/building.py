@@ -21,9 +21,9 @@ from reference_impl.services.inventory.metrics import LOW_STOCK, OUT_OF_STOCK
 from reference_impl.services.inventory.models import Base, Stock
 from reference_impl.services.inventory.reservations import Reservations
 from reference_impl.services.inventory.settings import InventorySettings
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event, now
-from reference_impl.shared.inbox import Consumer
 from reference_impl.shared.outbox import Relay
 from reference_impl.shared.runtime import Chore, Context, Service
 from reference_impl.shared.settings import Compensation, Saga

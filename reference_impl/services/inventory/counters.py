@@ -13,16 +13,50 @@ Below both, the table's CHECK constraints refuse a counter below zero whatever a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from reference_impl.services.inventory.models import Movement, Stock
-from reference_impl.shared.database import insert_into
+from reference_impl.shared.database import insert_into, table_of
+from reference_impl.shared.events import now
 from reference_impl.shared.problems import Problem
+
+_STOCK = table_of(Stock)
+_AFTER = {
+    counter: _STOCK.c[counter] + bindparam(f"more_{counter}")
+    for counter in ("stocked", "available", "reserved", "sold")
+}
+# Composed once and not for each line: that costs more than what the database does with it.
+_ADD = (
+    update(_STOCK)
+    .where(
+        _STOCK.c.sku == bindparam("of"),
+        _AFTER["available"] >= 0,
+        _AFTER["reserved"] >= 0,
+        _AFTER["sold"] >= 0,
+    )
+    .values(version=_STOCK.c.version + 1, **_AFTER)
+    .returning(_STOCK.c.id)
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is added to the counters of one SKU."""
+
+    sku: str
+    stocked: int = 0
+    available: int = 0
+    reserved: int = 0
+    sold: int = 0
+
+    def reversed(self) -> Change:
+        """What takes it back."""
+        return Change(self.sku, -self.stocked, -self.available, -self.reserved, -self.sold)
 
 
 class Counters:
@@ -57,45 +91,30 @@ class Counters:
         except IntegrityError:
             pass
 
-    def change(
-        self,
-        sku: str,
-        reason: str,
-        *,
-        stocked: int = 0,
-        available: int = 0,
-        reserved: int = 0,
-        sold: int = 0,
-        order_id: str | None = None,
-    ) -> bool:
-        """Add to the counters if none goes below zero; False when one would, or the SKU is not stocked."""
-        changed = self._session.execute(
-            update(Stock)
-            .where(
-                Stock.sku == sku,
-                Stock.available + available >= 0,
-                Stock.reserved + reserved >= 0,
-                Stock.sold + sold >= 0,
-            )
-            .values(
-                stocked=Stock.stocked + stocked,
-                available=Stock.available + available,
-                reserved=Stock.reserved + reserved,
-                sold=Stock.sold + sold,
-                version=Stock.version + 1,
-            )
-            .returning(Stock.id)
-            .execution_options(synchronize_session=False)
-        ).all()
-        if changed:
-            self._note(
-                sku, reason, order_id, stocked=stocked, available=available, reserved=reserved, sold=sold
-            )
-        return bool(changed)
+    def change(self, changes: Sequence[Change], reason: str, order_id: str | None = None) -> list[str]:
+        """Make all these changes or none; the SKUs of which a counter would go below zero, or that were never in stock.
+
+        All of them are tried, so that the answer names each one that is short. Those that went well are then put back. Nobody
+        has seen them meanwhile: their rows are ours until the transaction ends, and other transactions see what was before.
+        """
+        # Always in the same order, so that two orders of the same products never wait for each other in a circle.
+        made: list[Change] = []
+        short: list[str] = []
+        for change in sorted(changes, key=lambda change: change.sku):
+            if self._add(change):
+                made.append(change)
+            else:
+                short.append(change.sku)
+        if not short:
+            self._note(made, reason, order_id)
+            return []
+        for change in made:
+            self._add(change.reversed())
+        return short
 
     def receive(self, units: Mapping[str, int], reason: str) -> dict[str, tuple[int, int]]:
         """Add to what was stocked and is available of many SKUs: what is available of each now, and its version."""
-        table = cast(Table, Stock.__table__)
+        table = _STOCK
         # In the order of the SKUs, so that two of these wait for each other and not both at once.
         rows = [
             {"sku": sku, "stocked": units[sku], "available": units[sku], "version": 1} for sku in sorted(units)
@@ -110,8 +129,7 @@ class Counters:
             },
         ).returning(table.c.sku, table.c.available, table.c.version)
         found = {row.sku: (row.available, row.version) for row in self._session.execute(changed)}
-        for sku in found:
-            self._note(sku, reason, None, stocked=units[sku], available=units[sku])
+        self._note([Change(sku, stocked=units[sku], available=units[sku]) for sku in found], reason, None)
         return found
 
     def replace(self, read: Stock, reason: str, *, available: int, reserved: int, order_id: str | None) -> bool:
@@ -124,8 +142,8 @@ class Counters:
             .execution_options(synchronize_session=False)
         ).all()
         if changed:
-            deltas = {"available": available - read.available, "reserved": reserved - read.reserved}
-            self._note(read.sku, reason, order_id, **deltas)
+            available, reserved = available - read.available, reserved - read.reserved
+            self._note([Change(read.sku, available=available, reserved=reserved)], reason, order_id)
         return bool(changed)
 
     def too_few(self, sku: str, detail: str) -> Problem:
@@ -134,6 +152,35 @@ class Counters:
         counters = {"available": stock.available, "reserved": stock.reserved, "sold": stock.sold}
         return Problem(409, "too-few-units", "There are too few units", detail, sku=sku, **counters)
 
-    def _note(self, sku: str, reason: str, order_id: str | None, **deltas: int) -> None:
-        columns = {f"delta_{counter}": delta for counter, delta in deltas.items()}
-        self._session.add(Movement(sku=sku, reason=reason, order_id=order_id, **columns))
+    def _add(self, change: Change) -> bool:
+        """Add to the counters of one SKU; False when one would go below zero, or there are none."""
+        changed = self._session.execute(
+            _ADD,
+            {
+                "of": change.sku,
+                "more_stocked": change.stocked,
+                "more_available": change.available,
+                "more_reserved": change.reserved,
+                "more_sold": change.sold,
+            },
+        )
+        return changed.one_or_none() is not None
+
+    def _note(self, changes: Sequence[Change], reason: str, order_id: str | None) -> None:
+        if not changes:
+            return
+        at = now()
+        rows = [
+            {
+                "sku": change.sku,
+                "delta_stocked": change.stocked,
+                "delta_available": change.available,
+                "delta_reserved": change.reserved,
+                "delta_sold": change.sold,
+                "reason": reason,
+                "order_id": order_id,
+                "occurred_at": at,
+            }
+            for change in changes
+        ]
+        self._session.execute(insert(table_of(Movement)), rows)

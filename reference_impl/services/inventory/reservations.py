@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from reference_impl.services.inventory.counters import Counters
+from reference_impl.services.inventory.counters import Change, Counters
 from reference_impl.services.inventory.events import (
     InventoryRejected,
     InventoryReleased,
@@ -18,12 +18,21 @@ from reference_impl.services.inventory.events import (
 )
 from reference_impl.services.inventory.metrics import RESERVATIONS
 from reference_impl.services.inventory.models import Reservation, ReservationLine, ReservationState
+from reference_impl.shared.database import insert_if_new, table_of
 from reference_impl.shared.events import Payload, now
 from reference_impl.shared.inbox import Poison
 from reference_impl.shared.outbox import Outbox
 from reference_impl.shared.types import Line
 
+AboutOrder = InventoryRejected | InventoryReleased | InventoryReserved | InventorySold | ReservationExpired
 _GONE = (ReservationState.RELEASED, ReservationState.EXPIRED, ReservationState.CANCELLED_FIRST)
+_LOCKED = (
+    select(Reservation)
+    .where(Reservation.order_id == bindparam("order_id"))
+    .with_for_update()
+    .options(selectinload(Reservation.lines))
+    .execution_options(populate_existing=True)
+)
 
 
 class Reservations:
@@ -40,20 +49,23 @@ class Reservations:
 
     def reserve(self, order_id: str, lines: Sequence[Line], expires_at: datetime | None) -> None:
         """Reserve all lines of a new order or none, and say which. An order known already is answered again."""
-        known = self._locked(order_id)
-        if known is not None:
+        if not self._begin(order_id, expires_at):
+            known = self._locked(order_id)
+            assert known is not None, "nobody deletes a reservation"
             self._answer(known)
             return
-        short = self._take(lines, order_id)
+        changes = [Change(line.sku, available=-line.quantity, reserved=line.quantity) for line in lines]
+        short = self._counters.change(changes, "reserved", order_id)
         self._while_locked()
-        state = ReservationState.REJECTED if short else ReservationState.HELD
-        self._session.add(Reservation(order_id=order_id, state=state, expires_at=None if short else expires_at))
-        self._session.flush()
         if short:
+            self._reject(order_id)
             self._say(InventoryRejected(order_id=order_id, short=short), "rejected")
             return
-        for line in lines:
-            self._session.add(ReservationLine(order_id=order_id, sku=line.sku, quantity=line.quantity))
+        rows = [
+            {"order_id": order_id, "sku": line.sku, "quantity": line.quantity, "released": 0, "sold": 0}
+            for line in lines
+        ]
+        self._session.execute(insert(table_of(ReservationLine)), rows)
         self._say(InventoryReserved(order_id=order_id, lines=list(lines)), "reserved")
 
     def sell(self, order_id: str) -> None:
@@ -66,16 +78,7 @@ class Reservations:
             state = "unknown" if reservation is None else reservation.state
             raise Poison(f"order {order_id} is paid, but its reservation is {state}")
         if reservation.state in (ReservationState.HELD, ReservationState.EXPIRED):
-            expired = reservation.state is ReservationState.EXPIRED
-            for line in reservation.lines:
-                units = line.quantity
-                deltas = {"available": -units} if expired else {"reserved": -units}
-                whole = line.released == (units if expired else 0)
-                if not (
-                    whole and self._counters.change(line.sku, "sold", sold=units, order_id=order_id, **deltas)
-                ):
-                    raise Poison(f"order {order_id} is paid, but its {units} of {line.sku} were given away")
-                line.sold, line.released = units, 0
+            self._take(reservation, expired=reservation.state is ReservationState.EXPIRED)
             self._end(reservation, ReservationState.SOLD)
             self._say(InventorySold(order_id=order_id, lines=_lines(reservation)), "sold")
         else:
@@ -126,34 +129,54 @@ class Reservations:
         )
         return list(self._session.scalars(query.order_by(Reservation.expires_at).limit(limit)))
 
-    def _take(self, lines: Sequence[Line], order_id: str) -> list[str]:
-        """Reserve all lines or none; the SKUs of which there is too little."""
-        short: list[str] = []
-        with self._session.begin_nested() as savepoint:
-            # Always in the same order, so that two orders of the same products never wait for each other in a circle.
-            for line in sorted(lines, key=lambda line: line.sku):
-                deltas = {"available": -line.quantity, "reserved": line.quantity}
-                if not self._counters.change(line.sku, "reserved", order_id=order_id, **deltas):
-                    short.append(line.sku)
-            if short:
-                savepoint.rollback()
-        return short
+    def _begin(self, order_id: str, expires_at: datetime | None) -> bool:
+        """Have a reservation of this order, held; False when there is one. Waits for whoever is just beginning it."""
+        row = {
+            "order_id": order_id,
+            "state": ReservationState.HELD,
+            "expires_at": expires_at,
+            "updated_at": now(),
+        }
+        return self._session.scalar(insert_if_new(self._session, Reservation, "order_id"), row) is not None
+
+    def _reject(self, order_id: str) -> None:
+        rejected = update(Reservation).where(Reservation.order_id == order_id)
+        self._session.execute(
+            rejected.values(state=ReservationState.REJECTED, expires_at=None).execution_options(
+                synchronize_session=False
+            )
+        )
+
+    def _take(self, reservation: Reservation, *, expired: bool) -> None:
+        """Sell what is reserved, or is still available after the reservation has expired. Raises Poison."""
+        order_id, lines = reservation.order_id, reservation.lines
+        given_away = [line.sku for line in lines if line.released != (line.quantity if expired else 0)]
+        if not given_away:
+            source = "available" if expired else "reserved"
+            changes = [Change(line.sku, sold=line.quantity, **{source: -line.quantity}) for line in lines]
+            given_away = self._counters.change(changes, "sold", order_id)
+        if given_away:
+            raise Poison(f"order {order_id} is paid, but its units of {', '.join(given_away)} were given away")
+        for line in lines:
+            line.sold, line.released = line.quantity, 0
 
     def _give_back(self, reservation: Reservation, reason: str) -> list[Line]:
-        released: list[Line] = []
         order_id = reservation.order_id
-        for line in reservation.lines:
-            sold, held = line.sold, line.outstanding
-            if sold + held <= 0:
-                continue  # released by hand before
-            deltas = {"available": sold + held, "reserved": -held, "sold": -sold}
-            if not self._counters.change(line.sku, reason, order_id=order_id, **deltas):
-                raise Poison(
-                    f"{sold + held} of {line.sku} should come back from order {order_id}, but are gone"
-                )
-            line.released += sold + held
+        # A line of which nothing is left was released by hand before.
+        lines = [line for line in reservation.lines if line.sold + line.outstanding > 0]
+        released = [Line(sku=line.sku, quantity=line.sold + line.outstanding) for line in lines]
+        changes = [
+            Change(
+                line.sku, available=line.sold + line.outstanding, reserved=-line.outstanding, sold=-line.sold
+            )
+            for line in lines
+        ]
+        gone = self._counters.change(changes, reason, order_id)
+        if gone:
+            raise Poison(f"units of {', '.join(gone)} should come back from order {order_id}, but are gone")
+        for line in lines:
+            line.released += line.sold + line.outstanding
             line.sold = 0
-            released.append(Line(sku=line.sku, quantity=sold + held))
         return released
 
     def _end(self, reservation: Reservation, state: ReservationState) -> None:
@@ -175,16 +198,13 @@ class Reservations:
             payload = InventoryReleased(order_id=order_id, lines=[])
         self._outbox.add(self._session, payload, key=order_id)
 
-    def _say(self, payload: Payload, outcome: str) -> None:
-        self._outbox.add(self._session, payload, key=str(payload.model_dump()["order_id"]))
+    def _say(self, payload: AboutOrder, outcome: str) -> None:
+        self._outbox.add(self._session, payload, key=payload.order_id)
         RESERVATIONS.labels(outcome).inc()
 
     def _locked(self, order_id: str) -> Reservation | None:
         """The reservation, ours alone until the end of the transaction: an event, a person and the clock may come at once."""
-        query = select(Reservation).where(Reservation.order_id == order_id).with_for_update()
-        return self._session.scalar(
-            query.options(selectinload(Reservation.lines)).execution_options(populate_existing=True)
-        )
+        return self._session.scalar(_LOCKED, {"order_id": order_id})
 
 
 def _lines(reservation: Reservation) -> list[Line]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
-from reference_impl.services.inventory.counters import Counters
+from reference_impl.services.inventory.counters import Change, Counters
 from reference_impl.services.inventory.events import InventoryAdjusted
 from reference_impl.services.inventory.metrics import RETRIES
 from reference_impl.services.inventory.models import Movement, Reservation, ReservationLine, Stock
@@ -29,7 +29,7 @@ class InventoryService:
         """Units arrive, or go back to the supplier when negative. Raises Problem 409 when fewer are available than go back."""
         if quantity > 0 and self._counters.find(sku) is None:
             self._counters.begin(sku)
-        if not self._counters.change(sku, "received", stocked=quantity, available=quantity):
+        if self._counters.change([Change(sku, stocked=quantity, available=quantity)], "received"):
             raise self._counters.too_few(sku, "Fewer units are available than shall go back.")
         return self._told(sku, "received", available=quantity)
 

@@ -25,8 +25,9 @@ from reference_impl.services.notification.views import (
     SinkPage,
 )
 from reference_impl.shared.auth import Caller, Role, forbidden, needs
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
-from reference_impl.shared.inbox import Consumer, Inbox
+from reference_impl.shared.inbox import Inbox
 from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.problems import responses
 from reference_impl.shared.routes import gathered
@@ -34,7 +35,7 @@ from reference_impl.shared.runtime import Chore, Context, Service
 from reference_impl.shared.types import NOT_NUL, After, IdentifierPath, PageSize
 
 NAME = "notification"
-DELIVER_EVERY_SECONDS = 0.25
+DELIVER_EVERY_SECONDS = 0.5
 TIDY_EVERY_SECONDS = 3600.0
 OUTBOX = Outbox.on(Base.metadata, NAME)
 INBOX = Inbox.on(Base.metadata)

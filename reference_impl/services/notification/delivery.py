@@ -1,6 +1,6 @@
 """The way out: messages that are due are claimed, sent, and what came of it is noted.
 
-    claim (a transaction)  ──►  send (none)  ──►  note (a transaction)
+    claim some (a transaction)  ──►  send each (none)  ──►  note what came of them (a transaction, after a second at the latest)
 
 A crash between sending and noting sends again after the lease: at least once, never silently not at all. The alternative,
 noting first, loses a message in that moment, and nobody would know. A repetition has the first one's id, so that one can tell.
@@ -9,7 +9,8 @@ noting first, loses a message in that moment, and nobody would know. A repetitio
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +23,7 @@ from reference_impl.services.notification.channels.port import ChannelPort, Mess
 from reference_impl.services.notification.events import NotificationSent
 from reference_impl.services.notification.kinds import KINDS, Channel
 from reference_impl.services.notification.models import Contact, Notification, NotificationState
+from reference_impl.services.notification.policy import Preferences
 from reference_impl.services.notification.rendering import one_line, render
 from reference_impl.services.notification.service import NotificationService
 from reference_impl.services.notification.settings import NotificationSettings
@@ -31,6 +33,8 @@ from reference_impl.shared.events import now
 from reference_impl.shared.outbox import Outbox
 
 BATCH = 50
+NOTE_SECONDS = 1.0
+"""What came of a batch is noted as a whole, but what is done of a slow one at least so often."""
 _log = logs.logger("meridian.notification")
 
 
@@ -42,6 +46,10 @@ class Claim:
     recipient: str | None
     """None: the user service has not told us yet."""
     name: str
+
+
+Tried = tuple[Notification, Temporary | Permanent | None]
+"""A message that was handed over, or why it was not."""
 
 
 class Delivery:
@@ -69,10 +77,7 @@ class Delivery:
             full = len(claims) == BATCH
             tried += len(claims)
             try:
-                for claim in claims:
-                    if self._stopping.is_set():
-                        break
-                    self.note(claim.notification, self._send(claim))
+                self._send_all(claims)
             finally:
                 for channel in self._channels.values():
                     channel.close()
@@ -90,39 +95,60 @@ class Delivery:
                 .limit(BATCH)
                 .with_for_update(skip_locked=True)
             )
-            for notification in session.scalars(query).all():
-                claim = self._claimed(session, service, notification)
+            found = session.scalars(query).all()
+            if not found:
+                return []
+            users = {notification.user_id for notification in found}
+            chosen, contacts = service.preferences_of(users), service.contacts_of(users)
+            for notification in found:
+                user = notification.user_id
+                claim = self._claimed(session, notification, chosen[user], contacts.get(user))
                 if claim is not None:
                     claims.append(claim)
         return claims
 
-    def note(self, sent: Notification, failure: Temporary | Permanent | None) -> None:
-        """Write down what came of a try, unless the lease ran out and somebody else tries meanwhile."""
+    def note(self, tried: Sequence[Tried]) -> None:
+        """Write down what came of some tries, but not of those whose lease ran out: somebody else tries them meanwhile."""
+        attempts = {notification.number: notification.attempts for notification, _ in tried}
+        failures = {notification.number: failure for notification, failure in tried}
         with self._database.write() as session:
-            notification = session.scalars(
-                select(Notification).where(Notification.number == sent.number).with_for_update()
-            ).one()
-            ours = (notification.state, notification.attempts) == (NotificationState.QUEUED, sent.attempts)
-            if not ours:
-                return
-            if failure is None:
-                self._sent(session, notification)
-            elif isinstance(failure, Permanent) or notification.attempts >= self._settings.tries:
-                _end(session, notification, NotificationState.DEAD, str(failure))
-            else:
-                pause = min(
-                    self._settings.longest_retry_seconds,
-                    self._settings.retry_seconds * 4 ** (notification.attempts - 1),
-                )
-                notification.due_at = now() + timedelta(seconds=pause)
-                notification.last_error = str(failure)
-                _count(session, notification, "retried")
+            query = select(Notification).where(Notification.number.in_(attempts)).with_for_update()
+            # In the order of the users, which are the keys of what is told: two processes never wait in a circle.
+            found = sorted(session.scalars(query.order_by(Notification.number)), key=lambda one: one.user_id)
+            ours = [
+                notification
+                for notification in found
+                if (notification.state, notification.attempts)
+                == (NotificationState.QUEUED, attempts[notification.number])
+            ]
+            for notification in ours:
+                self._note(session, notification, failures[notification.number])
+            session.flush()
+            for notification in ours:
+                if notification.state is NotificationState.SENT:
+                    self._tell(session, notification)
+
+    def _note(
+        self, session: Session, notification: Notification, failure: Temporary | Permanent | None
+    ) -> None:
+        if failure is None:
+            notification.sent_at = now()
+            _end(session, notification, NotificationState.SENT, None)
+        elif isinstance(failure, Permanent) or notification.attempts >= self._settings.tries:
+            _end(session, notification, NotificationState.DEAD, str(failure))
+        else:
+            pause = min(
+                self._settings.longest_retry_seconds,
+                self._settings.retry_seconds * 4 ** (notification.attempts - 1),
+            )
+            notification.due_at = now() + timedelta(seconds=pause)
+            notification.last_error = str(failure)
+            _count(session, notification, "retried")
 
     def _claimed(
-        self, session: Session, service: NotificationService, notification: Notification
+        self, session: Session, notification: Notification, chosen: Preferences, contact: Contact | None
     ) -> Claim | None:
         at = now()
-        chosen = service.preferences(notification.user_id)
         due_at = policy.when(KINDS[notification.template], notification.channel, chosen, at)
         if notification.not_after is not None and notification.not_after <= at:
             _end(session, notification, NotificationState.EXPIRED, "too late to be of use")
@@ -135,7 +161,6 @@ class Delivery:
         else:
             notification.attempts += 1
             notification.due_at = at + timedelta(seconds=self._settings.lease_seconds)
-            contact = session.get(Contact, notification.user_id)
             email = None if contact is None else contact.email
             by_email = notification.channel is Channel.EMAIL
             return Claim(
@@ -144,6 +169,22 @@ class Delivery:
                 name="" if contact is None else one_line(contact.name),
             )
         return None
+
+    def _send_all(self, claims: Sequence[Claim]) -> None:
+        """Send until told to stop, and note a slow batch piece by piece."""
+        tried: list[Tried] = []
+        since = time.monotonic()
+        try:
+            for claim in claims:
+                if self._stopping.is_set():
+                    break
+                tried.append((claim.notification, self._send(claim)))
+                if time.monotonic() - since >= NOTE_SECONDS:
+                    self.note(tried)
+                    tried, since = [], time.monotonic()
+        finally:
+            if tried:
+                self.note(tried)
 
     def _send(self, claim: Claim) -> Temporary | Permanent | None:
         notification = claim.notification
@@ -161,9 +202,8 @@ class Delivery:
             return Permanent(f"the template is broken: {type(error).__name__}")
         return None
 
-    def _sent(self, session: Session, notification: Notification) -> None:
-        notification.sent_at = now()
-        _end(session, notification, NotificationState.SENT, None)
+    def _tell(self, session: Session, notification: Notification) -> None:
+        assert notification.sent_at is not None
         sent = NotificationSent(
             notification_id=notification.id,
             user_id=notification.user_id,

@@ -51,6 +51,7 @@ def render(kind: Kind, variables: Mapping[str, Any], language: str = LANGUAGE) -
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
+        auto_reload=False,
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -11,18 +11,21 @@ from reference_impl.services.order.history.store import EventStore
 from reference_impl.services.order.models import Base
 from reference_impl.services.order.saga import Checkout, Terms, checkout
 from reference_impl.services.order.settings import OrderSettings
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event
-from reference_impl.shared.inbox import Consumer, Inbox
+from reference_impl.shared.inbox import Inbox
 from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.routes import gathered
 from reference_impl.shared.runtime import Chore, Context, Service
 from reference_impl.shared.settings import Compensation, Settings
 
 NAME = "order"
-OVERDUE_EVERY_SECONDS = 0.25
-PROJECT_EVERY_SECONDS = 0.5
+OVERDUE_EVERY_SECONDS = 0.5
+PROJECT_EVERY_SECONDS = 1.0
 PARTITIONS_EVERY_SECONDS = 3600.0
+LANES = 3
+"""Orders that are led on at once."""
 QUIET = timedelta(seconds=1)
 """An order that moved within this time is left to its checkout; the slower projections take it later."""
 OUTBOX = Outbox.on(Base.metadata, NAME)
@@ -35,9 +38,8 @@ def build(context: Context) -> Service:
     database = Database.of(context.settings, NAME, Base.metadata)
     partitions.make_ahead(database)
     leading = checkout(context.settings.saga, _terms(context.settings, settings), OUTBOX)
-    consumer = Consumer(
-        NAME, _handlers(context, leading, database), bus=context.bus, database=database, inbox=INBOX
-    )
+    handlers = _handlers(context, leading, database)
+    consumer = Consumer(NAME, handlers, bus=context.bus, database=database, inbox=INBOX, lanes=LANES)
     routes = gathered(
         reports.routes(database, settings.snapshot_every),
         api.routes(database, leading, HttpCatalogue(context.peers), context.faults),
@@ -81,11 +83,12 @@ def _terms(platform: Settings, own: OrderSettings) -> Terms:
 
 
 def _handlers(context: Context, leading: Checkout, database: Database) -> dict[str, Callable[[Event], None]]:
-    def lagging(handler: Callable[[Event], None]) -> Callable[[Event], None]:
-        def handle(event: Event) -> None:
-            context.faults.delay("order.lag", context.stopping)
-            handler(event)
+    def lag() -> None:
+        context.faults.delay("order.lag", context.stopping)
 
-        return handle
+    def alone() -> bool:
+        return context.faults.value("order.lag") > 0
 
-    return {name: lagging(INBOX.once(database, effect)) for name, effect in leading.replies().items()}
+    return {
+        name: INBOX.once(database, effect, lag=lag, alone=alone) for name, effect in leading.replies().items()
+    }

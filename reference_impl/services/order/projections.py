@@ -26,8 +26,10 @@ from reference_impl.services.order.history.fold import OrderState, fold
 from reference_impl.services.order.history.store import EventStore
 from reference_impl.services.order.models import CustomerOrder, DailySales, Order, OrderLine
 from reference_impl.services.order.upsert import insert_into
+from reference_impl.shared.database import table_of
 from reference_impl.shared.events import now
 
+_ORDERS = table_of(Order)
 AT_ONCE = 100
 SALES = ("orders", "units", "revenue_cents", "refunded_cents")
 MIRRORED = (
@@ -62,12 +64,13 @@ def save(session: Session, before: OrderState | None, after: OrderState) -> None
     row = {name: getattr(after, name) for name in MIRRORED}
     if before is not None:
         changed = {name: value for name, value in row.items() if value != getattr(before, name)}
-        statement = update(Order).where(Order.id == after.id).values(changed)
-        session.execute(statement.execution_options(synchronize_session=False))
+        session.execute(update(_ORDERS).where(_ORDERS.c.id == after.id).values(changed))
         return
-    added = insert(Order).values(id=after.id, projected=0, **row).returning(Order.number)
-    number = session.execute(added).scalar_one()
-    session.execute(insert(OrderLine), [line.model_dump() | {"order_number": number} for line in after.lines])
+    added = session.execute(insert(_ORDERS).returning(_ORDERS.c.number), row | {"id": after.id, "projected": 0})
+    number = added.scalar_one()
+    session.execute(
+        insert(table_of(OrderLine)), [line.model_dump() | {"order_number": number} for line in after.lines]
+    )
 
 
 def catch_up(session: Session, store: EventStore, quiet: timedelta) -> int:

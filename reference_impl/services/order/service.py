@@ -7,6 +7,7 @@ Whoever else is to be told what to do, and when, is the saga's business (`saga/`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -18,9 +19,11 @@ from reference_impl.services.order.history import facts
 from reference_impl.services.order.history.decisions import Decision
 from reference_impl.services.order.history.facts import Fact, OrderedLine, Recorded
 from reference_impl.services.order.history.fold import OrderState, OrderStatus, fold
+from reference_impl.services.order.history.recent import Recent
 from reference_impl.services.order.history.store import Conflict, EventStore
 from reference_impl.services.order.ids import new_order_id
 from reference_impl.services.order.models import Order
+from reference_impl.shared.database import when_committed
 from reference_impl.shared.events import Payload, now
 from reference_impl.shared.outbox import Outbox
 from reference_impl.shared.problems import Problem
@@ -52,9 +55,10 @@ class Change:
 class OrderService:
     """Orders, within one session of the caller's."""
 
-    def __init__(self, session: Session, outbox: Outbox, snapshot_every: int) -> None:
+    def __init__(self, session: Session, outbox: Outbox, snapshot_every: int, recent: Recent) -> None:
         self._session = session
         self._outbox = outbox
+        self._recent = recent
         self._store = EventStore(session, snapshot_every)
 
     def place(
@@ -88,13 +92,13 @@ class OrderService:
         Two may decide on the same history at once; the second to append learns it, reads again and decides again.
         """
         for _ in range(MOST_CONFLICTS):
-            before = self.state(order_id)
-            decided = decide(before)
+            before, decided = self._decided(order_id, decide)
             if not decided:
                 return Change(before, before)
             try:
                 return Change(before, self._record(order_id, before, decided))
             except Conflict:
+                self._recent.forget(order_id)
                 metrics.CONFLICTS.inc()
         raise Problem(
             503, "busy", "The order is being changed by many at once", "Nothing was changed; try again."
@@ -106,6 +110,17 @@ class OrderService:
         if state is None:
             raise UnknownOrder(order_id)
         return state
+
+    def _decided(self, order_id: str, decide: Decision) -> tuple[OrderState, list[Fact]]:
+        """What is decided, and on which state. What is known here is enough for a yes: appending finds out if it is behind."""
+        recent = self._recent.get(order_id)
+        if recent is not None:
+            with suppress(Exception):  # a refusal stands only on the history
+                decided = decide(recent)
+                if decided:
+                    return recent, decided
+        before = self.state(order_id)
+        return before, decide(before)
 
     def history(self, order_id: str) -> list[Recorded]:
         """Everything that happened to an order, oldest first. Raises UnknownOrder."""
@@ -160,6 +175,7 @@ class OrderService:
         for fact in decided:
             self.announce(after, fact)
         metrics.changed(self._session, before, after)
+        when_committed(self._session, lambda: self._recent.keep(after))
         return after
 
 

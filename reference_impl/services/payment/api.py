@@ -18,8 +18,9 @@ from reference_impl.services.payment.service import Conduct, PaymentService, pag
 from reference_impl.services.payment.settings import PaymentSettings
 from reference_impl.services.payment.webhooks import Webhooks
 from reference_impl.shared.auth import Role, needs
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
-from reference_impl.shared.inbox import Consumer, Inbox
+from reference_impl.shared.inbox import Inbox
 from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.problems import responses
 from reference_impl.shared.runtime import Chore, Context, Service
@@ -29,6 +30,10 @@ from reference_impl.shared.types import NOT_NUL, After, PageSize, View
 NAME = "payment"
 RECONCILE_EVERY_SECONDS = 0.25
 DELIVER_EVERY_SECONDS = 0.1
+LANES = 3
+"""Orders whose payments are looked after at once: the gateway is slow, and one that hangs shall not stop the others."""
+IDLE_SECONDS = 0.5
+"""Between two looks while there is nothing to reconcile or to deliver."""
 OUTBOX = Outbox.on(Base.metadata, NAME)
 INBOX = Inbox.on(Base.metadata)
 OPERATORS = [Depends(needs(Role.ADMIN))]
@@ -92,10 +97,10 @@ def build(context: Context) -> Service:
         _routes(database, Webhooks(settings, database, INBOX, gateway, service)),
         database,
         Relay(OUTBOX, database, context.bus),
-        Consumer(NAME, handlers, bus=context.bus, database=database, inbox=INBOX),
+        Consumer(NAME, handlers, bus=context.bus, database=database, inbox=INBOX, lanes=LANES),
         chores=(
-            Chore("reconciliation", RECONCILE_EVERY_SECONDS, service.overdue),
-            Chore("gateway webhooks", DELIVER_EVERY_SECONDS, sender.run),
+            Chore("reconciliation", RECONCILE_EVERY_SECONDS, service.overdue, IDLE_SECONDS),
+            Chore("gateway webhooks", DELIVER_EVERY_SECONDS, sender.run, IDLE_SECONDS),
         ),
     )
 

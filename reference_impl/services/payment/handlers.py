@@ -6,7 +6,7 @@ between, the reconciliation finds the note.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from reference_impl.services.payment import events
 from reference_impl.services.payment.service import PaymentService, Task
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event
-from reference_impl.shared.inbox import Handler, Inbox
+from reference_impl.shared.inbox import Effect, Handler, Inbox
 from reference_impl.shared.settings import Saga
 
 
@@ -28,47 +28,39 @@ class Handlers:
 
     def of(self, variant: Saga) -> Mapping[str, Handler]:
         """The handlers of a variant, by type of event."""
+        effects: dict[str, Effect]
         if variant is Saga.CHOREOGRAPHED:
-            return {"PaymentRequested": self._requested, "OrderCancelled": self._cancelled}
+            effects = {"PaymentRequested": self._requested, "OrderCancelled": self._cancelled}
+        else:
+            effects = {
+                "AuthorisePayment": self._authorise,
+                "CapturePayment": self._capture,
+                "VoidPayment": self._void,
+                "RefundPayment": self._refund,
+            }
         return {
-            "AuthorisePayment": self._authorise,
-            "CapturePayment": self._capture,
-            "VoidPayment": self._void,
-            "RefundPayment": self._refund,
+            name: self._inbox.once(self._database, effect, after=self._advance)
+            for name, effect in effects.items()
         }
 
-    def _requested(self, event: Event) -> None:
-        self._request(event, event.read(events.PaymentRequestedView))
+    def _requested(self, session: Session, event: Event) -> list[Task]:
+        return self._service.request(session, event.read(events.PaymentRequestedView))
 
-    def _authorise(self, event: Event) -> None:
-        self._request(event, event.read(events.AuthorisePaymentView))
+    def _authorise(self, session: Session, event: Event) -> list[Task]:
+        return self._service.request(session, event.read(events.AuthorisePaymentView))
 
-    def _cancelled(self, event: Event) -> None:
-        self._close(event, event.read(events.OrderCancelledView).order_id)
-
-    def _void(self, event: Event) -> None:
-        self._close(event, event.read(events.VoidPaymentView).order_id)
-
-    def _refund(self, event: Event) -> None:
-        self._close(event, event.read(events.RefundPaymentView).order_id)
-
-    def _request(self, event: Event, wanted: events.AuthorisePaymentView | events.PaymentRequestedView) -> None:
-        self._once(event, lambda session: [self._service.request(session, wanted)])
-
-    def _capture(self, event: Event) -> None:
+    def _capture(self, session: Session, event: Event) -> list[Task]:
         wanted = event.read(events.CapturePaymentView)
-        self._once(
-            event, lambda session: [self._service.want_capture(session, wanted.order_id, wanted.attempt)]
-        )
+        return self._service.want_capture(session, wanted.order_id, wanted.attempt)
 
-    def _close(self, event: Event, order_id: str) -> None:
-        self._once(event, lambda session: self._service.close(session, order_id))
+    def _cancelled(self, session: Session, event: Event) -> list[Task]:
+        return self._service.close(session, event.read(events.OrderCancelledView).order_id)
 
-    def _once(self, event: Event, note: Callable[[Session], Sequence[Task | None]]) -> None:
-        with self._database.write() as session:
-            if self._inbox.seen(session, event):
-                return
-            self._inbox.note(session, event)
-            tasks = note(session)
-        for task in tasks:
-            self._service.advance(task)
+    def _void(self, session: Session, event: Event) -> list[Task]:
+        return self._service.close(session, event.read(events.VoidPaymentView).order_id)
+
+    def _refund(self, session: Session, event: Event) -> list[Task]:
+        return self._service.close(session, event.read(events.RefundPaymentView).order_id)
+
+    def _advance(self, noted: Sequence[list[Task]]) -> None:
+        self._service.advance([task for tasks in noted for task in tasks])

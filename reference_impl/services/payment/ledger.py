@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.payment.models import Account, EntryKind, JournalEntry, Payment, Posting
+from reference_impl.shared.database import table_of
 from reference_impl.shared.events import new_id, now
 
 RULES: Mapping[EntryKind, tuple[Account, Account]] = {
@@ -35,7 +36,7 @@ class Balance:
 
 def book(session: Session, payment: Payment, *kinds: EntryKind) -> None:
     """Write what happened to this payment; an amount of zero moves nothing."""
-    if payment.amount_cents == 0:
+    if payment.amount_cents == 0 or not kinds:
         return
     sides = {kind: RULES[kind] for kind in kinds}
     amount = payment.amount_cents
@@ -58,8 +59,8 @@ def post(session: Session, payment: Payment, amounts: Mapping[EntryKind, Mapping
             for account, cents in accounts.items()
         ]
     at = now()
-    session.execute(insert(JournalEntry), [entry | {"occurred_at": at} for entry in entries])
-    session.execute(insert(Posting), postings)
+    session.execute(insert(table_of(JournalEntry)), [entry | {"occurred_at": at} for entry in entries])
+    session.execute(insert(table_of(Posting)), postings)
 
 
 def balances(session: Session) -> list[Balance]:

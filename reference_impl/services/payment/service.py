@@ -7,12 +7,14 @@ answer is not a refusal: the charge may be there. So the next thing done with it
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.payment import events, ledger, metrics
@@ -25,6 +27,8 @@ from reference_impl.shared.events import Payload, now
 from reference_impl.shared.outbox import Outbox
 
 MOST_OPERATIONS = 4
+GATHER_SECONDS = 0.1
+"""How long answers of the gateway wait for others, to be noted with them."""
 """The longest way of one payment: authorise, capture, refund, and one to look."""
 PATIENCE = timedelta(seconds=10)
 """How long whoever asks the gateway is left alone, before others look what became of it."""
@@ -32,6 +36,8 @@ LONGEST_PAUSE_SECONDS = 60.0
 TAKEN = (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
 OVERDUE_AT_ONCE = 50
 UNSETTLED = (PaymentStatus.REQUESTED, PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED)
+_PAYMENTS_OF = select(Payment).where(Payment.order_id == bindparam("order_id")).with_for_update()
+_PAYMENT_OF = _PAYMENTS_OF.where(Payment.attempt == bindparam("attempt"))
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class Task:
 
     payment: Payment
     operation: Operation
+    context: Context = field(default_factory=copy_context, repr=False)
+    """What is being worked on while it is noted: the order's correlation id goes along."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class PaymentService:
 
     def request(
         self, session: Session, wanted: events.AuthorisePaymentView | events.PaymentRequestedView
-    ) -> Task | None:
+    ) -> list[Task]:
         """Note that this attempt's money is wanted.
 
         An attempt that has come further is answered again, for whoever asks again did not hear it.
@@ -76,7 +84,7 @@ class PaymentService:
         if row is not None:
             return self._task(row, closed)
         if any(row.status in TAKEN for row in rows) or closed:
-            return None
+            return []
         payment = Payment(
             order_id=wanted.order_id,
             attempt=wanted.attempt,
@@ -91,13 +99,13 @@ class PaymentService:
         )
         session.add(payment)
         session.flush()
-        return Task(payment, Operation.AUTHORISE)
+        return [Task(payment, Operation.AUTHORISE)]
 
-    def want_capture(self, session: Session, order_id: str, attempt: int) -> Task | None:
+    def want_capture(self, session: Session, order_id: str, attempt: int) -> list[Task]:
         """Note that the money shall be taken once it is set aside; an attempt that has come further is answered again."""
         row = next((row for row in self._payments(session, order_id) if row.attempt == attempt), None)
         if row is None:
-            return None  # the order was closed before its payment was heard of
+            return []  # the order was closed before its payment was heard of
         closed = self._closed(session, order_id)
         if row.status in (PaymentStatus.CAPTURED, PaymentStatus.DECLINED) and not closed:
             self._answer(session, row)
@@ -109,36 +117,60 @@ class PaymentService:
         if not self._closed(session, order_id):
             session.add(ClosedOrder(order_id=order_id))
             session.flush()
-        tasks = [self._task(row, closed=True) for row in self._payments(session, order_id)]
-        open_tasks = [task for task in tasks if task is not None]
-        if not open_tasks:
+        tasks = [task for row in self._payments(session, order_id) for task in self._task(row, closed=True)]
+        if not tasks:
             self._answer_closed(session, order_id)
-        return open_tasks
+        return tasks
 
-    def advance(self, task: Task | None) -> None:
-        """Ask the gateway until the payment is where it shall be, or it does not answer. Call it outside a transaction."""
+    def advance(self, tasks: Sequence[Task]) -> None:
+        """Ask the gateway until each payment is where it shall be, or it does not answer. Call it outside a transaction."""
         for _ in range(MOST_OPERATIONS):
-            if task is None:
-                return
-            row = task.payment
-            try:
-                charge = self._look(row, task.operation) or self._ask(row, task.operation)
-            except OutcomeUnknown:
-                metrics.UNKNOWN.labels(task.operation).inc()
-                self._ask_later(row.key)
-                return
-            with self._database.write() as session:
-                task = self.learn(session, charge)
+            left, tasks = list(tasks), []
+            while left:
+                answers: list[tuple[Task, Charge]] = []
+                until = time.monotonic() + GATHER_SECONDS
+                while left and (not answers or time.monotonic() < until):
+                    task = left.pop(0)
+                    charge = task.context.run(self._outcome, task)
+                    if charge is not None:
+                        answers.append((task, charge))
+                tasks += self._learn(answers)
 
-    def learn(self, session: Session, charge: Charge) -> Task | None:
+    def _outcome(self, task: Task) -> Charge | None:
+        """What the gateway says; None when it does not answer, and is asked later."""
+        try:
+            return self._look(task.payment, task.operation) or self._ask(task.payment, task.operation)
+        except OutcomeUnknown:
+            metrics.UNKNOWN.labels(task.operation).inc()
+            self._ask_later(task.payment.key)
+            return None
+
+    def _learn(self, answers: Sequence[tuple[Task, Charge]]) -> list[Task]:
+        """`learn` for each of these, in one transaction; when that fails, each in its own."""
+
+        def together(some: Sequence[tuple[Task, Charge]]) -> list[Task]:
+            with self._database.write() as session:
+                return [more for task, charge in some for more in task.context.run(self.learn, session, charge)]
+
+        if not answers:
+            return []
+        try:
+            # In the order of their keys: of two transactions over the same payments one waits for the other, and not both.
+            return together(sorted(answers, key=lambda answer: answer[1].key))
+        except Exception:
+            if len(answers) == 1:
+                raise
+            return [more for answer in answers for more in together([answer])]
+
+    def learn(self, session: Session, charge: Charge) -> list[Task]:
         """Note how far the gateway says that a charge has come, and tell of it. What is known already changes nothing.
 
         Returns what is to be asked next. Raises NoResultFound for a charge that is not ours.
         """
         row = self._payment(session, charge.key)
-        order_id = row.order_id
-        closed = self._closed(session, order_id)
+        closed = self._closed(session, row.order_id)
         before = row.status
+        booked: list[EntryKind] = []
         match charge.state:
             case ChargeState.AUTHORISED if row.status is PaymentStatus.REQUESTED:
                 row.status = PaymentStatus.AUTHORISED
@@ -151,20 +183,23 @@ class PaymentService:
                 when_committed(session, metrics.VOIDED.inc)
             case ChargeState.CAPTURED | ChargeState.REFUNDED if row.status not in TAKEN:
                 row.status = PaymentStatus.CAPTURED
-                self._captured(session, row)
+                booked += [EntryKind.SALE, EntryKind.CAPTURE]
+                self._count_captured(session, row)
         if charge.state is ChargeState.REFUNDED and row.status is PaymentStatus.CAPTURED:
             row.status = PaymentStatus.REFUNDED
-            ledger.book(session, row, EntryKind.REFUND)
+            booked.append(EntryKind.REFUND)
             when_committed(session, metrics.REFUNDED.inc)
         if row.status is not before:
             row.gateway_reference = charge.reference
             row.asked = 0
-            if closed:
-                session.flush()
-                self._answer_closed(session, order_id)
-            else:
-                self._answer(session, row)
-        return self._task(row, closed)
+        task = self._task(row, closed)
+        session.flush()  # all that changed in the row, with one statement
+        ledger.book(session, row, *booked)
+        if row.status is not before and closed:
+            self._answer_closed(session, row.order_id)
+        elif row.status is not before:
+            self._answer(session, row)
+        return task
 
     def overdue(self) -> int:
         """Reconcile: look after payments whose outcome is not known, or that were left in the middle; how many."""
@@ -196,26 +231,26 @@ class PaymentService:
             case Operation.REFUND:
                 return self._gateway.refund(row.key)
 
-    def _ask_later(self, key: str) -> Task | None:
+    def _ask_later(self, key: str) -> list[Task]:
         """Put the next look at a payment off, each time for longer. From now on it begins with looking, not with asking."""
         with self._database.write() as session:
             row = self._payment(session, key)
-            task = self._task(row, self._closed(session, row.order_id))
-            if task is not None:
+            tasks = self._task(row, self._closed(session, row.order_id))
+            if tasks:
                 pause = min(LONGEST_PAUSE_SECONDS, self._conduct.ask_again * 2 ** min(row.asked, 16))
                 row.asked += 1
                 row.ask_again_at = now() + timedelta(seconds=pause)
-            return task
+            return tasks
 
     @staticmethod
-    def _task(row: Payment, closed: bool) -> Task | None:
-        """What is to be asked next, with the time after which somebody else looks what became of it."""
+    def _task(row: Payment, closed: bool) -> list[Task]:
+        """What is to be asked next, if anything, with the time after which somebody else looks what became of it."""
         operation = next_operation(row.status, closed=closed, capture_wanted=row.capture_wanted)
         row.ask_again_at = None if operation is None else now() + PATIENCE
-        return None if operation is None else Task(row, operation)
+        return [] if operation is None else [Task(row, operation)]
 
-    def _captured(self, session: Session, row: Payment) -> None:
-        ledger.book(session, row, EntryKind.SALE, EntryKind.CAPTURE)
+    @staticmethod
+    def _count_captured(session: Session, row: Payment) -> None:
         when_committed(session, metrics.CAPTURED.inc)
         when_committed(session, lambda: metrics.CAPTURED_CENTS.labels(row.currency).inc(row.amount_cents))
 
@@ -257,14 +292,13 @@ class PaymentService:
 
     @staticmethod
     def _payments(session: Session, order_id: str) -> Sequence[Payment]:
-        return session.scalars(select(Payment).where(Payment.order_id == order_id).with_for_update()).all()
+        return session.scalars(_PAYMENTS_OF, {"order_id": order_id}).all()
 
     @staticmethod
     def _payment(session: Session, key: str) -> Payment:
         """The payment of a charge, locked. Raises NoResultFound."""
         order_id, _, attempt = key.partition(":")
-        query = select(Payment).where(Payment.order_id == order_id, Payment.attempt == int(attempt))
-        return session.scalars(query.with_for_update()).one()
+        return session.scalars(_PAYMENT_OF, {"order_id": order_id, "attempt": int(attempt)}).one()
 
 
 def page(session: Session, *, after: int, limit: int, order_id: str | None) -> list[Payment]:

@@ -69,14 +69,12 @@ class Webhooks:
             )
         try:
             with self._database.write() as session:
-                fresh = not self._inbox.seen_id(session, notice.id)
-                if fresh:
-                    self._inbox.note_id(session, notice.id)
-                task = self._service.learn(session, charge) if fresh else None
+                fresh = self._inbox.note_id(session, notice.id)
+                tasks = self._service.learn(session, charge) if fresh else []
         except NoResultFound:
             raise Problem(
                 422, "unknown-charge", "There is no such charge", f"No payment has the key {notice.key}."
             ) from None
         metrics.WEBHOOKS.labels("taken" if fresh else "repeated").inc()
-        self._service.advance(task)
+        self._service.advance(tasks)
         return fresh

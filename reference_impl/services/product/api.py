@@ -11,10 +11,11 @@ from reference_impl.services.product.events import ProductPriceChangedView, Prod
 from reference_impl.services.product.models import Base
 from reference_impl.services.product.settings import ProductSettings
 from reference_impl.services.product.versions import AcceptsV2, V2Json
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event
 from reference_impl.shared.idempotency import IdempotencyKeys
-from reference_impl.shared.inbox import Consumer, Inbox
+from reference_impl.shared.inbox import Inbox
 from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.routes import gathered
 from reference_impl.shared.runtime import Context, Service

@@ -22,9 +22,10 @@ from reference_impl.services.shipping.service import ShippingService
 from reference_impl.services.shipping.settings import ShippingSettings
 from reference_impl.services.shipping.views import ShipmentPage, ShipmentView, TrackingEntryView, TrackingView
 from reference_impl.shared.auth import Caller
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event
-from reference_impl.shared.inbox import Consumer, Inbox
+from reference_impl.shared.inbox import Inbox
 from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.problems import responses
 from reference_impl.shared.runtime import Chore, Context, Service

@@ -1,4 +1,4 @@
-"""The code that lessons print: Python parses, SQL runs.
+"""The code that lessons print: Python and Go parse, SQL runs.
 
 The SQL blocks of one lesson run in order in one new database, statement by statement, as a reader types them.
 A block marked `sql noexec` is a fragment or needs several sessions; the lesson shows its outcome instead.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -15,6 +18,7 @@ import pytest
 
 from roadmap import load
 from roadmap.markdown_lines import FencedBlock, fenced_blocks
+from sandboxes.services.base import find_program
 
 if TYPE_CHECKING:
     from tests.fixtures.postgres import ScratchServer
@@ -40,6 +44,24 @@ def _name(value: object) -> str:
 @pytest.mark.parametrize(("lesson", "block"), _blocks("python"), ids=_name)
 def test_python_in_a_lesson_parses(lesson: str, block: FencedBlock) -> None:
     ast.parse(block.code, filename=f"{lesson}.md")
+
+
+@cache
+def _gofmt() -> Path:
+    """The formatter of the Go toolchain that labs use; it takes whole files, declarations and statements."""
+    go = find_program("go")
+    if go is None:
+        pytest.skip("Go is not installed")
+    root = subprocess.run([go, "env", "GOROOT"], capture_output=True, text=True, timeout=60, check=True)
+    return Path(root.stdout.strip()) / "bin" / "gofmt"
+
+
+@pytest.mark.parametrize(("lesson", "block"), _blocks("go"), ids=_name)
+def test_go_in_a_lesson_parses_and_is_formatted(lesson: str, block: FencedBlock) -> None:
+    done = subprocess.run([_gofmt()], input=block.code, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.stderr == "", f"{lesson}, body line {block.line}"
+    assert done.stdout.rstrip() == block.code.rstrip(), f"{lesson}, body line {block.line}"
 
 
 @pytest.mark.postgres

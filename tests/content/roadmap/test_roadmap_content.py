@@ -13,7 +13,7 @@ from roadmap.markdown_lines import fenced_blocks, own_links, prose_lines
 
 CATALOGUE = load()
 LABS = Path(CONTENT_ROOT).parent.parent / "labs" / "content"
-LANGUAGES = {"sql", "python", "text", "mermaid"}
+LANGUAGES = {"sql", "python", "go", "hcl", "text", "mermaid"}
 
 TOPICS_OF_MONTHS_3_AND_4 = (
     Path(__file__).with_name("topics-of-months-3-and-4.txt").read_text(encoding="utf-8").split()

@@ -10,9 +10,10 @@ from sqlalchemy.exc import OperationalError
 
 from reference_impl.shared.bus import UNREADABLE, EventBus, decode
 from reference_impl.shared.buses.in_process import InProcessBus
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event, Reading, new_id, now
-from reference_impl.shared.inbox import Consumer, Handler, NotNow
+from reference_impl.shared.inbox import Handler, NotNow
 from tests.unit.reference_impl.conftest import MakeShop, Shop
 from tests.unit.reference_impl.test_plumbing import INBOX, bus, database
 
@@ -122,7 +123,7 @@ def test_while_the_database_is_away_nothing_is_parked(
 def test_a_neighbour_that_stays_away_too_long_is_given_up(
     database: Database, bus: InProcessBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reference_impl.shared.inbox.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("reference_impl.shared.consumer.PATIENCE_SECONDS", 0)
     bus.publish([event()])
     reader = consumer(database, bus, failing(httpx.ConnectError("refused")))
     reader.run_once()

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from reference_impl.services.inventory.api import OUTBOX
 from reference_impl.services.inventory.building import expire_due
-from reference_impl.services.inventory.counters import Counters
+from reference_impl.services.inventory.counters import Change, Counters
 from reference_impl.services.inventory.reservations import Reservations
 from reference_impl.services.inventory.service import InventoryService
 from reference_impl.shared.database import Database
@@ -161,7 +161,7 @@ def test_a_correction_begins_again_when_somebody_was_faster(
 
     def meddled(self: Counters, read: Any, reason: str, **values: Any) -> bool:
         if next(others, False):
-            self.change(read.sku, "meanwhile", available=-1, stocked=-1)
+            self.change([Change(read.sku, available=-1, stocked=-1)], "meanwhile")
         return real(self, read, reason, **values)
 
     monkeypatch.setattr(Counters, "replace", meddled)

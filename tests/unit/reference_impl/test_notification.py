@@ -413,7 +413,7 @@ def test_a_slow_sender_does_not_overwrite_what_another_one_noted(post: Lone) -> 
     wake(post)
     post.tick()
     before = messages(post)
-    delivery.note(slow.notification, None)
+    delivery.note([(slow.notification, None)])
     post.settle()
     assert messages(post) == before
     assert post.heard() == ["NotificationSent"]

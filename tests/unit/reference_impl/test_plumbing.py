@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from reference_impl.shared.bus import EventBus
 from reference_impl.shared.buses.in_process import InProcessBus
+from reference_impl.shared.consumer import ATTEMPTS, Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event, Payload
 from reference_impl.shared.faults import Faults
-from reference_impl.shared.inbox import ATTEMPTS, Consumer, Inbox, Poison
+from reference_impl.shared.inbox import Inbox, Poison
 from reference_impl.shared.outbox import Outbox, Relay
 from reference_impl.shared.settings import Compensation, Settings, SettingsError
 

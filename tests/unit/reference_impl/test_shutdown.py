@@ -10,9 +10,10 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
 from reference_impl.shared.buses.in_process import InProcessBus
+from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event, Payload
-from reference_impl.shared.inbox import Consumer, Inbox
+from reference_impl.shared.inbox import Inbox
 from reference_impl.shared.outbox import Outbox, Relay
 
 from .conftest import MakeShop, Shop

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.order.history import upcast
@@ -15,10 +15,32 @@ from reference_impl.services.order.history.fold import OrderState, fold
 from reference_impl.services.order.ids import month_of
 from reference_impl.services.order.models import OrderEvent, OrderSnapshot
 from reference_impl.services.order.upsert import insert_into
+from reference_impl.shared.database import insert_if_new, table_of
 from reference_impl.shared.events import now
 
 SNAPSHOT_SCHEMA = 1
 """Goes up when `OrderState` changes; older snapshots are then passed over, and the history is read from its beginning."""
+
+
+_EVENTS = table_of(OrderEvent)
+_COLUMNS = tuple(
+    _EVENTS.c[name] for name in ("order_id", "sequence", "type", "version", "payload", "occurred_at")
+)
+_NEWEST_SNAPSHOT = (
+    select(OrderSnapshot.sequence)
+    .where(OrderSnapshot.order_id == bindparam("order_id"), OrderSnapshot.schema == SNAPSHOT_SCHEMA)
+    .scalar_subquery()
+)
+# Composed once and not for each event: that costs more than what the database does with it.
+_SINCE_SNAPSHOT = (
+    select(*_COLUMNS)
+    .where(
+        _EVENTS.c.month == bindparam("month"),
+        _EVENTS.c.order_id == bindparam("order_id"),
+        _EVENTS.c.sequence > func.coalesce(_NEWEST_SNAPSHOT, 0),
+    )
+    .order_by(_EVENTS.c.sequence)
+)
 
 
 class Conflict(Exception):
@@ -34,12 +56,8 @@ class EventStore:
 
     def load(self, order_id: str) -> OrderState | None:
         """The order as it is now; None when it has no history. Most orders are read with one statement, long ones with two."""
-        newest = (
-            select(OrderSnapshot.sequence)
-            .where(OrderSnapshot.order_id == order_id, OrderSnapshot.schema == SNAPSHOT_SCHEMA)
-            .scalar_subquery()
-        )
-        recorded = self._read([order_id], OrderEvent.sequence > func.coalesce(newest, 0))[order_id]
+        rows = self._session.execute(_SINCE_SNAPSHOT, {"order_id": order_id, "month": month_of(order_id)})
+        recorded = [_recorded(row) for row in rows]
         if recorded and recorded[0].sequence == 1:
             return fold(recorded)
         kept = self._session.scalar(
@@ -55,7 +73,16 @@ class EventStore:
 
     def histories(self, order_ids: Collection[str]) -> dict[str, list[Recorded]]:
         """All facts of some orders, oldest first, read with one statement."""
-        return self._read(order_ids, OrderEvent.sequence > 0)
+        found: dict[str, list[Recorded]] = defaultdict(list)
+        months = {month_of(order_id) for order_id in order_ids}
+        query = (
+            select(*_COLUMNS)
+            .where(_EVENTS.c.month.in_(months), _EVENTS.c.order_id.in_(order_ids))
+            .order_by(_EVENTS.c.order_id, _EVENTS.c.sequence)
+        )
+        for row in self._session.execute(query):
+            found[row.order_id].append(_recorded(row))
+        return found
 
     def append(self, order_id: str, version: int, facts: Sequence[Fact]) -> list[Recorded]:
         """Add facts behind the one that was read last. Raises Conflict when that is not the last one any more.
@@ -68,13 +95,11 @@ class EventStore:
             for number, fact in enumerate(facts, 1)
         ]
         first, *others = [_row(item) for item in recorded]
-        statement, table = insert_into(self._session, OrderEvent)
-        # DO NOTHING instead of an error: on PostgreSQL an error would end the caller's transaction, and he wants to try again.
-        checked = statement.values(**first).on_conflict_do_nothing().returning(table.c.sequence)
-        if self._session.execute(checked).one_or_none() is None:
+        # Passed over instead of an error: on PostgreSQL an error would end the caller's transaction, and he wants to try again.
+        if self._session.scalar(insert_if_new(self._session, OrderEvent, "sequence"), first) is None:
             raise Conflict(f"order {order_id} has a fact {version + 1} already")
         if others:
-            self._session.execute(insert(table), others)
+            self._session.execute(insert(_EVENTS), others)
         return recorded
 
     def snapshot(self, state: OrderState, before: int) -> None:
@@ -90,30 +115,10 @@ class EventStore:
         """Delete every snapshot: whatever is read next is read from the beginning."""
         self._session.execute(delete(OrderSnapshot))
 
-    def _read(self, order_ids: Collection[str], condition: Any) -> dict[str, list[Recorded]]:
-        found: dict[str, list[Recorded]] = defaultdict(list)
-        months = {month_of(order_id) for order_id in order_ids}
-        query = (
-            select(*_COLUMNS)
-            .where(OrderEvent.month.in_(months), OrderEvent.order_id.in_(order_ids), condition)
-            .order_by(OrderEvent.order_id, OrderEvent.sequence)
-        )
-        for row in self._session.execute(query):
-            fact = upcast.read(row.type, row.version, row.payload)
-            found[row.order_id].append(
-                Recorded(order_id=row.order_id, sequence=row.sequence, occurred_at=row.occurred_at, fact=fact)
-            )
-        return found
 
-
-_COLUMNS = (
-    OrderEvent.order_id,
-    OrderEvent.sequence,
-    OrderEvent.type,
-    OrderEvent.version,
-    OrderEvent.payload,
-    OrderEvent.occurred_at,
-)
+def _recorded(row: Any) -> Recorded:
+    fact = upcast.read(row.type, row.version, row.payload)
+    return Recorded(order_id=row.order_id, sequence=row.sequence, occurred_at=row.occurred_at, fact=fact)
 
 
 def _row(recorded: Recorded) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from reference_impl.services.order.catalogue import Price
 from reference_impl.services.order.history.fold import OrderState
+from reference_impl.services.order.history.recent import Recent
 from reference_impl.services.order.service import OrderService, UnknownOrder
 from reference_impl.shared.events import Event
 from reference_impl.shared.inbox import Poison
@@ -48,10 +49,11 @@ class Checkout(ABC):
     def __init__(self, terms: Terms, outbox: Outbox) -> None:
         self._terms = terms
         self._outbox = outbox
+        self._recent = Recent()
 
     def orders(self, session: Session) -> OrderService:
         """The orders that this checkout is about."""
-        return OrderService(session, self._outbox, self._terms.snapshot_every)
+        return OrderService(session, self._outbox, self._terms.snapshot_every, self._recent)
 
     @abstractmethod
     def place(

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from reference_impl.services.order import events, metrics
@@ -32,10 +33,20 @@ from reference_impl.services.order.saga.machine import (
     turned_back,
 )
 from reference_impl.services.order.service import Change, UnknownOrder, lines_of
+from reference_impl.shared.database import table_of
 from reference_impl.shared.events import Event, Payload, now
 from reference_impl.shared.types import Line
 
 READS = tuple(sorted({reply for _, reply in MOVES}))
+_SAGAS = table_of(Saga)
+# Composed once, and rows instead of objects: every answer of every order comes by here.
+_WHERE_IT_IS = select(_SAGAS.c.order_id, _SAGAS.c.step, _SAGAS.c.attempt)
+_SAGA_OF = _WHERE_IT_IS.where(_SAGAS.c.order_id == bindparam("order_id")).with_for_update()
+_MOVE = (
+    update(_SAGAS)
+    .where(_SAGAS.c.order_id == bindparam("of"))
+    .values({name: bindparam(name) for name in ("step", "state", "attempt", "deadline", "updated_at")})
+)
 MOST_DOUBLINGS = 5
 """A command that is sent for ever is sent at ever longer distances, up to 2⁵ times the first."""
 
@@ -53,16 +64,15 @@ class Orchestrator(Checkout):
         card: str,
     ) -> OrderState:
         state = self.orders(session).place(lines, prices, customer_id=customer_id, card=card)
-        saga = Saga(order_id=state.id, last_error=None)
-        self._enter(session, saga, Step.RESERVE, state)
-        columns = {column.key: getattr(saga, column.key) for column in Saga.__table__.columns}
-        session.execute(insert(Saga).values(columns))
+        self._send(session, Step.RESERVE, state)
+        position = self._position(Step.RESERVE, state, 1)
+        session.execute(insert(_SAGAS), {"order_id": state.id, "last_error": None, **position})
         return state
 
     def pay_again(self, session: Session, order_id: str, card: str) -> OrderState:
-        saga = self._saga(session, order_id)
+        self._saga(session, order_id)
         change = self.orders(session).change(order_id, decisions.another_card(card, now()))
-        self._enter(session, saga, Step.AUTHORISE, change.after)
+        self._enter(session, Step.AUTHORISE, change.after)
         return change.after
 
     def cancel(self, session: Session, order_id: str, reason: str, *, refund: bool) -> OrderState:
@@ -75,13 +85,12 @@ class Orchestrator(Checkout):
 
     def overdue(self, session: Session) -> int:
         late = (
-            select(Saga)
-            .where(Saga.deadline <= now())
-            .order_by(Saga.deadline)
+            _WHERE_IT_IS.where(_SAGAS.c.deadline <= now())
+            .order_by(_SAGAS.c.deadline)
             .limit(OVERDUE_AT_ONCE)
             .with_for_update(skip_locked=True)
         )
-        found = session.scalars(late).all()
+        found = session.execute(late).all()
         for saga in found:
             self._overdue(session, saga)
         return len(found)
@@ -100,13 +109,16 @@ class Orchestrator(Checkout):
         terms = {"shipping": self._terms.shipping, "keep_stock": self._keeps_stock(state)}
         following = next_step(Step(saga.step), event.type, state, **terms)
         if following is not None:
-            self._enter(session, saga, following, state)
+            self._enter(session, following, state)
 
-    def _overdue(self, session: Session, saga: Saga) -> None:
+    def _overdue(self, session: Session, saga: Row[str, str, int]) -> None:
         """Nobody has answered in time: send it again, or take the way back."""
         step = Step(saga.step)
         state = self.orders(session).state(saga.order_id)
-        saga.last_error = f"no answer to {step} within {self._terms.step_timeout.total_seconds():g} s"
+        late = f"no answer to {step} within {self._terms.step_timeout.total_seconds():g} s"
+        if step is Step.ANOTHER_CARD:
+            late = "nobody paid in time"
+        session.execute(update(_SAGAS).where(_SAGAS.c.order_id == saga.order_id).values(last_error=late))
         if step is Step.RESERVE:
             given_up, reason = now() >= state.created_at + self._terms.pending_timeout, "timed_out"
         else:
@@ -115,7 +127,6 @@ class Orchestrator(Checkout):
                 "payment_timeout",
             )
         if step is Step.ANOTHER_CARD:
-            saga.last_error = "nobody paid in time"
             self._turn_back(session, saga, decisions.gave_up(reason))
         elif given_up:
             metrics.given_up(session, step)
@@ -123,23 +134,23 @@ class Orchestrator(Checkout):
         else:
             metrics.resent(session, step)
             self._send(session, step, state)
-            self._wait(saga, step, state, saga.attempt + 1)
+            self._wait(session, step, state, saga.attempt + 1)
 
-    def _turn_back(self, session: Session, saga: Saga, decision: Decision) -> Change:
+    def _turn_back(self, session: Session, saga: Row[str, str, int], decision: Decision) -> Change:
         change = self.orders(session).change(saga.order_id, decision)
         if change.happened:
             keep_stock = self._keeps_stock(change.after)
             back = turned_back(
                 Step(saga.step), change.after, shipping=self._terms.shipping, keep_stock=keep_stock
             )
-            self._enter(session, saga, back, change.after)
+            self._enter(session, back, change.after)
         return change
 
-    def _enter(self, session: Session, saga: Saga, step: Step, state: OrderState) -> None:
+    def _enter(self, session: Session, step: Step, state: OrderState) -> None:
         """Be at a step: its command is sent, and the clock runs."""
         if step not in ANNOUNCED:
             self._send(session, step, state)
-        self._wait(saga, step, state, 1)
+        self._wait(session, step, state, 1)
 
     def _send(self, session: Session, step: Step, state: OrderState) -> None:
         if step in ANNOUNCED:
@@ -147,12 +158,18 @@ class Orchestrator(Checkout):
         elif step in COMMANDS:
             self._outbox.add(session, COMMANDS[step](state), key=state.id)
 
-    def _wait(self, saga: Saga, step: Step, state: OrderState, attempt: int) -> None:
-        saga.step = step.value
-        saga.state = state_at(step).value
-        saga.attempt = attempt
-        saga.deadline = self._deadline(step, state, attempt)
-        saga.updated_at = now()
+    def _wait(self, session: Session, step: Step, state: OrderState, attempt: int) -> None:
+        session.execute(_MOVE, {"of": state.id, **self._position(step, state, attempt)})
+
+    def _position(self, step: Step, state: OrderState, attempt: int) -> dict[str, Any]:
+        """Where a saga is, and until when it waits there."""
+        return {
+            "step": step.value,
+            "state": state_at(step).value,
+            "attempt": attempt,
+            "deadline": self._deadline(step, state, attempt),
+            "updated_at": now(),
+        }
 
     def _deadline(self, step: Step, state: OrderState, attempt: int) -> datetime | None:
         if step is Step.DONE:
@@ -170,9 +187,9 @@ class Orchestrator(Checkout):
         return self._terms.payment_window is None and state.after_decline
 
     @staticmethod
-    def _saga(session: Session, order_id: str) -> Saga:
+    def _saga(session: Session, order_id: str) -> Row[str, str, int]:
         """The saga of an order, locked: answers, customers and the clock take turns. Raises UnknownOrder."""
-        saga = session.scalar(select(Saga).where(Saga.order_id == order_id).with_for_update())
+        saga = session.execute(_SAGA_OF, {"order_id": order_id}).one_or_none()
         if saga is None:
             raise UnknownOrder(order_id)
         return saga

@@ -7,21 +7,21 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from reference_impl.services.payment.gateway.cards import BY_FAULT, DECLINED
 from reference_impl.services.payment.gateway.port import Charge, ChargeState, OutcomeUnknown, PaymentGateway
 from reference_impl.services.payment.gateway.tables import GatewayCharge, GatewayNotice
 from reference_impl.services.payment.settings import Webhooks
-from reference_impl.shared.database import Database
+from reference_impl.shared.database import Database, insert_if_new
 from reference_impl.shared.events import new_id, now
 from reference_impl.shared.faults import Faults
 
 NOTICE_SECONDS = (0.05, 0.4)
 """How long a webhook takes to leave the gateway."""
 
+_CHARGE = select(GatewayCharge).where(GatewayCharge.key == bindparam("key")).with_for_update()
 Step = Callable[[GatewayCharge], None]
 
 
@@ -90,28 +90,29 @@ class SimulatedGateway(PaymentGateway):
     def _act(self, what: str, key: str, step: Step, beginning: dict[str, Any] | None = None) -> Charge:
         """Do it once, whatever happens to the answer: that it was lost is only known to who waited for it."""
         lost = self._faults.hits("payment.lost-answers", f"{what} {key} {new_id()}")
-        try:
-            answer = self._write(what, key, step, beginning, lost)
-        except IntegrityError:  # the same key at the same moment: now it is there
-            answer = self._write(what, key, step, None, lost)
+        answer = self._write(what, key, step, beginning, lost)
         if lost:
             raise OutcomeUnknown(f"the gateway did not answer to {what} {key}")
         return answer
 
     def _write(self, what: str, key: str, step: Step, beginning: dict[str, Any] | None, lost: bool) -> Charge:
         with self._database.write() as session:
-            charge = session.scalar(select(GatewayCharge).where(GatewayCharge.key == key).with_for_update())
-            if charge is not None:
-                step(charge)
-            elif beginning is None:
-                raise ValueError(f"there is no charge {key} to {what}")
-            else:
+            if beginning is not None and self._begin(session, beginning):
                 charge = GatewayCharge(**beginning)
-                session.add(charge)
-                session.flush()
+            else:
+                known = session.scalar(_CHARGE, {"key": key})
+                if known is None:
+                    raise ValueError(f"there is no charge {key} to {what}")
+                charge = known
+                step(charge)
             answer = _seen(charge)
             self._notify(session, what, answer, lost)
         return answer
+
+    @staticmethod
+    def _begin(session: Session, beginning: dict[str, Any]) -> bool:
+        """Open a charge; False when it is there already. Waits for whoever opens it at the same moment."""
+        return session.scalar(insert_if_new(session, GatewayCharge, "key"), beginning) is not None
 
     def _notify(self, session: Session, what: str, charge: Charge, lost: bool) -> None:
         doubled = self._faults.hits("payment.double-webhook", f"{what} {charge.key}")

@@ -74,4 +74,5 @@ class WebhookSender:
                     _log.warning("webhook not accepted", notice=notice.id, error=str(error))
                 else:
                     accepted.add(notice.number)
+        await self._peers.close()  # this loop ends here
         return accepted

@@ -12,6 +12,7 @@ from portal.features.practice import Encounter, Recorder
 from portal.features.roadmap import ProgressService, TopicState
 from portal.models import QuizAnswer, QuizAttempt, SubmissionKind, SubmissionState, User, utcnow
 from tests.factories import practice, submissions, users
+from tests.fixtures import questions
 
 WHEN = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
@@ -57,7 +58,7 @@ def test_reading_a_lesson_makes_its_topics_read(
 def test_a_right_answer_practises_and_a_wrong_one_does_not(
     service: ProgressService, user: User, content: Content, db: Session
 ) -> None:
-    right, wrong = list(content.bank.questions.values())[:2]
+    right, wrong = [item for item in content.bank.questions.values() if item.kind == "single"][:2]
     attempt = QuizAttempt(user_id=user.id, module_id=right.module, seed=1, finished_at=WHEN, score=0.5)
     attempt.answers = [
         QuizAnswer(question_id=right.id, position=1, content_hash="", correct=True, fraction=1.0),
@@ -74,7 +75,7 @@ def test_a_right_answer_practises_and_a_wrong_one_does_not(
 def test_a_right_answer_in_practice_counts_like_one_in_a_quiz(
     service: ProgressService, user: User, content: Content, db: Session
 ) -> None:
-    right, wrong = list(content.bank.questions.values())[:2]
+    right, wrong = [item for item in content.bank.questions.values() if item.kind == "single"][:2]
     practice.practice_session(db, user, [right], answered=True)
     Recorder(db).record(user.id, [Encounter(wrong, wrong.grade(None), utcnow())])
     practice.practice_session(db, users.user(db), [wrong], answered=True)
@@ -158,3 +159,11 @@ def test_progress_takes_three_statements_however_much_was_done(
     event.listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
     service.of(user.id)
     assert len(seen) == 3
+
+
+def test_a_topic_with_code_questions_alone_can_be_practised(
+    db: Session, user: User, content: Content
+) -> None:
+    for kind in ("code", "single"):
+        bank = questions.content_of(content, questions.question(kind))
+        assert ProgressService(db, bank).of(user.id).topics[questions.TOPIC].best == TopicState.PRACTISED
