@@ -12,6 +12,7 @@ from pathlib import Path
 from huey import SqliteHuey
 
 from portal.tasks import Tasks
+from question_bank.runner import Language
 
 
 class Jobs(ABC):
@@ -32,6 +33,10 @@ class Jobs(ABC):
     @abstractmethod
     def warm(self, lab_id: str) -> None:
         """Somebody looks at a lab and may launch it next. Of no consequence when it is lost."""
+
+    @abstractmethod
+    def warm_programs(self, language: Language) -> None:
+        """Somebody is asked for a program in this language and may run it next. Of no consequence when it is lost."""
 
     @abstractmethod
     def reap(self) -> None:
@@ -65,6 +70,9 @@ class QueuedJobs(Jobs):
 
     def warm(self, lab_id: str) -> None:
         self._tasks.warm(lab_id)
+
+    def warm_programs(self, language: Language) -> None:
+        self._tasks.warm_programs(language)
 
     def reap(self) -> None:
         self._tasks.reap()

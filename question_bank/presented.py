@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from question_bank.runner import Language
 from question_bank.schema import Frozen
 
 
@@ -36,7 +37,7 @@ class PresentedCase(Frozen):
 class PresentedCode(Frozen):
     """The task of a code question."""
 
-    language: str
+    language: Language
     starter: str
     """The text that the editor begins with."""
     harness: str

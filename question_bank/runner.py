@@ -22,6 +22,8 @@ from typing import Literal, Protocol
 
 Language = Literal["python", "go", "sql"]
 
+GO_MOD = "module solution\n\ngo 1.25\n"
+"""The module file beside Go programs."""
 MAX_OUTPUT = 16_384
 """Characters of output that an outcome holds at most; a program that writes more is stopped."""
 MAX_ERROR = 2_000

@@ -1,6 +1,7 @@
 """What people did. Content lives in files; only this lives in the database."""
 
 from portal.models.base import Base, utcnow
+from portal.models.code_run import RUNS_PENDING, CodeRun, RunPurpose, RunState
 from portal.models.failure import Failure, Work
 from portal.models.hint_use import HintUse
 from portal.models.item_tally import CountOf, ItemCount, ItemTally
@@ -27,7 +28,9 @@ __all__ = [
     "OPEN_STATES",
     "PENDING_STATES",
     "PLACE_STATES",
+    "RUNS_PENDING",
     "Base",
+    "CodeRun",
     "CountOf",
     "EndReason",
     "Failure",
@@ -47,6 +50,8 @@ __all__ = [
     "ReportReason",
     "ReviewCard",
     "Role",
+    "RunPurpose",
+    "RunState",
     "SessionState",
     "SignInLink",
     "Submission",

@@ -18,6 +18,8 @@ class Work(StrEnum):
     SESSION = "session"
     """A sandbox that ended by itself while a learner used it."""
     GRADING = "grading"
+    PROGRAM = "program"
+    """Running a learner's answer to a code question."""
 
 
 class Failure(Base):

@@ -19,10 +19,10 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database import Database
-from portal.models import LabSession, Submission, utcnow
+from portal.models import CodeRun, LabSession, Submission, utcnow
 
 log = structlog.get_logger("worker")
-Claimable = type[LabSession] | type[Submission]
+Claimable = type[LabSession] | type[Submission] | type[CodeRun]
 
 
 class Claim:

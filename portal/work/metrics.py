@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
@@ -23,7 +24,7 @@ T = TypeVar("T")
 log = structlog.get_logger("worker")
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
-PURPOSES = ("session", "grading", "waiting", "other")
+PURPOSES = ("session", "grading", "program", "waiting", "other")
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 LAUNCHES = Counter(
@@ -48,7 +49,7 @@ PHASE_SECONDS = Histogram(
 )
 FAILURES = Counter(
     "proving_ground_failures_total",
-    "What failed on our side, by work (launch, session, grading) and reason.",
+    "What failed on our side, by work (launch, session, grading, program) and reason.",
     ["work", "reason"],
     registry=REGISTRY,
 )
@@ -64,9 +65,22 @@ GRADING_SECONDS = Histogram(
     buckets=SECONDS,
     registry=REGISTRY,
 )
+PROGRAMS = Counter(
+    "proving_ground_programs_total",
+    "Programs of code questions that were run, by language and result (run, failed).",
+    ["language", "result"],
+    registry=REGISTRY,
+)
+PROGRAM_SECONDS = Histogram(
+    "proving_ground_program_duration_seconds",
+    "From a program's turn to the result of its last case, by language.",
+    ["language"],
+    buckets=SECONDS,
+    registry=REGISTRY,
+)
 RUNNING = Gauge(
     "proving_ground_sandboxes_running",
-    "Sandboxes that run now, by purpose (session, grading, waiting, other).",
+    "Sandboxes that run now, by purpose (session, grading, program, waiting, other).",
     ["purpose"],
     registry=REGISTRY,
 )
@@ -75,7 +89,7 @@ MEMORY = Gauge(
 )
 QUEUE = Gauge(
     "proving_ground_queue_length",
-    "What waits for the worker or for room, by work (launch, grading).",
+    "What waits for the worker or for room, by work (launch, grading, program).",
     ["work"],
     registry=REGISTRY,
 )
@@ -148,6 +162,19 @@ def graded(grade: Callable[P, T]) -> Callable[P, T]:
         return report
 
     return measured
+
+
+@contextmanager
+def program(language: str) -> Iterator[None]:
+    """Around the run of a program."""
+    began = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        PROGRAMS.labels(language, "failed").inc()
+        raise
+    PROGRAMS.labels(language, "run").inc()
+    PROGRAM_SECONDS.labels(language).observe(time.monotonic() - began)
 
 
 def failed(work: str, reason: str) -> None:

@@ -11,8 +11,10 @@ from sqlalchemy import select, update
 
 from portal.models import (
     PLACE_STATES,
+    CodeRun,
     EndReason,
     LabSession,
+    RunState,
     SessionState,
     Submission,
     SubmissionState,
@@ -51,6 +53,12 @@ def clean_up_after_crash(context: WorkContext) -> None:
             update(Submission)
             .where(Submission.state == SubmissionState.RUNNING)
             .values(run_token=None, state=SubmissionState.QUEUED)
+            .execution_options(synchronize_session=False)
+        )
+        db.execute(
+            update(CodeRun)
+            .where(CodeRun.state == RunState.RUNNING)
+            .values(run_token=None, state=RunState.QUEUED)
             .execution_options(synchronize_session=False)
         )
         ready = db.scalars(select(LabSession).where(LabSession.state == SessionState.READY)).all()

@@ -13,7 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.models import (
     OPEN_STATES,
+    CodeRun,
     LabSession,
+    RunState,
     SessionState,
     Submission,
     SubmissionState,
@@ -165,7 +167,10 @@ class Reporter(threading.Thread):
             gradings = db.scalar(
                 select(func.count()).select_from(Submission).where(Submission.state == SubmissionState.QUEUED)
             )
-        return {"launch": launches or 0, "grading": gradings or 0}
+            programs = db.scalar(
+                select(func.count()).select_from(CodeRun).where(CodeRun.state == RunState.QUEUED)
+            )
+        return {"launch": launches or 0, "grading": gradings or 0, "program": programs or 0}
 
     def _write(self, **reports: Any) -> None:
         with self.context.database.transaction() as db:

@@ -1,7 +1,8 @@
 """Which labs have sandboxes ready before anybody asks: those that people work in, or look at, most recently.
 
-Who has a lab open will check soon: a grader waits. Who looks at a lab's page, or launched it lately, is not the only one: a
-learner's sandbox waits. What the rows can't tell, who looks at what, comes in by `looked_at` and is forgotten with the process.
+Who has a lab open will check soon: a grader waits. Who is asked to write a program will run it: a sandbox of its language
+waits. Who looks at a lab's page, or launched it lately, is not the only one: a learner's sandbox waits. What the rows can't
+tell, who looks at what, comes in by `looked_at` and `programs_in` and is forgotten with the process.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from portal.database import Database
 from portal.models import LabSession, SessionState, Submission, utcnow
 from portal.settings import Settings
 from portal.work.launching import session_spec
+from portal.work.programs.specs import program_spec
+from question_bank.runner import Language
 from sandboxes.interface import SandboxSpec
 from sandboxes.pool import Pool
 from sandboxes.warm import Flavour
@@ -53,6 +56,8 @@ class Warming:
         self._now = now
         self._lock = threading.Lock()
         self._looks: dict[str, datetime] = {}
+        self._programs: dict[Language, datetime] = {}
+        """Language → when somebody last looked at a question that asks for a program in it, or ran one."""
         self._wanted: dict[Flavour, tuple[SandboxSpec, int]] = {}
 
     def looked_at(self, lab_id: str) -> None:
@@ -64,6 +69,14 @@ class Warming:
             self._looks[lab.id] = self._now()
             if len(self._looks) > LABS:
                 del self._looks[min(self._looks, key=self._looks.__getitem__)]
+        self.refresh()
+
+    def programs_in(self, language: Language) -> None:
+        """Somebody is asked for a program in this language now, or runs one."""
+        if not self._settings.pool_total or not self._settings.pool_programs:
+            return
+        with self._lock:
+            self._programs[language] = self._now()
         self.refresh()
 
     def refresh(self) -> None:
@@ -97,7 +110,11 @@ class Warming:
         launched, graded = self._uses()
         with self._lock:
             looks = dict(self._looks)
+            programs = dict(self._programs)
         since = self._now() - RECENT
+        for language, last in programs.items():
+            if last > since:
+                yield last, program_spec(language, NOWHERE), self._settings.pool_programs
         for lab in self._content.labs.labs.values():
             # A launch is a sign of more launches, and of gradings to come.
             yield from self._candidate(lab, since, looks.get(lab.id), launched.get(lab.id), graders=False)

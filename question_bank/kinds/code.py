@@ -124,10 +124,10 @@ class Code(Body):
             raise RunnerUnavailable("Programs can't be run here now. Your answer is not lost: try again later.")
         return self.judge(runner.run(request))
 
-    def request(self, answer: object) -> RunRequest | None:
+    def request(self, answer: object, *, examples_only: bool = False) -> RunRequest | None:
         """What to run for an answer, None for a blank one. Together with `judge` this lets a worker do the running.
 
-        Raises `AnswerRefused` for what is no program.
+        With `examples_only` it is a try, for `judge` with the same. Raises `AnswerRefused` for what is no program.
         """
         if answer is None:
             return None
@@ -141,12 +141,13 @@ class Code(Body):
         files = {f"solution.{ending}": answer}
         if self.harness:
             files[f"harness.{ending}"] = self.harness
-        inputs = tuple(case.input for case in self.task.cases)
+        cases = self.task.examples if examples_only else self.task.cases
+        inputs = tuple(case.input for case in cases)
         return RunRequest(self.task.language, files, inputs, self.task.case_seconds)
 
-    def judge(self, result: RunResult | None) -> Verdict:
+    def judge(self, result: RunResult | None, *, examples_only: bool = False) -> Verdict:
         """What a run is worth; None stands for a blank answer."""
-        cases = self.task.cases
+        cases = self.task.examples if examples_only else self.task.cases
         outcomes: tuple[Outcome | None, ...] = result.outcomes if result else ()
         if result and not result.build_error and len(outcomes) != len(cases):
             raise RunnerUnavailable("The runner gave no outcome for some cases: try again later.")

@@ -66,6 +66,8 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "reviews.question": ("GET", "/practice/sessions/{practice}/1", SIGNED_IN),
     "reviews.answer": ("POST", "/practice/sessions/{practice}/1", SIGNED_IN),
     "reviews.mark": ("POST", "/practice/sessions/{practice}/1/mark", SIGNED_IN),
+    "reviews.attempt": ("POST", "/practice/sessions/{practice}/1/try", SIGNED_IN),
+    "reviews.program": ("GET", "/practice/sessions/{practice}/1/program", SIGNED_IN),
     "reviews.end": ("POST", "/practice/sessions/{practice}/end", SIGNED_IN),
     "reviews.result": ("GET", "/practice/sessions/{finished_practice}/result", SIGNED_IN),
     "reviews.kept": ("GET", "/practice/kept", SIGNED_IN),
@@ -181,6 +183,8 @@ OWN = [
     "reviews.question",
     "reviews.answer",
     "reviews.mark",
+    "reviews.attempt",
+    "reviews.program",
     "reviews.end",
     "reviews.result",
 ]

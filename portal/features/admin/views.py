@@ -15,8 +15,14 @@ from portal.reports import ChecksReport, PoolReport, SandboxesReport, SandboxLin
 
 SILENT_AFTER = timedelta(seconds=30)
 """After which a worker is taken for dead."""
-PURPOSES = {"session": "Learner", "grading": "Grading", "waiting": "Waiting", "doctor": "Check"}
-WORKS = {"launch": "Launch", "session": "Running session", "grading": "Grading"}
+PURPOSES = {
+    "session": "Learner",
+    "grading": "Grading",
+    "program": "Program",
+    "waiting": "Waiting",
+    "doctor": "Check",
+}
+WORKS = {"launch": "Launch", "session": "Running session", "grading": "Grading", "program": "Program"}
 
 
 def sandboxes_page(db: Session, content: Content) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from portal.features.practice import views
 from portal.features.practice.answers import (
+    RUN_BY_WORKER,
     is_blank,
     practisable,
     quizzable,
@@ -15,6 +16,7 @@ from portal.features.practice.routes import blueprint
 from portal.features.practice.service import QuizService
 
 __all__ = [
+    "RUN_BY_WORKER",
     "WITH_PARTS",
     "Encounter",
     "QuizService",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from question_bank import KINDS, Answer, Question
+from question_bank.kinds.code import MAX_SOURCE
 
 MAX_ANSWER = 200
 """Characters of a choice or a short answer; longer values are cut."""
@@ -15,12 +16,12 @@ MAX_VALUES = 50
 Form = Mapping[str, list[str]]
 """Field name → its values, as `request.form.to_dict(flat=False)` gives them."""
 
-RUN_IN_A_LAB = frozenset({"code"})
-"""Kinds that neither quizzes nor practice ask: a program needs a sandbox, and a lab has one."""
+RUN_BY_WORKER = frozenset({"code"})
+"""Kinds whose answers are run in a sandbox before they are scored: asked in practice, never in a quiz, which scores at once."""
 SELF_MARKED = frozenset({"open"})
 """Kinds whose answers the learner marks: asked in practice, never in a quiz, which scores itself."""
-PRACTICE_KINDS = frozenset(KINDS) - RUN_IN_A_LAB
-QUIZ_KINDS = PRACTICE_KINDS - SELF_MARKED
+PRACTICE_KINDS = frozenset(KINDS)
+QUIZ_KINDS = PRACTICE_KINDS - SELF_MARKED - RUN_BY_WORKER
 
 VARIANTS = 20
 """How many variants of a question with parameters learners meet. Bounded, so that each gathers enough answers to be compared."""
@@ -87,6 +88,13 @@ def _text(question: Question, form: Form) -> Answer:
     return values[0].replace("\r\n", "\n").replace("\x00", "") or None if values else None
 
 
+def _program(question: Question, form: Form) -> Answer:
+    """The text as it was typed: blanks at the start of a line mean something."""
+    values = form.get(field_name(question), [])[:1]
+    text = values[0][: MAX_SOURCE + 1].replace("\r\n", "\n").replace("\x00", "") if values else ""
+    return text if text.strip() else None
+
+
 def _parts(question: Question, form: Form) -> dict[str, str]:
     """The parts of the question that were filled in: key → value."""
     prefix = f"{field_name(question)}-"
@@ -109,6 +117,7 @@ def _order(question: Question, form: Form) -> Answer:
 
 READERS: dict[str, Callable[[Question, Form], Answer]] = {
     "cloze": _mapping,
+    "code": _program,
     "matching": _mapping,
     "multiple": _several,
     "open": _text,

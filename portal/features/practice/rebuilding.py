@@ -25,7 +25,7 @@ from portal.models import (
     QuizAttempt,
     ReviewCard,
 )
-from question_bank import AnswerRefused, Bank, Feedback, Graded, Question, scheduling
+from question_bank import AnswerRefused, Bank, Feedback, Graded, Question, RunnerUnavailable, scheduling
 
 ROWS_AT_ONCE = 1_000
 
@@ -129,7 +129,10 @@ def _graded(row: Row[Any], question: Question, seed: int) -> Graded:
     if row.content_hash == question.content_hash:
         try:
             feedback = question.grade(row.given, seed).feedback
-        except AnswerRefused:  # graded by code that took what today's refuses
+        except (
+            AnswerRefused,
+            RunnerUnavailable,
+        ):  # today's code refuses it, or it is a program and isn't run again
             feedback = ()
     elif question.options:
         keys = row.given if isinstance(row.given, list) else [row.given] if row.given else []

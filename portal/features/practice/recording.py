@@ -22,7 +22,7 @@ from question_bank import Graded, Question, scheduling, statistics
 ROWS_AT_ONCE = 60
 """SQLite takes a limited number of values in one statement."""
 
-WITH_PARTS = frozenset({"ordering", "matching", "cloze", "open"})
+WITH_PARTS = frozenset({"ordering", "matching", "cloze", "open", "code"})
 """Kinds whose feedback speaks of each part of the answer."""
 
 TallyKey = tuple[str, str, str]

@@ -9,9 +9,19 @@ from typing import Any
 from flask import url_for
 
 from portal.content import Content
+from portal.features.practice import programs
 from portal.features.practice.answers import field_name, seed_of
 from portal.markdown import render, render_inline
-from question_bank import Answer, AnswerRefused, Feedback, Graded, Presented, PresentedGap, Question
+from question_bank import (
+    Answer,
+    AnswerRefused,
+    Feedback,
+    Graded,
+    Presented,
+    PresentedGap,
+    Question,
+    RunnerUnavailable,
+)
 from question_bank.kinds.cloze import fill_gaps
 
 CALLS = {
@@ -24,6 +34,7 @@ CALLS = {
     "matching": "Find the partners",
     "cloze": "Fill the gaps",
     "open": "Answer in your own words",
+    "code": "Write a program",
 }
 """What to do, in a word or two."""
 PART_HEADS = {
@@ -48,20 +59,29 @@ def asked(
         "left": [_named(one) for one in shown.left],
         "right": [_named(one) for one in shown.right],
         "cloze_html": _cloze(question, shown, given) if shown.gaps else "",
+        "code": programs.task(shown.code, given) if shown.code else None,
     }
 
 
 def graded(
-    question: Question, seed: int, *, content: Content, number: int = 1, given: Answer, **stored: Any
+    question: Question,
+    seed: int,
+    *,
+    content: Content,
+    number: int = 1,
+    given: Answer,
+    result: Graded | None = None,
+    **stored: Any,
 ) -> dict[str, Any]:
     """The question after its answer. `stored` has fraction, correct and content_hash as they were recorded: they
-    stand, also when the question was edited since.
+    stand, also when the question was edited since. `result` is what was said to the answer, where saying it again would
+    mean to run it again.
     """
     shown = question.present(seed_of(question, seed))
-    result = regraded(question, seed, given)
+    result = result or regraded(question, seed, given)
     by_key = {feedback.key: feedback for feedback in result.feedback}
     references = question.at(seed_of(question, seed)).references
-    is_open = question.kind == "open"
+    in_blocks = question.kind in ("open", "code")
     return {
         **_common(question, shown, number, given),
         "graded": {
@@ -83,11 +103,13 @@ def graded(
             "heads": PART_HEADS.get(question.kind),
             "parts": [_part(question, feedback) for feedback in result.feedback],
             "cloze_html": _filled(shown, result.feedback) if shown.gaps else "",
+            "cases": programs.cases(result, shown.code) if shown.code else [],
+            "message": result.message,
             "feedback_html": "".join(render(f.comment).html for f in result.feedback)
-            if not shown.options
+            if not shown.options and not shown.code
             else "",
             "right_answer_html": render(result.right_answer).html
-            if is_open
+            if in_blocks
             else render_inline(result.right_answer),
             "explanation_html": render(result.explanation).html,
             "references_html": render(references).html if references else "",
@@ -100,7 +122,8 @@ def regraded(question: Question, seed: int, given: Answer) -> Graded:
     """What the question says to a recorded answer today."""
     try:
         return question.grade(given, seed_of(question, seed))
-    except AnswerRefused:  # its options were edited away since: what was chosen can't be shown any more
+    except (AnswerRefused, RunnerUnavailable):
+        # Its options were edited away since, or nobody knows any more what the program did: that can't be shown.
         return question.grade(None, seed_of(question, seed))
 
 

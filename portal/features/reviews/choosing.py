@@ -60,10 +60,6 @@ class Chooser:
             found = self._of(source, source_id)
             pool = [question for question in found if practisable(question)]
             empty = "There are no questions on this yet. Choose something wider."
-            if found and not pool:
-                empty = (
-                    "The questions on this are programs to write, and these need a sandbox: run one in a lab."
-                )
         if not pool:
             raise Invalid(empty)
         return draw_from(pool, count=count, seed=seed, turn=self._turn)

@@ -7,19 +7,21 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
-from portal.errors import Conflict, Invalid, NotFound
+from portal.errors import Conflict, Invalid, NotFound, Unavailable
 from portal.extensions import db, limiter, portal
 from portal.features import practice
-from portal.features.practice import practisable
-from portal.features.reviews import queries, views
+from portal.features.reviews import program_routes, queries, views
 from portal.features.reviews.choosing import current_cards
+from portal.features.reviews.finding import own_answer, own_session, practice_service
 from portal.features.reviews.forms import SettingsForm
 from portal.features.reviews.keeping import NOTE_MAX, REASONS, REPORT_MAX, KeepingService
-from portal.features.reviews.service import PracticeService, Wishes, source_of
-from portal.models import PracticeAnswer, PracticeSession, utcnow
+from portal.features.reviews.service import Wishes, source_of
+from portal.models import CodeRun, PracticeAnswer, PracticeSession, utcnow
 from question_bank import Answer, AnswerRefused, Question
 
 blueprint = Blueprint("reviews", __name__, url_prefix="/practice")
+blueprint.post("/sessions/<int:session_id>/<int:position>/try", endpoint="attempt")(program_routes.attempt)
+blueprint.get("/sessions/<int:session_id>/<int:position>/program", endpoint="program")(program_routes.program)
 
 
 def throttled_by_person() -> str:
@@ -31,7 +33,7 @@ def throttled_by_person() -> str:
 def index() -> str:
     """What is due, the forecast, and what else can be practised."""
     content, now = portal().content, utcnow()
-    service = _service()
+    service = practice_service()
     chooser = service.chooser(current_user.id)
     lines = queries.recent(db(), current_user.id)
     dues = chooser.dues()
@@ -55,7 +57,7 @@ def start() -> Any:
     source = source_of(request.form.get("source", ""))
     source_id = request.form.get("id", "")[:80]
     try:
-        session = _service().start(current_user.id, source, source_id)
+        session = practice_service().start(current_user.id, source, source_id)
     except Invalid as error:
         flash(error.message, "info")
         return redirect(url_for("reviews.index"))
@@ -65,7 +67,7 @@ def start() -> Any:
 @blueprint.get("/sessions/<int:session_id>")
 def session(session_id: int) -> Any:
     """Lead on to the first question that waits, else to the result."""
-    found = _session(session_id)
+    found = own_session(session_id)
     waiting = views.waiting(found, portal().content.bank)
     if found.finished_at is not None or waiting is None:
         return redirect(url_for("reviews.result", session_id=found.id))
@@ -75,31 +77,38 @@ def session(session_id: int) -> Any:
 @blueprint.get("/sessions/<int:session_id>/<int:position>")
 def question(session_id: int, position: int) -> Any:
     """One question; once answered, what there is to say."""
-    found = _session(session_id)
-    answer, asked = _asked(found, position)
+    found = own_session(session_id)
+    answer, asked = own_answer(found, position)
+    service = practice_service()
+    run = service.settle(found, answer, asked)
     if answer.fraction is None:
         if found.finished_at is not None and answer.given_at is None:
             return redirect(url_for("reviews.result", session_id=found.id))
-        _service().show(answer)
-    return _page(found, answer, asked)
+        service.show(answer)
+        program_routes.tell_worker(asked, answer)
+    return _page(found, answer, asked, run=run)
 
 
 @blueprint.post("/sessions/<int:session_id>/<int:position>")
 @limiter.limit("60 per minute")
 def answer(session_id: int, position: int) -> Any:
     """Take an answer, and say at once what it earned."""
-    found = _session(session_id)
-    stored, asked = _asked(found, position)
+    found = own_session(session_id)
+    stored, asked = own_answer(found, position)
     here = url_for("reviews.question", session_id=found.id, position=position)
     if stored.given_at is not None or found.finished_at is not None:
         return redirect(here)
     given = practice.read_answer(asked, request.form.to_dict(flat=False))
     try:
-        _service().answer(found, stored, asked, given, passed="pass" in request.form)
+        practice_service().answer(found, stored, asked, given, passed="pass" in request.form)
     except AnswerRefused as error:
         return _page(found, stored, asked, given=given, error=error.learner), 422
     except Invalid as error:
         return _page(found, stored, asked, given=given, error=error.message), 422
+    except (Conflict, Unavailable) as error:
+        if asked.kind not in practice.RUN_BY_WORKER:
+            raise
+        return _page(found, stored, asked, given=given, error=error.message), error.status
     return redirect(here)
 
 
@@ -107,10 +116,10 @@ def answer(session_id: int, position: int) -> Any:
 @limiter.limit("60 per minute")
 def mark(session_id: int, position: int) -> Any:
     """Take the marks that a learner gives their own open answer."""
-    found = _session(session_id)
-    stored, asked = _asked(found, position)
+    found = own_session(session_id)
+    stored, asked = own_answer(found, position)
     try:
-        _service().mark(found, stored, asked, request.form.getlist("met")[:50])
+        practice_service().mark(found, stored, asked, request.form.getlist("met")[:50])
     except (AnswerRefused, Conflict) as error:
         flash(str(error), "warning")
     return redirect(url_for("reviews.question", session_id=found.id, position=position))
@@ -119,14 +128,15 @@ def mark(session_id: int, position: int) -> Any:
 @blueprint.post("/sessions/<int:session_id>/end")
 def end(session_id: int) -> Any:
     """End a session before its last question."""
-    _service().end(_session(session_id))
+    practice_service().end(own_session(session_id))
     return redirect(url_for("reviews.result", session_id=session_id))
 
 
 @blueprint.get("/sessions/<int:session_id>/result")
 def result(session_id: int) -> Any:
     """How the session went, and when each question is asked again."""
-    found = _session(session_id)
+    found = own_session(session_id)
+    practice_service().settle_all(found)
     if found.finished_at is None:
         return redirect(url_for("reviews.session", session_id=found.id))
     content, now = portal().content, utcnow()
@@ -179,7 +189,7 @@ def kept() -> str:
 @blueprint.route("/settings", methods=["GET", "POST"])
 def settings() -> Any:
     """How much to remember, and how long a session is."""
-    service = _service()
+    service = practice_service()
     wishes = service.wishes(current_user.id)
     form = SettingsForm(
         data=None
@@ -242,26 +252,14 @@ def _page(
     *,
     given: Answer = None,
     error: str | None = None,
+    run: CodeRun | None = None,
 ) -> str:
-    facts = views.question_page(db(), portal().content, session, answer, question, given=given, error=error)
+    facts = views.question_page(
+        db(), portal().content, session, answer, question, given=given, error=error, run=run
+    )
     return render_template(
         "reviews/question.html", **facts, note_max=NOTE_MAX, report_max=REPORT_MAX, reasons=REASONS
     )
-
-
-def _asked(session: PracticeSession, position: int) -> tuple[PracticeAnswer, Question]:
-    answer = next((one for one in session.answers if one.position == position), None)
-    found = portal().content.bank.find(answer.question_id) if answer is not None else None
-    if answer is None or found is None or not practisable(found):
-        raise NotFound("There is no such question in this session, or it was withdrawn since.")
-    return answer, found
-
-
-def _session(session_id: int) -> PracticeSession:
-    found = queries.session(db(), current_user.id, session_id)
-    if found is None:
-        raise NotFound("There is no such session among yours.")
-    return found
 
 
 def _question(question_id: str) -> Question:
@@ -278,10 +276,6 @@ def _back() -> Any:
     if session_id is not None and position is not None:
         return redirect(url_for("reviews.question", session_id=session_id, position=position))
     return redirect(url_for("reviews.kept"))
-
-
-def _service() -> PracticeService:
-    return PracticeService(db(), portal().content)
 
 
 def _keeping() -> KeepingService:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +15,31 @@ from sqlalchemy.orm import Session
 
 from portal.content import Content
 from portal.errors import Conflict, Invalid, NotFound
-from portal.features.practice import Encounter, Recorder, is_blank, keep, memory_of, seed_of, variant_of
+from portal.features.practice import (
+    RUN_BY_WORKER,
+    Encounter,
+    Recorder,
+    is_blank,
+    keep,
+    memory_of,
+    seed_of,
+    variant_of,
+)
 from portal.features.reviews import queries
 from portal.features.reviews.choosing import Chooser
-from portal.models import PracticeAnswer, PracticeSession, PracticeSetting, PracticeSource, utcnow
+from portal.features.reviews.programs import ProgramService, graded_of
+from portal.models import (
+    RUNS_PENDING,
+    CodeRun,
+    PracticeAnswer,
+    PracticeSession,
+    PracticeSetting,
+    PracticeSource,
+    RunPurpose,
+    RunState,
+    utcnow,
+)
+from portal.settings import Settings
 from question_bank import Answer, Graded, Question, scheduling
 
 LENGTH_MIN, LENGTH_DEFAULT, LENGTH_MAX = 1, 10, 50
@@ -34,9 +56,10 @@ class Wishes:
 class PracticeService:
     """Practice of one database session."""
 
-    def __init__(self, db: Session, content: Content) -> None:
+    def __init__(self, db: Session, content: Content, settings: Settings | None = None) -> None:
         self.db = db
         self.content = content
+        self.programs = ProgramService(db, settings or Settings())
 
     def chooser(self, user_id: int) -> Chooser:
         """What can be chosen for this learner now."""
@@ -57,6 +80,7 @@ class PracticeService:
         )
         now = utcnow()
         for former in queries.open_sessions(self.db, user_id):
+            self.settle_all(former)
             if any(answer.given_at is not None for answer in former.answers):
                 former.finished_at = now
             else:
@@ -89,23 +113,59 @@ class PracticeService:
         *,
         passed: bool = False,
     ) -> None:
-        """Grade an answer and record it; `passed` says that the learner does not know.
+        """Grade an answer and record it, or hand a program in to be run; `passed` says that the learner does not know.
 
-        Raises AnswerRefused when it can't be graded as it stands, Invalid when nothing was answered, and Conflict when it
-        was answered before: nothing has changed then.
+        Raises AnswerRefused when it can't be graded as it stands, Invalid when nothing was answered, Unavailable when too many
+        programs wait, and Conflict when it was answered before, or another program of the learner is run: nothing has
+        changed then.
         """
         if passed:
             given = None
         elif is_blank(given):
             raise Invalid("Nothing is answered yet. Answer, or press “I don’t know”.")
-        graded = question.grade(given, seed_of(question, answer.seed))
+        graded = None
+        if question.kind in RUN_BY_WORKER and given is not None:
+            self.programs.hand_in(session.user_id, answer, question, given, RunPurpose.ANSWER)
+        else:
+            graded = question.grade(given, seed_of(question, answer.seed))
         now = utcnow()
         self._claim(answer, PracticeAnswer.given_at, now)
         answer.given = given
         answer.given_at = now
         answer.seconds = seconds_between(answer.shown_at, now)
-        if graded.complete:
+        if graded is not None and graded.complete:
             self._record(session, answer, question, graded, now)
+
+    def settle(self, session: PracticeSession, answer: PracticeAnswer, question: Question) -> CodeRun | None:
+        """The newest program of this answer, judged if it has been run; None when there is none.
+
+        An answer whose program was run is recorded. One whose program could not be run is open again, with the program kept.
+        """
+        if question.kind not in RUN_BY_WORKER:
+            return None
+        run = self.programs.newest(answer)
+        if run is not None and run.state in RUNS_PENDING:
+            self.programs.expire()
+            run = self.programs.newest(answer)
+        if run is not None:
+            run = self.programs.judged(run, answer, question)
+        if answer.given_at is None or answer.fraction is not None or not isinstance(answer.given, str):
+            return run
+        if run is None or run.state == RunState.FAILED:
+            answer.given_at = answer.seconds = None
+        elif (graded := graded_of(run, question, answer.seed)) is not None:
+            now = utcnow()
+            with contextlib.suppress(Conflict):  # another request recorded it a moment ago
+                self._claim(answer, PracticeAnswer.fraction, now, fraction=graded.fraction)
+                self._record(session, answer, question, graded, now)
+        return run
+
+    def settle_all(self, session: PracticeSession) -> None:
+        """Record what programs of this session have earned meanwhile."""
+        for answer in session.answers:
+            question = self.content.bank.find(answer.question_id)
+            if answer.given_at is not None and answer.fraction is None and question is not None:
+                self.settle(session, answer, question)
 
     def mark(
         self, session: PracticeSession, answer: PracticeAnswer, question: Question, met: Sequence[str]

@@ -10,12 +10,23 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from portal.content import Content
+from portal.features import practice
 from portal.features.practice import practisable
+from portal.features.practice import programs as program_views
 from portal.features.practice import views as practice_views
 from portal.features.reviews import queries
 from portal.features.reviews.choosing import WEAK_SHOWN, Chooser, current_cards
+from portal.features.reviews.programs import graded_of
 from portal.features.reviews.queries import SessionLine
-from portal.models import PracticeAnswer, PracticeSession, PracticeSource, utcnow
+from portal.models import (
+    RUNS_PENDING,
+    CodeRun,
+    PracticeAnswer,
+    PracticeSession,
+    PracticeSource,
+    RunPurpose,
+    utcnow,
+)
 from question_bank import Answer, Bank, Question, scheduling
 from roadmap import Kind
 
@@ -105,7 +116,6 @@ def choices(content: Content, chooser: Chooser) -> dict[str, Any]:
         if (count := sum(by_module.get(module, 0) for module in track.modules))
     ]
     return {
-        "in_labs": sum(not practisable(question) for question in content.bank.questions.values()),
         "tracks": tracks,
         "modules": [{"id": m.id, "title": m.title, "count": by_module[m.id]} for m in modules],
         "topics": [
@@ -142,8 +152,9 @@ def question_page(
     *,
     given: Answer = None,
     error: str | None = None,
+    run: CodeRun | None = None,
 ) -> dict[str, Any]:
-    """One question of a session: its form, or what there is to say once it was answered."""
+    """One question of a session: its form, or what there is to say once it was answered. `run` is its newest program."""
     onward = waiting(session, content.bank, after=answer.position)
     kept = queries.note(db, session.user_id, question.id)
     facts: dict[str, Any] = {
@@ -157,8 +168,11 @@ def question_page(
         "next_position": onward.position if onward is not None else None,
         "expected": question.seconds,
     }
-    if answer.given_at is None:
-        view = practice_views.asked(question, answer.seed, number=answer.position, given=given, error=error)
+    facts |= {"run": run_view(run, question, answer)}
+    if answer.given_at is None or (run is not None and run.state in RUNS_PENDING):
+        # What was written last: in the form that comes back, in a program that could not be run, or in one that was tried.
+        written = given or answer.given or (run.program if run is not None else None)
+        view = practice_views.asked(question, answer.seed, number=answer.position, given=written, error=error)
         return facts | {"question": view}
     view = practice_views.graded(
         question,
@@ -166,6 +180,7 @@ def question_page(
         content=content,
         number=answer.position,
         given=answer.given,
+        result=graded_of(run, question, answer.seed) if run is not None else None,
         fraction=answer.fraction,
         correct=answer.correct,
         content_hash=answer.content_hash,
@@ -174,6 +189,24 @@ def question_page(
     card = current_cards(content, cards).get(question.id)
     again = until(card.due, utcnow()) if card else ""
     return facts | {"question": view, "again": again, "seconds": answer.seconds}
+
+
+def run_view(run: CodeRun | None, question: Question, answer: PracticeAnswer) -> dict[str, Any] | None:
+    """A program that waits, is run or was tried, for its part of the page; None when there is none."""
+    if run is None:
+        return None
+    graded = graded_of(run, question, answer.seed)
+    shown = question.present(practice.seed_of(question, answer.seed))
+    return {
+        "state": str(run.state),
+        "pending": run.state in RUNS_PENDING,
+        "tried": run.purpose == RunPurpose.TRY,
+        "cases": run.cases,
+        "done": run.cases_done,
+        "error": run.error,
+        "message": graded.message if graded else "",
+        "lines": program_views.cases(graded, shown.code) if graded and shown.code else [],
+    }
 
 
 def waiting(session: PracticeSession, bank: Bank, after: int = 0) -> PracticeAnswer | None:

@@ -197,7 +197,7 @@ def test_what_runs_is_counted_by_few_purposes(url: str) -> None:
     metrics.waiting({"launch": 3, "grading": 0})
     seen = scrape(url)
     counts = {purpose: seen["sandboxes_running", (("purpose", purpose),)] for purpose in metrics.PURPOSES}
-    assert counts == {"session": 2, "grading": 0, "waiting": 1, "other": 1}
+    assert counts == {"session": 2, "grading": 0, "program": 0, "waiting": 1, "other": 1}
     assert seen["queue_length", (("work", "launch"),)] == 3
     assert seen["sandboxes_memory_bytes", ()] == 1_000
 
@@ -212,7 +212,17 @@ def test_names_follow_the_conventions_and_nothing_names_a_learner(
     for family in ours:
         assert family.documentation
         for sample in family.samples:
-            assert set(sample.labels) <= {"lab", "result", "start", "work", "reason", "phase", "purpose", "le"}
+            assert set(sample.labels) <= {
+                "lab",
+                "result",
+                "start",
+                "work",
+                "reason",
+                "phase",
+                "purpose",
+                "language",
+                "le",
+            }
         if family.type == "histogram":
             assert family.name.endswith("_seconds")
         if family.type == "counter":

@@ -237,7 +237,7 @@ def test_what_waits_is_counted(reporter: Reporter, db: Session) -> None:
     for state in (SubmissionState.QUEUED, SubmissionState.QUEUED, SubmissionState.RUNNING):
         submissions.submission(db, users.user(db), state=state)
     db.commit()
-    assert reporter._waiting() == {"launch": 1, "grading": 2}
+    assert reporter._waiting() == {"launch": 1, "grading": 2, "program": 0}
 
 
 def test_failures_are_kept_for_a_week_in_words_that_can_be_counted(context: WorkContext, db: Session) -> None:

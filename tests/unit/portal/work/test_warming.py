@@ -114,6 +114,22 @@ def test_the_latest_use_wins_when_not_all_can_wait(
     assert sum(wanted(warming).values()) == 3
 
 
+def test_who_is_asked_for_a_program_has_a_sandbox_waiting_for_half_an_hour(
+    make: Callable[..., Warming],
+) -> None:
+    clock = [utcnow()]
+    warming = make(lambda: clock[0])
+    warming.programs_in("go")
+    assert wanted(warming) == {("programs in go", "grading"): 1}
+    assert [one["image"] for one in warming.pool.status()["flavours"]] == ["go"]
+    clock[0] += timedelta(minutes=31)
+    warming.refresh()
+    assert wanted(warming) == {}
+    none = make(pool_programs=0)
+    none.programs_in("go")
+    assert wanted(none) == {}
+
+
 def test_a_pool_of_none_wants_none(make: Callable[..., Warming], db: Session, user: User) -> None:
     lab_sessions.lab_session(db, user, lab_id=A, state=SessionState.READY)
     db.commit()

@@ -83,9 +83,20 @@ def sent(question: Question, answer: object) -> dict[str, list[str]]:
     return {name: answer if isinstance(answer, list) else [str(answer)]}
 
 
-def test_every_kind_is_asked_somewhere_or_said_to_need_a_lab() -> None:
-    assert set(KINDS) == PRACTICE_KINDS | {"code"}
-    assert {"open"} == PRACTICE_KINDS - QUIZ_KINDS
+def test_every_kind_is_practised_and_quizzes_ask_what_is_scored_at_once() -> None:
+    assert set(KINDS) == PRACTICE_KINDS
+    assert {"open", "code"} == PRACTICE_KINDS - QUIZ_KINDS
+
+
+def test_a_program_is_read_as_it_was_typed() -> None:
+    question = questions.question("code")
+    typed = "  if x:\r\n\tprint(1)  \r\n\x00"
+    assert read_answer(question, {"q-a-code": [typed]}) == "  if x:\n\tprint(1)  \n"
+    assert read_answer(question, {"q-a-code": [" \r\n "]}) is None
+    assert read_answer(question, {}) is None
+    long = read_answer(question, {"q-a-code": ["x" * 30_000]})
+    with pytest.raises(AnswerRefused, match="longer than 20,000"):
+        question.grade(long)
 
 
 @pytest.mark.parametrize("kind", questions.KINDS)

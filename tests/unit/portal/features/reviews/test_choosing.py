@@ -125,17 +125,10 @@ def test_who_gets_everything_right_has_no_weak_spot(content: Content) -> None:
         found.choose(PracticeSource.WEAKNESS, "", 10, 1, set())
 
 
-def test_code_is_not_asked(content: Content) -> None:
+def test_code_is_asked_like_everything_else(content: Content) -> None:
     found = chooser(content, [questions.question("code"), made("a")], card("a-code", due=-DAY))
-    assert ids(found.choose(PracticeSource.MODULE, questions.MODULE, 10, 1, set())) == ["a"]
-    assert found.due() == []
-
-
-def test_when_there_is_code_alone_it_says_where_that_is_run(content: Content) -> None:
-    with pytest.raises(Invalid, match="in a lab"):
-        chooser(content, [questions.question("code")]).choose(
-            PracticeSource.MODULE, questions.MODULE, 10, 1, set()
-        )
+    assert set(ids(found.choose(PracticeSource.MODULE, questions.MODULE, 10, 1, set()))) == {"a", "a-code"}
+    assert ids(found.due()) == ["a-code"]
 
 
 def test_cards_of_renamed_merged_and_retired_questions(content: Content) -> None:

@@ -60,7 +60,6 @@ def test_a_newcomer_is_told_how_to_begin(learner: Client) -> None:
     assert "Choose something below to begin" in page
     assert "As a table" not in page
     assert 'value="schema-design"' in page
-    assert "One question is a program to write" in page
 
 
 def test_a_session_leads_from_question_to_question_to_the_result(learner: Client, db: Session) -> None:

@@ -1,0 +1,117 @@
+"""A code question in a browser: written in the editor with the keyboard, tried, mended, handed in, and run in a real sandbox."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.serving import make_server
+
+from portal.app import create_app
+from portal.content import Content
+from portal.models import PracticeAnswer, User
+from portal.settings import Settings
+from portal.work.context import WorkContext
+from portal.work.programs.desk import ProgramDesk
+from portal.work.workspaces import Workspaces
+from sandboxes.drivers import open_driver
+from sandboxes.services.base import free_port
+from tests.e2e.test_practice import sign_in
+from tests.fixtures import questions
+from tests.fixtures.portal import NotedJobs
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture
+def site(settings: Settings, content: Content, jobs: NotedJobs) -> Iterator[str]:
+    """A portal that asks for a program, and the desk of a worker; its address."""
+    folder = Path(tempfile.mkdtemp(prefix="pge-"))
+    settings = replace(settings, port=free_port(), run_dir=folder, program_runners=1)
+    app = create_app(settings, content=questions.content_of(content, questions.question("code")), jobs=jobs)
+    driver = open_driver("local", folder)
+    database = app.extensions["portal"].database
+    desk = ProgramDesk(
+        WorkContext(settings, database, content, driver, "", Workspaces(settings.workspaces_dir))
+    )
+    server = make_server("127.0.0.1", settings.port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    desk.start()
+    yield settings.portal_origin_effective
+    desk.stop()
+    driver.close()
+    server.shutdown()
+    thread.join(30)
+    server.server_close()
+    database.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_program_is_written_tried_and_handed_in(
+    page: Page, site: str, db: Session, learner_user: User
+) -> None:
+    sign_in(page, site, learner_user)
+    page.goto(f"{site}/practice/")
+    page.get_by_role("button", name="Start with this module").click()
+    editor = page.get_by_label("Your program in Python")
+    expect(page.locator("[data-program][data-ready]")).to_be_attached()
+    expect(editor).to_have_value("print(0)")
+    expect(editor).to_be_focused()
+
+    # Enter keeps the indentation and goes deeper after a colon; Tab and Shift+Tab move lines; Ctrl+Z takes it back.
+    editor.fill("")
+    page.keyboard.type("def more(n):\nreturn n\n")
+    expect(editor).to_have_value("def more(n):\n    return n\n    ")
+    page.keyboard.press("Shift+Tab")
+    expect(editor).to_have_value("def more(n):\n    return n\n")
+    page.keyboard.press("Control+z")
+    expect(editor).to_have_value("def more(n):\n    return n\n    ")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.type("x")
+    page.keyboard.press("Tab")
+    expect(editor).to_have_value("def more(n):\n    return n\nx   ")
+    for _ in range(4):
+        page.keyboard.press("Backspace")
+    expect(editor).to_have_value("def more(n):\n    return n\n")
+    page.keyboard.type("print(more(int(input())))")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Tab")
+    expect(editor).to_have_value("    def more(n):\n        return n\n    print(more(int(input())))")
+    page.keyboard.press("Shift+Tab")
+    expect(editor).to_have_value("def more(n):\n    return n\nprint(more(int(input())))")
+
+    # Escape gives Tab back: nobody is caught in the editor.
+    page.keyboard.press("Escape")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "try":
+            break
+    assert page.evaluate("document.activeElement.id") == "try"
+    page.keyboard.press("Enter")
+    expect(page.locator("#program")).to_contain_text("0 of 1 example passed")
+    expect(page.locator("#program .io")).to_contain_text("Expected")
+    expect(page.locator("#announcer")).to_contain_text("0 of 1 example passed")
+    expect(editor).to_have_value("def more(n):\n    return n\nprint(more(int(input())))")  # it stays
+
+    editor.fill("def more(n):\n    return n + 1\nprint(more(int(input())))\n")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".graded")).to_contain_text("3 of 3 cases passed")
+    expect(page.locator(".graded")).to_contain_text("A program that passes")
+    expect(page.locator("[data-practice=answered][data-ready]")).to_be_attached()
+    page.get_by_role("link", name="See the result").click()
+    expect(page.locator("main")).to_contain_text("1 of 1 fully right")
+
+    stored = db.scalars(select(PracticeAnswer)).one()
+    assert (stored.fraction, stored.correct) == (1.0, True)
+    violations = [line for line in page.console_lines if "Content Security Policy" in line]  # type: ignore[attr-defined]
+    assert violations == []
