@@ -102,6 +102,28 @@ def sign_in_link(email: str | None) -> None:
     database.close()
 
 
+@cli.command("rebuild-statistics")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def rebuild_statistics(as_json: bool) -> None:
+    """Make due dates and question statistics anew from all recorded answers. Stop the portal before."""
+    from dataclasses import asdict
+
+    import question_bank
+    from portal.features.practice import rebuild
+
+    database = _database()
+    database.migrate()
+    with database.transaction() as session:
+        result = rebuild(session, question_bank.load())
+    database.close()
+    if as_json:
+        click.echo(json.dumps(asdict(result)))
+    else:
+        click.echo(f"Rebuilt from {result.answers} answers of {result.learners} learners.")
+        if result.left_out:
+            click.echo(f"{result.left_out} answers are to questions that are not in the bank any more.")
+
+
 @cli.command("settings")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def show_settings(as_json: bool) -> None:

@@ -3,9 +3,15 @@
 from portal.models.base import Base, utcnow
 from portal.models.failure import Failure, Work
 from portal.models.hint_use import HintUse
+from portal.models.item_tally import CountOf, ItemCount, ItemTally
 from portal.models.lab_session import OPEN_STATES, PLACE_STATES, EndReason, LabSession, SessionState
 from portal.models.lesson_read import LessonRead
+from portal.models.practice_session import PracticeAnswer, PracticeSession, PracticeSource
+from portal.models.practice_setting import PracticeSetting
+from portal.models.question_note import QuestionNote
+from portal.models.question_report import QuestionReport, ReportReason
 from portal.models.quiz_attempt import QuizAnswer, QuizAttempt
+from portal.models.review_card import ReviewCard
 from portal.models.sign_in_link import SignInLink
 from portal.models.submission import (
     PENDING_STATES,
@@ -22,13 +28,24 @@ __all__ = [
     "PENDING_STATES",
     "PLACE_STATES",
     "Base",
+    "CountOf",
     "EndReason",
     "Failure",
     "HintUse",
+    "ItemCount",
+    "ItemTally",
     "LabSession",
     "LessonRead",
+    "PracticeAnswer",
+    "PracticeSession",
+    "PracticeSetting",
+    "PracticeSource",
+    "QuestionNote",
+    "QuestionReport",
     "QuizAnswer",
     "QuizAttempt",
+    "ReportReason",
+    "ReviewCard",
     "Role",
     "SessionState",
     "SignInLink",

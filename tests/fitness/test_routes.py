@@ -9,12 +9,19 @@ from sqlalchemy.orm import Session
 from portal.content import Content
 from portal.models import QuizAnswer, QuizAttempt, Role, User
 from portal.settings import Settings
-from tests.factories import lab_sessions, submissions, users
+from tests.factories import lab_sessions, practice, submissions, users
 from tests.fixtures.portal import Client, signed_in
 
 ANYONE = "anyone"
 SIGNED_IN = "signed in"
+INSTRUCTORS = "instructors"
 ADMINS = "admins"
+MAY = {
+    ANYONE: set(Role),
+    SIGNED_IN: set(Role),
+    INSTRUCTORS: {Role.INSTRUCTOR, Role.ADMIN},
+    ADMINS: {Role.ADMIN},
+}
 
 # endpoint → (method, path with the ids of things that are the visitor's own, who)
 ROUTES: dict[str, tuple[str, str, str]] = {
@@ -53,11 +60,34 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "practice.quiz": ("GET", "/quizzes/{quiz}", SIGNED_IN),
     "practice.answer": ("POST", "/quizzes/{quiz}", SIGNED_IN),
     "practice.result": ("GET", "/quizzes/{finished_quiz}/result", SIGNED_IN),
+    "reviews.index": ("GET", "/practice/", SIGNED_IN),
+    "reviews.start": ("POST", "/practice/start", SIGNED_IN),
+    "reviews.session": ("GET", "/practice/sessions/{practice}", SIGNED_IN),
+    "reviews.question": ("GET", "/practice/sessions/{practice}/1", SIGNED_IN),
+    "reviews.answer": ("POST", "/practice/sessions/{practice}/1", SIGNED_IN),
+    "reviews.mark": ("POST", "/practice/sessions/{practice}/1/mark", SIGNED_IN),
+    "reviews.end": ("POST", "/practice/sessions/{practice}/end", SIGNED_IN),
+    "reviews.result": ("GET", "/practice/sessions/{finished_practice}/result", SIGNED_IN),
+    "reviews.kept": ("GET", "/practice/kept", SIGNED_IN),
+    "reviews.settings": ("GET", "/practice/settings", SIGNED_IN),
+    "reviews.bookmark": ("POST", "/practice/questions/{question}/bookmark", SIGNED_IN),
+    "reviews.note": ("POST", "/practice/questions/{question}/note", SIGNED_IN),
+    "reviews.report": ("POST", "/practice/questions/{question}/report", SIGNED_IN),
+    "insights.questions": ("GET", "/insights/questions", INSTRUCTORS),
+    "insights.question": ("GET", "/insights/questions/{question}", INSTRUCTORS),
+    "insights.reports": ("GET", "/insights/reports", INSTRUCTORS),
+    "insights.close": ("POST", "/insights/reports/{report}/close", INSTRUCTORS),
     "admin.sandboxes": ("GET", "/admin/sandboxes", ADMINS),
     "admin.live": ("GET", "/admin/sandboxes/live", ADMINS),
     "admin.stop": ("POST", "/admin/sandboxes/{session}/stop", ADMINS),
     "admin.reap": ("POST", "/admin/sandboxes/reap", ADMINS),
     "admin.examine": ("POST", "/admin/sandboxes/examine", ADMINS),
+}
+
+# What a form has to say, beside its token, to be understood.
+FORMS: dict[str, dict[str, object]] = {
+    "reviews.start": {"source": "module", "id": "schema-design"},
+    "reviews.answer": {"pass": "yes"},
 }
 
 
@@ -78,6 +108,11 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         db.add(attempt)
         db.flush()
         quizzes.append(attempt.id)
+    sessions = []
+    for finished in (None, submission.finished_at):
+        session_of_practice = practice.practice_session(db, user, [question], finished_at=finished)
+        sessions.append(session_of_practice.id)
+    report = practice.report(db, user, question)
     db.commit()
     return {
         "lesson": next(iter(content.roadmap.lessons)),
@@ -86,6 +121,10 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         "submission": submission.id,
         "quiz": quizzes[0],
         "finished_quiz": quizzes[1],
+        "question": question.id,
+        "practice": sessions[0],
+        "finished_practice": sessions[1],
+        "report": report.id,
     }
 
 
@@ -94,7 +133,7 @@ def ask(client: Client, endpoint: str, things: dict[str, object]) -> int:
     path = path.format(**things)
     if endpoint == "accounts.sign_out":
         return client.post(path).status_code
-    return (client.get(path) if method == "GET" else client.post(path)).status_code
+    return (client.get(path) if method == "GET" else client.post(path, FORMS.get(endpoint))).status_code
 
 
 def test_every_route_is_in_the_table(app: Flask) -> None:
@@ -127,13 +166,24 @@ def test_every_role_opens_what_it_may(
     user = users.user(db, role=role)
     things = things_of(db, user, content)
     status = ask(signed_in(app, settings, user), endpoint, things)
-    if ROUTES[endpoint][2] == ADMINS and role is not Role.ADMIN:
+    if role not in MAY[ROUTES[endpoint][2]]:
         assert status == 403, f"{role} got {status}"
     else:
         assert status in {200, 302}, f"{role} got {status}"
 
 
-OWN = ["lab_sessions.attempt", "practice.quiz", "practice.answer", "practice.result"]
+OWN = [
+    "lab_sessions.attempt",
+    "practice.quiz",
+    "practice.answer",
+    "practice.result",
+    "reviews.session",
+    "reviews.question",
+    "reviews.answer",
+    "reviews.mark",
+    "reviews.end",
+    "reviews.result",
+]
 
 
 @pytest.mark.parametrize("role", list(Role))

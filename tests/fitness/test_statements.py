@@ -11,16 +11,16 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from portal.content import Content
-from portal.models import Failure, QuizAnswer, QuizAttempt, Role, User, Work, utcnow
-from tests.factories import lab_sessions, reports, submissions, users
-from tests.fitness.test_routes import ADMINS, ROUTES, SIGNED_IN, things_of
+from portal.models import Failure, QuestionNote, QuizAnswer, QuizAttempt, Role, User, Work, utcnow
+from tests.factories import lab_sessions, practice, reports, submissions, users
+from tests.fitness.test_routes import ADMINS, INSTRUCTORS, ROUTES, SIGNED_IN, things_of
 from tests.fixtures.portal import Client
 
 MOST = 12
 PAGES = [
     e
     for e, (method, _path, who) in ROUTES.items()
-    if method == "GET" and (who in (SIGNED_IN, ADMINS) or e == "home.index")
+    if method == "GET" and (who in (SIGNED_IN, INSTRUCTORS, ADMINS) or e == "home.index")
 ]
 
 
@@ -44,6 +44,8 @@ def test_a_page_takes_few_statements_and_no_more_when_more_was_done(
     if ROUTES[endpoint][2] == ADMINS:
         learner_user.role = Role.ADMIN
         reports.worker_status(db)
+    if ROUTES[endpoint][2] == INSTRUCTORS:
+        learner_user.role = Role.INSTRUCTOR
     things = things_of(db, learner_user, content)
     path = ROUTES[endpoint][1].format(**things)
     engine = app.extensions["portal"].database.engine
@@ -71,6 +73,12 @@ def busy(db: Session, user: User, content: Content) -> None:
             ]
             db.add(attempt)
             db.add(Failure(work=Work.LAUNCH, reason=f"reason {number}"))
+        questions = list(content.bank.questions.values())[:30]
+        for _ in range(3):
+            practice.practice_session(db, person, questions, finished_at=utcnow(), answered=True)
+        for question in questions:
+            db.merge(QuestionNote(user_id=person.id, question_id=question.id, bookmarked=True, text="a note"))
+            practice.report(db, person, question)
         if person is not user:
             lab_sessions.lab_session(db, person)
     db.commit()

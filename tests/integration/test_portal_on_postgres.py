@@ -15,11 +15,25 @@ from sqlalchemy.orm import Session
 from portal.content import Content
 from portal.database import MIGRATIONS, Database
 from portal.features.accounts import AccountService
+from portal.features.insights import queries as insight_queries
+from portal.features.insights.service import InsightService
 from portal.features.lab_sessions import queries
+from portal.features.practice import Encounter, Recorder, rebuild
+from portal.features.reviews.service import PracticeService
 from portal.features.roadmap import ProgressService, TopicState
-from portal.models import Base, LabSession, SessionState, Submission, SubmissionState, User, utcnow
+from portal.models import (
+    Base,
+    LabSession,
+    PracticeSource,
+    SessionState,
+    Submission,
+    SubmissionState,
+    User,
+    utcnow,
+)
 from portal.work.claims import claim
-from tests.factories import lab_sessions, submissions, users
+from tests.factories import lab_sessions, practice, submissions, users
+from tests.fixtures import questions
 from tests.fixtures.postgres import ScratchServer
 
 pytestmark = pytest.mark.postgres
@@ -149,3 +163,36 @@ def test_progress_is_counted_alike(session: Session, content: Content) -> None:
     submissions.submission(session, user, results={task.id: "passed"})
     progress = ProgressService(session, content).of(user.id)
     assert progress.topics[task.proves[0]].state == TopicState.PROVEN
+
+
+def test_answers_are_summed_alike(session: Session, content: Content) -> None:
+    single = questions.question("single")
+    bank = questions.content_of(content, single)
+    right = single.grade(questions.right_answer(single, 0))
+    for seconds in (10, 20, 90):
+        user = users.user(session)
+        for _ in range(2):  # the second adds to a row that is there
+            encounter = Encounter(single, right, utcnow(), seconds=float(seconds))
+            Recorder(session).record(user.id, [encounter])
+    (item,) = InsightService(session, bank).items()
+    assert (item.tally.answers, item.tally.counted, item.tally.facility) == (6, 3, 1.0)
+    assert item.median_seconds == pytest.approx(20, rel=0.08)
+    counts = insight_queries.option_counts(session, single.id, single.content_hash)
+    assert [one.chosen for one in counts.values()] == [3]
+
+
+def test_practice_is_rebuilt_alike(session: Session, content: Content) -> None:
+    bank = questions.content_of(content)
+    service, user = PracticeService(session, bank), users.user(session)
+    practised = service.start(user.id, PracticeSource.MODULE, questions.MODULE)
+    for answer in practised.answers:
+        question = bank.bank.questions[answer.question_id]
+        service.show(answer)
+        service.answer(practised, answer, question, None, passed=True)
+    session.flush()
+    assert len(service.chooser(user.id).dues()) == 10
+    assert rebuild(session, bank.bank).answers == 10
+    assert len(service.chooser(user.id).dues()) == 10
+    assert ProgressService(session, bank).of(user.id).topics[questions.TOPIC].state == TopicState.UNSEEN
+    practice.practice_session(session, user, [questions.question("single")], answered=True)
+    assert ProgressService(session, bank).of(user.id).topics[questions.TOPIC].state == TopicState.PRACTISED

@@ -8,7 +8,7 @@ const warning = document.getElementById("quiz-warning");
 const key = `pg-quiz-${form.dataset.quiz}`;
 
 const isAnswered = (question) =>
-  [...question.querySelectorAll("input")].some((input) =>
+  [...question.querySelectorAll("input, select, textarea")].some((input) =>
     input.type === "radio" || input.type === "checkbox" ? input.checked : input.value.trim() !== "",
   );
 
@@ -33,7 +33,7 @@ function recall() {
   } catch {
     // nothing that can be read: start empty
   }
-  for (const input of form.querySelectorAll("input[name^='q-']")) {
+  for (const input of form.querySelectorAll("[name^='q-']")) {
     const values = given[input.name];
     if (!values) continue;
     if (input.type === "radio" || input.type === "checkbox") input.checked = values.includes(input.value);
@@ -74,5 +74,5 @@ form.addEventListener("submit", (event) => {
   announce(sentence);
   const first = missing[0];
   first.scrollIntoView({ block: "center" });
-  first.querySelector("input")?.focus({ preventScroll: true });
+  first.querySelector("input, select, textarea")?.focus({ preventScroll: true });
 });

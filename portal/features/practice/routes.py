@@ -9,11 +9,11 @@ from flask_login import current_user
 
 from portal.errors import NotFound
 from portal.extensions import db, limiter, portal
-from portal.features.practice import queries
-from portal.features.practice.service import QUIZ_LENGTH, QuizService, Refused, read_answers
-from portal.markdown import render, render_inline
+from portal.features.practice import queries, views
+from portal.features.practice.answers import QUIZ_KINDS, read_answers
+from portal.features.practice.service import QUIZ_LENGTH, QuizService, Refused
 from portal.models import QuizAnswer, QuizAttempt
-from question_bank import PLAIN_KINDS, Answer, AnswerRefused, Question
+from question_bank import Answer, Question
 from roadmap import Kind
 
 blueprint = Blueprint("practice", __name__, url_prefix="/quizzes")
@@ -25,7 +25,7 @@ def quizzes() -> str:
     content = portal().content
     scores = _service().scores(current_user.id)
     opened = queries.unfinished_by_module(db(), current_user.id)
-    available = content.bank.modules(PLAIN_KINDS)
+    available = content.bank.modules(QUIZ_KINDS)
     rows = [
         {
             "module": module,
@@ -82,94 +82,37 @@ def result(attempt_id: int) -> Any:
     if attempt.finished_at is None:
         return redirect(url_for("practice.quiz", attempt_id=attempt.id))
     module = portal().content.roadmap.modules.get(attempt.module_id)
-    questions = [_graded_view(attempt, stored, question) for stored, question in _drawn(attempt)]
+    questions = [
+        views.graded(
+            question,
+            attempt.seed,
+            content=portal().content,
+            number=number,
+            given=stored.given,
+            fraction=stored.fraction,
+            correct=stored.correct,
+            content_hash=stored.content_hash,
+        )
+        for number, (stored, question) in enumerate(_drawn(attempt), 1)
+    ]
     return render_template("practice/result.html", attempt=attempt, module=module, questions=questions)
 
 
 def _quiz_page(attempt: QuizAttempt, given: dict[str, Answer], errors: dict[str, str]) -> str:
     module = portal().content.roadmap.modules.get(attempt.module_id)
-    questions = []
-    for stored, question in _drawn(attempt):
-        shown = question.present(attempt.seed)
-        questions.append(
-            {
-                "id": question.id,
-                "number": stored.position,
-                "kind": question.kind,
-                "prompt_html": render(shown.prompt).html,
-                "options": [
-                    {"key": option.key, "html": render_inline(option.text)} for option in shown.options
-                ],
-                "unit": shown.unit,
-                "rule": shown.rule,
-                "given": given.get(question.id),
-                "error": errors.get(question.id),
-                "graded": None,
-            }
+    questions = [
+        views.asked(
+            question,
+            attempt.seed,
+            number=number,
+            given=given.get(question.id),
+            error=errors.get(question.id),
         )
+        for number, (_stored, question) in enumerate(_drawn(attempt), 1)
+    ]
     return render_template(
         "practice/quiz.html", attempt=attempt, module=module, questions=questions, has_errors=bool(errors)
     )
-
-
-def _graded_view(attempt: QuizAttempt, stored: QuizAnswer, question: Question) -> dict[str, Any]:
-    shown = question.present(attempt.seed)
-    try:
-        graded = question.grade(stored.given, attempt.seed)
-    except (
-        AnswerRefused
-    ):  # the question's options were edited away since: what was chosen can't be shown any more
-        graded = question.grade(None, attempt.seed)
-    by_key = {feedback.key: feedback for feedback in graded.feedback}
-    return {
-        "id": question.id,
-        "number": stored.position,
-        "kind": question.kind,
-        "prompt_html": render(shown.prompt).html,
-        "unit": shown.unit,
-        "rule": shown.rule,
-        "given": stored.given,
-        "graded": {
-            # The stored score stands, also when the question was edited since.
-            "fraction": stored.fraction or 0.0,
-            "correct": bool(stored.correct),
-            "answered": graded.answered,
-            "edited": stored.content_hash != question.content_hash,
-            "options": [
-                {
-                    "key": option.key,
-                    "html": render_inline(option.text),
-                    "chosen": by_key[option.key].chosen,
-                    "right": by_key[option.key].right,
-                    "feedback_html": render_inline(by_key[option.key].comment),
-                }
-                for option in shown.options
-            ],
-            "feedback_html": "".join(render(f.comment).html for f in graded.feedback)
-            if not shown.options
-            else "",
-            "right_answer_html": render_inline(graded.right_answer),
-            "explanation_html": render(graded.explanation).html,
-            "links": _links(question),
-        },
-    }
-
-
-def _links(question: Question) -> list[dict[str, str]]:
-    content = portal().content
-    links = []
-    if question.links.lesson and (lesson := content.roadmap.lessons.get(question.links.lesson)):
-        links.append(
-            {"label": f"Lesson: {lesson.title}", "url": url_for("roadmap.lesson", lesson_id=lesson.id)}
-        )
-    if question.links.lab and (lab := content.lab(question.links.lab)):
-        links.append({"label": f"Lab: {lab.title}", "url": url_for("lab_sessions.lab", slug=lab.id)})
-    for code in question.links.code:
-        path, _, line = code.partition("#")
-        if path.startswith("reference_impl/"):
-            url = url_for("reference.file", path=path, _anchor=line or None)
-            links.append({"label": f"Code: {path.removeprefix('reference_impl/')}", "url": url})
-    return links
 
 
 def _drawn(attempt: QuizAttempt) -> list[tuple[QuizAnswer, Question]]:

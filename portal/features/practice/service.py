@@ -5,16 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy import update
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from portal.errors import Conflict, Invalid
 from portal.features.practice import queries
+from portal.features.practice.answers import QUIZ_KINDS, seed_of, variant_of
+from portal.features.practice.recording import Encounter, Recorder
 from portal.models import QuizAnswer, QuizAttempt, utcnow
-from question_bank import PLAIN_KINDS, Answer, AnswerRefused, Bank, Question, draw
+from question_bank import Answer, AnswerRefused, Bank, draw
 
 QUIZ_LENGTH = 10
-MAX_ANSWER = 200
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class QuizService:
         if open_attempt is not None:
             return open_attempt
         seed = secrets.randbelow(2**31)
-        drawn = draw(self.bank, module=module_id, kinds=PLAIN_KINDS, count=QUIZ_LENGTH, seed=seed)
+        drawn = draw(self.bank, module=module_id, count=QUIZ_LENGTH, seed=seed, kinds=QUIZ_KINDS)
         if not drawn:
             raise Invalid("This module has no questions yet.")
         attempt = QuizAttempt(user_id=user_id, module_id=module_id, seed=seed, created_at=utcnow())
@@ -61,34 +65,41 @@ class QuizService:
         if attempt.finished_at is not None:
             raise Conflict("This quiz was handed in already.")
         refused: dict[str, str] = {}
-        graded: list[tuple[QuizAnswer, Answer, float, bool]] = []
+        results: list[tuple[QuizAnswer, Answer, Encounter]] = []
+        now = utcnow()
         for answer in attempt.answers:
             question = self.bank.find(answer.question_id)
             if question is None:  # retired since it was drawn: it neither helps nor hurts
                 continue
             value = given.get(answer.question_id)
             try:
-                result = question.grade(value, attempt.seed)
+                result = question.grade(value, seed_of(question, attempt.seed))
             except AnswerRefused as error:
                 refused[answer.question_id] = str(error)
             else:
-                graded.append((answer, value, result.fraction, result.correct))
+                results.append(
+                    (
+                        answer,
+                        value,
+                        Encounter(question, result, now, variant=variant_of(question, attempt.seed)),
+                    )
+                )
         if refused:
             return Refused(refused)
-        for answer, value, fraction, correct in graded:
-            answer.given, answer.fraction, answer.correct = value, fraction, correct
-        attempt.score = sum(fraction for *_rest, fraction, _correct in graded) / len(graded) if graded else 0.0
-        attempt.finished_at = utcnow()
+        # Conditional: the same form may arrive twice at once, and each answer counts once.
+        claimed: CursorResult[Any] = self.db.execute(  # type: ignore[assignment]
+            update(QuizAttempt)
+            .where(QuizAttempt.id == attempt.id, QuizAttempt.finished_at.is_(None))
+            .values(finished_at=now)
+        )
+        if claimed.rowcount != 1:
+            raise Conflict("This quiz was handed in already.")
+        for answer, value, encounter in results:
+            answer.given = value
+            answer.fraction, answer.correct = encounter.graded.fraction, encounter.graded.correct
+            # What was graded is today's wording, also when the quiz was drawn before an edit.
+            answer.content_hash = encounter.question.content_hash
+        attempt.score = sum(e.graded.fraction for *_rest, e in results) / len(results) if results else 0.0
+        attempt.finished_at = now
+        Recorder(self.db).record(attempt.user_id, [encounter for *_rest, encounter in results])
         return None
-
-
-def read_answers(questions: list[Question], form: Mapping[str, list[str]]) -> dict[str, Answer]:
-    """The answers in a submitted form: fields are named `q-<question id>`; longer values are cut at 200 characters."""
-    answers: dict[str, Answer] = {}
-    for question in questions:
-        values = [value.strip()[:MAX_ANSWER] for value in form.get(f"q-{question.id}", [])][:50]
-        if question.kind == "multiple":
-            answers[question.id] = values
-        else:
-            answers[question.id] = values[0] if values and values[0] else None
-    return answers

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
 from portal.models import (
     LessonRead,
     QuizAnswer,
     QuizAttempt,
+    ReviewCard,
     Submission,
     SubmissionKind,
     SubmissionState,
@@ -45,13 +46,21 @@ def evidence(db: Session, user_id: int) -> Evidence:
     lessons = db.execute(
         select(LessonRead.lesson_id, LessonRead.created_at).where(LessonRead.user_id == user_id)
     )
-    questions = db.execute(
-        select(QuizAnswer.question_id, func.min(QuizAttempt.finished_at, type_=QuizAttempt.finished_at.type))
+    # Quizzes that were handed in before there were cards have none.
+    first_right = union_all(
+        select(QuizAnswer.question_id, QuizAttempt.finished_at.label("at"))
         .join(QuizAttempt, QuizAttempt.id == QuizAnswer.attempt_id)
         .where(
             QuizAttempt.user_id == user_id, QuizAttempt.finished_at.is_not(None), QuizAnswer.correct.is_(True)
-        )
-        .group_by(QuizAnswer.question_id)
+        ),
+        select(ReviewCard.question_id, ReviewCard.first_right_at.label("at")).where(
+            ReviewCard.user_id == user_id, ReviewCard.first_right_at.is_not(None)
+        ),
+    ).subquery()
+    questions = db.execute(
+        select(
+            first_right.c.question_id, func.min(first_right.c.at, type_=QuizAttempt.finished_at.type)
+        ).group_by(first_right.c.question_id)
     )
     tasks = db.execute(
         select(

@@ -10,7 +10,7 @@ from flask_login import current_user
 from portal import markdown
 from portal.errors import NotFound
 from portal.extensions import db, portal
-from portal.features.practice import QuizService
+from portal.features.practice import QuizService, practisable, quizzable
 from portal.features.roadmap.graph import layout
 from portal.features.roadmap.service import Progress, ProgressService
 from roadmap import Kind, Lesson, Module, Track
@@ -78,6 +78,7 @@ def module(module_id: str) -> str:
     content = portal().content
     found: Module = _find(Kind.MODULE, module_id)
     progress = _service().of(current_user.id)
+    questions = [q for q in content.bank.questions.values() if q.module == found.id]
     return render_template(
         "roadmap/module.html",
         module=found,
@@ -97,7 +98,8 @@ def module(module_id: str) -> str:
         labs=[lab for lab in (content.lab(lab_id) for lab_id in found.labs) if lab is not None],
         prerequisites=[content.roadmap.modules[module_id] for module_id in found.prerequisites],
         track=_track_of(found.id),
-        question_count=sum(q.module == found.id for q in content.bank.questions.values()),
+        question_count=sum(practisable(q) for q in questions),
+        quiz_count=sum(quizzable(q) for q in questions),
         quiz=QuizService(db(), content.bank).scores(current_user.id).get(found.id),
     )
 

@@ -110,7 +110,7 @@ class ProgressService:
                 credit(
                     topic_id,
                     TopicState.PRACTISED,
-                    f"practised by a quiz question answered right on {_day(at)}",
+                    f"practised by a question answered right on {_day(at)}",
                     at,
                 )
         for passed in found.tasks:

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from portal.content import Content
 from portal.errors import Conflict, Invalid
 from portal.features.practice import QuizService, queries
-from portal.features.practice.service import QUIZ_LENGTH, Refused, read_answers
+from portal.features.practice.answers import read_answers
+from portal.features.practice.service import QUIZ_LENGTH, Refused
 from portal.models import User
 from question_bank import Question
 from tests.factories import users

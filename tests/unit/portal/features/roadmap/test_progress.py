@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from portal.content import Content
+from portal.features.practice import Encounter, Recorder
 from portal.features.roadmap import ProgressService, TopicState
 from portal.models import QuizAnswer, QuizAttempt, SubmissionKind, SubmissionState, User, utcnow
-from tests.factories import submissions, users
+from tests.factories import practice, submissions, users
 
 WHEN = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
@@ -63,6 +64,20 @@ def test_a_right_answer_practises_and_a_wrong_one_does_not(
         QuizAnswer(question_id=wrong.id, position=2, content_hash="", correct=False, fraction=0.5),
     ]
     db.add(attempt)
+    db.flush()
+    progress = service.of(user.id)
+    assert {progress.topics[t].state for t in right.topics} == {TopicState.PRACTISED}
+    for topic in set(wrong.topics) - set(right.topics):
+        assert progress.topics[topic].state == TopicState.UNSEEN
+
+
+def test_a_right_answer_in_practice_counts_like_one_in_a_quiz(
+    service: ProgressService, user: User, content: Content, db: Session
+) -> None:
+    right, wrong = list(content.bank.questions.values())[:2]
+    practice.practice_session(db, user, [right], answered=True)
+    Recorder(db).record(user.id, [Encounter(wrong, wrong.grade(None), utcnow())])
+    practice.practice_session(db, users.user(db), [wrong], answered=True)
     db.flush()
     progress = service.of(user.id)
     assert {progress.topics[t].state for t in right.topics} == {TopicState.PRACTISED}

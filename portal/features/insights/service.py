@@ -1,0 +1,130 @@
+"""How questions do, and what becomes of reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from portal.content import Content
+from portal.errors import Conflict, Invalid, NotFound
+from portal.features.insights import queries
+from portal.models import QuestionReport, utcnow
+from question_bank import Question, statistics
+from question_bank.statistics import Flag, Tally
+
+RESOLUTION_MAX = 1_000
+
+
+class Sort(StrEnum):
+    """What the list can be sorted by."""
+
+    QUESTION = "question"
+    ANSWERS = "answers"
+    FACILITY = "facility"
+    DISCRIMINATION = "discrimination"
+    TIME = "time"
+    FLAGS = "flags"
+    REPORTS = "reports"
+
+
+@dataclass(frozen=True)
+class Item:
+    """How the version of a question that is in the bank now does."""
+
+    question: Question
+    tally: Tally
+    flags: tuple[Flag, ...]
+    chance: float
+    median_seconds: float | None
+    reports: int
+    """Open ones."""
+    earlier: int
+    """Answers to other versions, which are not in these figures."""
+
+
+class InsightService:
+    """Questions as instructors see them, in one database session."""
+
+    def __init__(self, db: Session, content: Content) -> None:
+        self.db = db
+        self.content = content
+
+    def items(self) -> list[Item]:
+        """Every question of the bank: three statements, whatever was answered."""
+        tallies = queries.tallies(self.db)
+        buckets = queries.median_buckets(self.db)
+        reports = queries.open_reports(self.db)
+        answers: dict[str, int] = {}
+        for (question_id, _version), tally in tallies.items():
+            answers[question_id] = answers.get(question_id, 0) + tally.answers
+        return [
+            item_of(
+                question,
+                tallies.get((question.id, question.content_hash), Tally()),
+                bucket=buckets.get((question.id, question.content_hash)),
+                reports=sum(reports.get(name, 0) for name in (question.id, *question.replaces)),
+                all_answers=sum(answers.get(name, 0) for name in (question.id, *question.replaces)),
+            )
+            for question in self.content.bank.questions.values()
+        ]
+
+    def close(self, report_id: int, instructor_id: int, resolution: str) -> QuestionReport:
+        """Close a report, with a word on what was done. Raises NotFound, Conflict, Invalid."""
+        report = queries.report(self.db, report_id)
+        if report is None:
+            raise NotFound("There is no such report.")
+        if report.closed_at is not None:
+            raise Conflict("Somebody has closed this report already.")
+        resolution = resolution.replace("\r\n", "\n").replace("\x00", "").strip()
+        if len(resolution) > RESOLUTION_MAX:
+            raise Invalid(f"Say it in at most {RESOLUTION_MAX:,} characters; this has {len(resolution):,}.")
+        report.closed_at, report.closed_by, report.resolution = utcnow(), instructor_id, resolution
+        return report
+
+
+def item_of(
+    question: Question, tally: Tally, *, bucket: int | None, reports: int = 0, all_answers: int = 0
+) -> Item:
+    """The figures of one question."""
+    chance = chance_of(question)
+    return Item(
+        question=question,
+        tally=tally,
+        flags=statistics.flags(tally, chance),
+        chance=chance,
+        median_seconds=statistics.seconds_of(bucket) if bucket is not None else None,
+        reports=reports,
+        earlier=max(0, all_answers - tally.answers),
+    )
+
+
+def chance_of(question: Question) -> float:
+    """What blind guessing earns at this question."""
+    return statistics.chance(
+        question.kind, len(question.options), sum(option.right for option in question.options)
+    )
+
+
+def arranged(items: Iterable[Item], sort: Sort, *, down: bool) -> list[Item]:
+    """The items sorted; what has no figure comes last, either way."""
+
+    def value(item: Item) -> float | None:
+        return {
+            Sort.ANSWERS: item.tally.answers,
+            Sort.FACILITY: item.tally.facility,
+            Sort.DISCRIMINATION: item.tally.discrimination,
+            Sort.TIME: item.median_seconds,
+            Sort.FLAGS: len(item.flags),
+            Sort.REPORTS: item.reports,
+        }.get(sort)
+
+    by_name = sorted(items, key=lambda item: (item.question.module, item.question.id), reverse=down)
+    if sort is Sort.QUESTION:
+        return by_name
+    by_name = sorted(by_name, key=lambda item: (item.question.module, item.question.id))
+    known = [(found, item) for item in by_name if (found := value(item)) is not None]
+    known.sort(key=lambda pair: pair[0], reverse=down)
+    return [item for _found, item in known] + [item for item in by_name if value(item) is None]

@@ -1,0 +1,332 @@
+"""Pages of practice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+
+from portal.errors import Conflict, Invalid, NotFound
+from portal.extensions import db, limiter, portal
+from portal.features import practice
+from portal.features.practice import practisable
+from portal.features.reviews import queries, views
+from portal.features.reviews.choosing import current_cards
+from portal.features.reviews.forms import SettingsForm
+from portal.features.reviews.keeping import NOTE_MAX, REASONS, REPORT_MAX, KeepingService
+from portal.features.reviews.service import PracticeService, Wishes, source_of
+from portal.models import PracticeAnswer, PracticeSession, utcnow
+from question_bank import Answer, AnswerRefused, Question
+
+blueprint = Blueprint("reviews", __name__, url_prefix="/practice")
+
+
+def throttled_by_person() -> str:
+    """What reports are counted by: the account, wherever it is used from."""
+    return f"person {current_user.get_id()}"
+
+
+@blueprint.get("/")
+def index() -> str:
+    """What is due, the forecast, and what else can be practised."""
+    content, now = portal().content, utcnow()
+    service = _service()
+    chooser = service.chooser(current_user.id)
+    lines = queries.recent(db(), current_user.id)
+    dues = chooser.dues()
+    return render_template(
+        "reviews/index.html",
+        due=len(chooser.due()),
+        met=len(dues),
+        next_due=min((due for due in dues if due > now), default=None),
+        forecast=views.forecast(dues, now),
+        wishes=service.wishes(current_user.id),
+        bookmarks=sum(note.bookmarked for note in queries.notes(db(), current_user.id)),
+        sessions=[{"line": line, "title": views.title_of(content, line)} for line in lines],
+        **views.choices(content, chooser),
+    )
+
+
+@blueprint.post("/start")
+@limiter.limit("30 per minute")
+def start() -> Any:
+    """Draw a session. The form names the source, and for a topic, module or track its id."""
+    source = source_of(request.form.get("source", ""))
+    source_id = request.form.get("id", "")[:80]
+    try:
+        session = _service().start(current_user.id, source, source_id)
+    except Invalid as error:
+        flash(error.message, "info")
+        return redirect(url_for("reviews.index"))
+    return redirect(url_for("reviews.session", session_id=session.id))
+
+
+@blueprint.get("/sessions/<int:session_id>")
+def session(session_id: int) -> Any:
+    """Lead on to the first question that waits, else to the result."""
+    found = _session(session_id)
+    waiting = _next(found)
+    if found.finished_at is not None or waiting is None:
+        return redirect(url_for("reviews.result", session_id=found.id))
+    return redirect(url_for("reviews.question", session_id=found.id, position=waiting.position))
+
+
+@blueprint.get("/sessions/<int:session_id>/<int:position>")
+def question(session_id: int, position: int) -> Any:
+    """One question; once answered, what there is to say."""
+    found = _session(session_id)
+    answer, asked = _asked(found, position)
+    if answer.fraction is None:
+        if found.finished_at is not None and answer.given_at is None:
+            return redirect(url_for("reviews.result", session_id=found.id))
+        _service().show(answer)
+    return _page(found, answer, asked)
+
+
+@blueprint.post("/sessions/<int:session_id>/<int:position>")
+@limiter.limit("60 per minute")
+def answer(session_id: int, position: int) -> Any:
+    """Take an answer, and say at once what it earned."""
+    found = _session(session_id)
+    stored, asked = _asked(found, position)
+    here = url_for("reviews.question", session_id=found.id, position=position)
+    if stored.given_at is not None or found.finished_at is not None:
+        return redirect(here)
+    given = practice.read_answer(asked, request.form.to_dict(flat=False))
+    try:
+        _service().answer(found, stored, asked, given, passed="pass" in request.form)
+    except AnswerRefused as error:
+        return _page(found, stored, asked, given=given, error=error.learner), 422
+    except Invalid as error:
+        return _page(found, stored, asked, given=given, error=error.message), 422
+    return redirect(here)
+
+
+@blueprint.post("/sessions/<int:session_id>/<int:position>/mark")
+@limiter.limit("60 per minute")
+def mark(session_id: int, position: int) -> Any:
+    """Take the marks that a learner gives their own open answer."""
+    found = _session(session_id)
+    stored, asked = _asked(found, position)
+    try:
+        _service().mark(found, stored, asked, request.form.getlist("met")[:50])
+    except (AnswerRefused, Conflict) as error:
+        flash(str(error), "warning")
+    return redirect(url_for("reviews.question", session_id=found.id, position=position))
+
+
+@blueprint.post("/sessions/<int:session_id>/end")
+def end(session_id: int) -> Any:
+    """End a session before its last question."""
+    _service().end(_session(session_id))
+    return redirect(url_for("reviews.result", session_id=session_id))
+
+
+@blueprint.get("/sessions/<int:session_id>/result")
+def result(session_id: int) -> Any:
+    """How the session went, and when each question is asked again."""
+    found = _session(session_id)
+    if found.finished_at is None:
+        return redirect(url_for("reviews.session", session_id=found.id))
+    content, now = portal().content, utcnow()
+    cards = current_cards(content, queries.cards(db(), current_user.id))
+    lines = [
+        {
+            "answer": one,
+            "question": asked,
+            "topic": content.roadmap.topics.get(asked.topics[0]),
+            "again": views.until(cards[asked.id].due, now) if asked.id in cards else "",
+        }
+        for one in found.answers
+        if one.fraction is not None and (asked := content.bank.find(one.question_id)) is not None
+    ]
+    fractions = [one.fraction for one in found.answers if one.fraction is not None]
+    return render_template(
+        "reviews/result.html",
+        sitting=found,
+        title=views.title_of(content, found),
+        lines=lines,
+        score=sum(fractions) / len(fractions) if fractions else None,
+        left_out=sum(one.fraction is None for one in found.answers),
+    )
+
+
+@blueprint.get("/kept")
+def kept() -> str:
+    """Bookmarks and notes."""
+    content = portal().content
+    known = [
+        (one, found)
+        for one in queries.notes(db(), current_user.id)
+        if (found := content.bank.find(one.question_id)) is not None
+    ]
+    return render_template(
+        "reviews/kept.html",
+        rows=[
+            {
+                "note": one,
+                "question": found,
+                "prompt": found.present(practice.seed_of(found, 0)).prompt,
+                "topic": content.roadmap.topics.get(found.topics[0]),
+            }
+            for one, found in known
+        ],
+        bookmarks=sum(one.bookmarked for one, _found in known),
+    )
+
+
+@blueprint.route("/settings", methods=["GET", "POST"])
+def settings() -> Any:
+    """How much to remember, and how long a session is."""
+    service = _service()
+    wishes = service.wishes(current_user.id)
+    form = SettingsForm(
+        data=None
+        if request.method == "POST"
+        else {"retention": round(100 * wishes.retention), "session_length": wishes.session_length}
+    )
+    if form.validate_on_submit():
+        service.wish(
+            current_user.id,
+            Wishes(retention=(form.retention.data or 0) / 100, session_length=form.session_length.data or 0),
+        )
+        flash("Saved. What you have met before is due by the new share.", "success")
+        return redirect(url_for("reviews.settings"))
+    return render_template("reviews/settings.html", form=form), (422 if request.method == "POST" else 200)
+
+
+@blueprint.post("/questions/<question_id>/bookmark")
+@limiter.limit("60 per minute")
+def bookmark(question_id: str) -> Any:
+    """Set or take away a bookmark."""
+    found = _question(question_id)
+    bookmarked = _keeping().toggle_bookmark(found)
+    if request.headers.get("HX-Request"):
+        return render_template("reviews/_bookmark.html", question_id=found.id, bookmarked=bookmarked)
+    flash("Bookmarked." if bookmarked else "The bookmark is gone.", "success")
+    return _back()
+
+
+@blueprint.post("/questions/<question_id>/note")
+@limiter.limit("60 per minute")
+def note(question_id: str) -> Any:
+    """Store a private note."""
+    _keeping().write_note(_question(question_id), request.form.get("text", ""))
+    flash("Your note is saved. Only you see it.", "success")
+    return _back()
+
+
+@blueprint.post("/questions/<question_id>/report")
+@limiter.limit("5 per minute; 20 per hour", key_func=throttled_by_person)
+def report(question_id: str) -> Any:
+    """Tell the instructors what is wrong with a question."""
+    try:
+        _keeping().report(
+            _question(question_id),
+            request.form.get("seed", 0, type=int) % 2**31,
+            request.form.get("reason", ""),
+            request.form.get("text", ""),
+        )
+    except (Invalid, Conflict) as error:
+        flash(error.message, "warning")
+        return _back()
+    flash("Thank you. The instructors see your report in their list.", "success")
+    return _back()
+
+
+def _page(
+    session: PracticeSession,
+    answer: PracticeAnswer,
+    question: Question,
+    *,
+    given: Answer = None,
+    error: str | None = None,
+) -> str:
+    content, now = portal().content, utcnow()
+    waiting = _next(session, after=answer.position)
+    total = len(session.answers)
+    facts: dict[str, Any] = {}
+    if answer.given_at is None:
+        view = practice.views.asked(question, answer.seed, number=answer.position, given=given, error=error)
+    else:
+        view = practice.views.graded(
+            question,
+            answer.seed,
+            content=content,
+            number=answer.position,
+            given=answer.given,
+            fraction=answer.fraction,
+            correct=answer.correct,
+            content_hash=answer.content_hash,
+        )
+        names = (question.id, *question.replaces)
+        cards = current_cards(content, queries.cards_of(db(), current_user.id, names))
+        card = cards.get(question.id)
+        facts = {"again": views.until(card.due, now) if card else "", "seconds": answer.seconds}
+    kept = queries.note(db(), current_user.id, question.id)
+    return render_template(
+        "reviews/question.html",
+        sitting=session,
+        title=views.title_of(content, session),
+        question=view,
+        answer=answer,
+        total=total,
+        answered=sum(one.fraction is not None for one in session.answers),
+        bookmarked=kept is not None and kept.bookmarked,
+        note=kept.text if kept is not None else "",
+        note_max=NOTE_MAX,
+        report_max=REPORT_MAX,
+        reasons=REASONS,
+        next_position=waiting.position if waiting is not None else None,
+        expected=question.seconds,
+        **facts,
+    )
+
+
+def _next(session: PracticeSession, after: int = 0) -> PracticeAnswer | None:
+    """The first question that waits behind this position, else the first that waits at all."""
+    bank = portal().content.bank
+    waiting = [
+        one for one in session.answers if one.fraction is None and bank.find(one.question_id) is not None
+    ]
+    return next((one for one in waiting if one.position > after), waiting[0] if waiting else None)
+
+
+def _asked(session: PracticeSession, position: int) -> tuple[PracticeAnswer, Question]:
+    answer = next((one for one in session.answers if one.position == position), None)
+    found = portal().content.bank.find(answer.question_id) if answer is not None else None
+    if answer is None or found is None or not practisable(found):
+        raise NotFound("There is no such question in this session, or it was withdrawn since.")
+    return answer, found
+
+
+def _session(session_id: int) -> PracticeSession:
+    found = queries.session(db(), current_user.id, session_id)
+    if found is None:
+        raise NotFound("There is no such session among yours.")
+    return found
+
+
+def _question(question_id: str) -> Question:
+    found = portal().content.bank.find(question_id)
+    if found is None:
+        raise NotFound("There is no such question.")
+    return found
+
+
+def _back() -> Any:
+    """To the page that the form stood on, when it names one of a session; else to what is kept."""
+    session_id = request.form.get("session", type=int)
+    position = request.form.get("position", type=int)
+    if session_id is not None and position is not None:
+        return redirect(url_for("reviews.question", session_id=session_id, position=position))
+    return redirect(url_for("reviews.kept"))
+
+
+def _service() -> PracticeService:
+    return PracticeService(db(), portal().content)
+
+
+def _keeping() -> KeepingService:
+    return KeepingService(db(), current_user.id)

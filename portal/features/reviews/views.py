@@ -1,0 +1,161 @@
+"""What the practice pages show, as plain values for their templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from portal.content import Content
+from portal.features.practice import practisable
+from portal.features.reviews.choosing import WEAK_SHOWN, Chooser
+from portal.features.reviews.queries import SessionLine
+from portal.models import PracticeSession, PracticeSource
+from question_bank import scheduling
+from roadmap import Kind
+
+FORECAST_DAYS = 30
+CHART_HEIGHT = 120
+BAR_STEP = 20
+"""Width of a day in the chart's own units."""
+SOURCE_TITLES = {
+    PracticeSource.DUE: "What is due",
+    PracticeSource.WEAKNESS: "Weak spots",
+    PracticeSource.BOOKMARKS: "Bookmarked questions",
+}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One day of the forecast: what it says, and where its bar stands in the chart."""
+
+    day: datetime
+    count: int
+    x: float
+    y: float
+    height: float
+    tick: bool
+    """Whether the axis names this day."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How many questions come due on each of the next days."""
+
+    bars: tuple[Bar, ...]
+    most: int
+    total: int
+    width: int = FORECAST_DAYS * BAR_STEP
+    height: int = CHART_HEIGHT
+    step: int = BAR_STEP
+
+    @property
+    def summary(self) -> str:
+        """The chart in a sentence, for those who don't see it."""
+        if not self.total:
+            return f"Nothing comes due in the next {FORECAST_DAYS} days."
+        busiest = max(self.bars, key=lambda bar: bar.count)
+        questions = "question comes" if self.total == 1 else "questions come"
+        words = f"{self.total} {questions} due in the next {FORECAST_DAYS} days, {self.bars[0].count} today"
+        if busiest is self.bars[0]:
+            return f"{words}."
+        return f"{words}; the most, {busiest.count}, on {busiest.day.day} {busiest.day:%B}."
+
+
+def forecast(dues: Iterable[datetime], now: datetime) -> Forecast:
+    """The chart of the next 30 days, today first; days are those of UTC."""
+    counts = scheduling.forecast(dues, now, FORECAST_DAYS)
+    most = max(counts)
+    scale = (CHART_HEIGHT - 8) / most if most else 0.0
+    bars = []
+    for ahead, count in enumerate(counts):
+        height = round(count * scale, 1)
+        bars.append(
+            Bar(
+                day=now + timedelta(days=ahead),
+                count=count,
+                x=ahead * BAR_STEP + 3,
+                y=round(CHART_HEIGHT - height, 1),
+                height=height,
+                tick=ahead % 7 == 0,
+            )
+        )
+    return Forecast(tuple(bars), most, sum(counts))
+
+
+def choices(content: Content, chooser: Chooser) -> dict[str, Any]:
+    """What can be chosen: tracks, modules and topics with how many questions each has, and the weak topics."""
+    roadmap = content.roadmap
+    by_module: dict[str, int] = {}
+    by_topic: dict[str, int] = {}
+    for question in content.bank.questions.values():
+        if practisable(question):
+            by_module[question.module] = by_module.get(question.module, 0) + 1
+            for topic in question.topics:
+                by_topic[topic] = by_topic.get(topic, 0) + 1
+    modules = [m for m in roadmap.modules.values() if by_module.get(m.id)]
+    tracks = [
+        {"id": track.id, "title": track.title, "count": count}
+        for track in roadmap.tracks.values()
+        if (count := sum(by_module.get(module, 0) for module in track.modules))
+    ]
+    return {
+        "tracks": tracks,
+        "modules": [{"id": m.id, "title": m.title, "count": by_module[m.id]} for m in modules],
+        "topics": [
+            {
+                "module": m.title,
+                "topics": [
+                    {"id": t.id, "title": t.title, "count": by_topic[t.id]}
+                    for t in m.topics
+                    if by_topic.get(t.id)
+                ],
+            }
+            for m in roadmap.modules.values()
+            if any(by_topic.get(t.id) for t in m.topics)
+        ],
+        "weak": [
+            {
+                "title": roadmap.topics[one.topic_id].title,
+                "id": one.topic_id,
+                "earned": one.earned,
+                "answered": one.answered,
+            }
+            for one in chooser.weak_topics()[:WEAK_SHOWN]
+            if one.topic_id in roadmap.topics
+        ],
+    }
+
+
+def title_of(content: Content, session: PracticeSession | SessionLine) -> str:
+    """What a session is about, in words."""
+    source = PracticeSource(session.source)
+    if source in SOURCE_TITLES:
+        return SOURCE_TITLES[source]
+    roadmap = content.roadmap
+    if source is PracticeSource.TOPIC:
+        topic = roadmap.topics.get(roadmap.current_id(Kind.TOPIC, session.source_id) or "")
+        return topic.title if topic else "A topic that is gone"
+    if source is PracticeSource.MODULE:
+        module = roadmap.modules.get(roadmap.current_id(Kind.MODULE, session.source_id) or "")
+        return module.title if module else "A module that is gone"
+    track = roadmap.tracks.get(roadmap.current_id(Kind.TRACK, session.source_id) or "")
+    return track.title if track else "A track that is gone"
+
+
+def until(due: datetime, now: datetime) -> str:
+    """When a question is asked again, from now: `now`, `in 10 minutes`, `in 3 days`."""
+    seconds = (due - now).total_seconds()
+    if seconds <= 0:
+        return "now"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return "in a minute" if minutes <= 1 else f"in {minutes} minutes"
+    hours = round(seconds / 3600)
+    if hours < 20:
+        return f"in {hours} hours"
+    days = max(1, round(seconds / 86400))
+    if days < 60:
+        return "tomorrow" if days == 1 else f"in {days} days"
+    return f"in {round(days / 30.4)} months"
