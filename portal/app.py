@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from portal.assets import init_assets
-from portal.content import Content, load_content
+from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.error_handlers import init_error_handlers
 from portal.extensions import Portal, csrf, init_transactions, limiter, login_manager
@@ -19,13 +19,13 @@ from portal.template_helpers import init_template_helpers
 
 
 def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs | None = None) -> Flask:
-    """The Flask application for these settings; content and jobs may be given by tests."""
+    """The Flask application for these settings. Tests may give jobs, and the content that the instance's own is laid over."""
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config.update(flask_config(settings))
     app.extensions["portal"] = Portal(
         settings=settings,
         database=Database(settings.database_url_effective),
-        content=content or load_content(),
+        source=ContentSource.of(settings, content),
         jobs=jobs or QueuedJobs(register(make_huey(settings.instance_dir))),
     )
     login_manager.init_app(app)

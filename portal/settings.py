@@ -48,6 +48,14 @@ class Settings:
     secret_key: str = _knob(
         "", "Key that signs cookies; empty means one is made and kept in the instance directory."
     )
+    bank_dir: str = _knob(
+        "",
+        "Folder of this instance's own questions, which the web editor writes; empty means bank in the instance directory.",
+    )
+    review_required: bool = _knob(
+        True,
+        "Whether a question written in the browser needs another instructor's review before learners see it.",
+    )
     sandbox_driver: str = _knob(
         "auto", "Where labs run: docker, local, or auto (docker when an engine answers)."
     )
@@ -124,6 +132,11 @@ class Settings:
     def workspaces_dir(self) -> Path:
         """Where learners' files live."""
         return self.instance_dir / "workspaces"
+
+    @property
+    def bank_dir_effective(self) -> Path:
+        """Where this instance's own questions live."""
+        return Path(self.bank_dir).resolve() if self.bank_dir else self.instance_dir / "bank"
 
     @property
     def serves_loopback_only(self) -> bool:

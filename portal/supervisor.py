@@ -55,7 +55,7 @@ def serve(settings: Settings) -> int:
     link = make_link(database, settings)
     database.close()
     settings.load_secret_key()
-    _report_content_faults()
+    _report_content_faults(settings)
     config = _write_config(settings)
     process = subprocess.Popen(
         [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
@@ -94,10 +94,10 @@ def _refuse_taken_ports(settings: Settings) -> None:
                 ) from None
 
 
-def _report_content_faults() -> None:
-    from portal.content import load_content
+def _report_content_faults(settings: Settings) -> None:
+    from portal.content import ContentSource
 
-    content = load_content()
+    content = ContentSource.of(settings).current()
     click.echo(
         f"Content: {len(content.roadmap.tracks)} tracks, {len(content.roadmap.modules)} modules, "
         f"{len(content.roadmap.lessons)} lessons, {len(content.labs.labs)} labs, {len(content.bank.questions)} questions."

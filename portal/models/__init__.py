@@ -1,5 +1,6 @@
 """What people did. Content lives in files; only this lives in the database."""
 
+from portal.models.authored_question import AuthoredQuestion, AuthoringState
 from portal.models.base import Base, utcnow
 from portal.models.failure import Failure, Work
 from portal.models.hint_use import HintUse
@@ -10,8 +11,10 @@ from portal.models.practice_session import PracticeAnswer, PracticeSession, Prac
 from portal.models.practice_setting import PracticeSetting
 from portal.models.question_note import QuestionNote
 from portal.models.question_report import QuestionReport, ReportReason
+from portal.models.question_revision import WRITING, QuestionAction, QuestionEvent, QuestionRevision
 from portal.models.quiz_attempt import QuizAnswer, QuizAttempt
 from portal.models.review_card import ReviewCard
+from portal.models.review_comment import ReviewComment
 from portal.models.sign_in_link import SignInLink
 from portal.models.submission import (
     PENDING_STATES,
@@ -27,6 +30,9 @@ __all__ = [
     "OPEN_STATES",
     "PENDING_STATES",
     "PLACE_STATES",
+    "WRITING",
+    "AuthoredQuestion",
+    "AuthoringState",
     "Base",
     "CountOf",
     "EndReason",
@@ -40,12 +46,16 @@ __all__ = [
     "PracticeSession",
     "PracticeSetting",
     "PracticeSource",
+    "QuestionAction",
+    "QuestionEvent",
     "QuestionNote",
     "QuestionReport",
+    "QuestionRevision",
     "QuizAnswer",
     "QuizAttempt",
     "ReportReason",
     "ReviewCard",
+    "ReviewComment",
     "Role",
     "SessionState",
     "SignInLink",
