@@ -195,3 +195,23 @@ def test_near_duplicates_are_found_across_the_bank(bank, text):
         }
     )
     assert [rule for rule, _ in rules(loaded)] == ["near-duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("anchor", "there"),
+    [
+        ("L1", True),
+        ("L3", True),
+        ("L1-L3", True),
+        ("line-2", True),
+        ("L9", False),
+        ("L3-L1", False),
+        ("L0", False),
+        ("top", False),
+    ],
+)
+def test_a_link_to_a_line_names_one_that_the_file_has(bank, text, tmp_path: Path, anchor, there):
+    (tmp_path / "shown.py").write_text("a = 1\nb = 2\nc = 3\n")
+    loaded = bank({"row-locks/lost-update.md": text(extra=f"links: {{code: ['shown.py#{anchor}']}}")})
+    found = [fault.message for fault in lint(loaded, Known(code_root=tmp_path))]
+    assert found == ([] if there else [f"There is no line `shown.py#{anchor}`."])
