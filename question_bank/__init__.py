@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from question_bank.draw import draw
 from question_bank.graded import Feedback, Graded
-from question_bank.kinds import KINDS, PLAIN_KINDS
+from question_bank.kinds import KINDS
 from question_bank.lint import Known, lint
 from question_bank.loader import Bank, load
 from question_bank.presented import Presented, PresentedCode, PresentedGap, PresentedOption
@@ -30,7 +30,6 @@ from question_bank.writer import write
 
 __all__ = [
     "KINDS",
-    "PLAIN_KINDS",
     "Answer",
     "AnswerRefused",
     "Bank",

@@ -43,8 +43,6 @@ class Body(ABC):
     """The front matter fields that this kind has beyond the common ones."""
     sections: ClassVar[frozenset[str]] = frozenset()
     """The sections that this kind has beyond the common ones."""
-    plain: ClassVar[bool] = False
-    """Whether a list of options or one field for a number is all that a page needs to show it and take an answer."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Fail when a kind is defined, not when its first question is loaded. A class without a name is a

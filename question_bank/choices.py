@@ -43,7 +43,6 @@ class ChoiceBody(Body):
     options: tuple[Option, ...]
     rule: ClassVar[str]
     sections: ClassVar[frozenset[str]] = frozenset({"Options"})
-    plain: ClassVar[bool] = True
 
     @classmethod
     def parse(cls, question_id: str, document: Document, report: Report) -> Self | None:

@@ -27,7 +27,4 @@ KINDS: dict[str, type[Body]] = {
     "open": OpenAnswer,
 }
 
-PLAIN_KINDS: frozenset[str] = frozenset(name for name, kind in KINDS.items() if kind.plain)
-"""The kinds that a list of options or one field for a number can show and answer."""
-
-__all__ = ["KINDS", "PLAIN_KINDS", "Body"]
+__all__ = ["KINDS", "Body"]

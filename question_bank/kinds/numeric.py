@@ -97,7 +97,6 @@ class Numeric(Body):
     answer: NumericAnswer
     name: ClassVar[str] = "numeric"
     fields: ClassVar[frozenset[str]] = frozenset({"answer"})
-    plain: ClassVar[bool] = True
 
     @classmethod
     def parse(cls, question_id: str, document: Document, report: Report) -> Self | None:

@@ -114,6 +114,11 @@ def test_a_learner_practises_with_the_keyboard_alone(
             expect(page.locator("fieldset.question input")).to_have_value("idempotency key nb?1")
             for _ in range(5):
                 page.keyboard.press("Backspace")
+            # Escape gives the keys back, and what was typed stays.
+            page.keyboard.press("Escape")
+            page.keyboard.press("?")
+            expect(page.locator("#keys")).to_be_visible()
+            page.keyboard.press("Escape")
         elif kind == "open":
             page.keyboard.type("It holds locks,\nn times.")
             page.keyboard.press("Control+Enter")

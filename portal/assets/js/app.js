@@ -68,6 +68,9 @@ addEventListener("pageshow", () => {
 /* The first field with an error gets the focus, so that nobody has to look for it. */
 document.querySelector("[aria-invalid='true']")?.focus();
 
+/* On a narrow screen the row of tabs may begin with others than the one that is open. */
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 /* What scrolls sideways can be reached, and scrolled, by keyboard. */
 
 function makeReachable() {

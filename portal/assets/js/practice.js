@@ -14,7 +14,9 @@ const typing = (element) =>
   element.closest?.(
     "textarea, select, [contenteditable], input:not([type=radio], [type=checkbox], [type=submit], [type=button])",
   );
-const acting = (element) => element.closest?.("button, a[href], summary, label, select, textarea");
+// A help that was closed a moment ago may still hold the focus: its button is no longer there to be pressed.
+const acting = (element) =>
+  !dialog?.contains(element) && element.closest?.("button, a[href], summary, label, select, textarea");
 
 /* Choosing */
 
@@ -81,6 +83,10 @@ document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || event.repeat || dialog?.open) return;
   if (event.key === "Enter" && event.ctrlKey && form?.contains(event.target)) {
     if (submit()) event.preventDefault();
+    return;
+  }
+  if (event.key === "Escape" && form?.contains(event.target) && typing(event.target)) {
+    event.target.blur(); // from here on the letters are keys again
     return;
   }
   if (event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;

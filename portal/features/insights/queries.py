@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Integer, cast, func, select
@@ -48,8 +49,8 @@ def tallies_of(db: Session, question_ids: tuple[str, ...]) -> dict[tuple[str, st
     return {(row[0], row[1], row[2]): Tally(*row[3:]) for row in rows}
 
 
-def median_buckets(db: Session, question_id: str | None = None) -> dict[tuple[str, str], int]:
-    """(question id, content hash) → the bucket in which the median of the answer times lies."""
+def median_buckets(db: Session, versions: Collection[str]) -> dict[tuple[str, str], int]:
+    """(question id, content hash) → the bucket in which the median of the answer times lies, for these hashes."""
     bucket = cast(ItemCount.key, Integer)
     buckets = (
         select(
@@ -58,18 +59,16 @@ def median_buckets(db: Session, question_id: str | None = None) -> dict[tuple[st
             bucket.label("bucket"),
             func.sum(ItemCount.count).label("count"),
         )
-        .where(ItemCount.what == CountOf.SECONDS)
+        .where(ItemCount.what == CountOf.SECONDS, ItemCount.content_hash.in_(versions))
         .group_by(ItemCount.question_id, ItemCount.content_hash, bucket)
     )
-    if question_id is not None:
-        buckets = buckets.where(ItemCount.question_id == question_id)
     one = buckets.subquery()
-    version = (one.c.question_id, one.c.content_hash)
+    where = (one.c.question_id, one.c.content_hash)
     running = select(
-        *version,
+        *where,
         one.c.bucket,
-        func.sum(one.c.count).over(partition_by=version, order_by=one.c.bucket).label("seen"),
-        func.sum(one.c.count).over(partition_by=version).label("total"),
+        func.sum(one.c.count).over(partition_by=where, order_by=one.c.bucket).label("seen"),
+        func.sum(one.c.count).over(partition_by=where).label("total"),
     ).subquery()
     rows = db.execute(
         select(running.c.question_id, running.c.content_hash, func.min(running.c.bucket))

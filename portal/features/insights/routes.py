@@ -78,7 +78,7 @@ def question(question_id: str) -> str:
         (t for (name, version, _v), t in tallies.items() if (name, version) == (found.id, found.content_hash)),
         Tally(),
     )
-    bucket = queries.median_buckets(db(), found.id).get((found.id, found.content_hash))
+    bucket = queries.median_buckets(db(), {found.content_hash}).get((found.id, found.content_hash))
     counts = queries.option_counts(db(), found.id, found.content_hash)
     module = content.roadmap.modules.get(found.module)
     return render_template(

@@ -55,7 +55,8 @@ class InsightService:
     def items(self) -> list[Item]:
         """Every question of the bank: three statements, whatever was answered."""
         tallies = queries.tallies(self.db)
-        buckets = queries.median_buckets(self.db)
+        questions = self.content.bank.questions.values()
+        buckets = queries.median_buckets(self.db, {question.content_hash for question in questions})
         reports = queries.open_reports(self.db)
         answers: dict[str, int] = {}
         for (question_id, _version), tally in tallies.items():
@@ -68,7 +69,7 @@ class InsightService:
                 reports=sum(reports.get(name, 0) for name in (question.id, *question.replaces)),
                 all_answers=sum(answers.get(name, 0) for name in (question.id, *question.replaces)),
             )
-            for question in self.content.bank.questions.values()
+            for question in questions
         ]
 
     def close(self, report_id: int, instructor_id: int, resolution: str) -> QuestionReport:

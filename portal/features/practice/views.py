@@ -161,7 +161,7 @@ def _part(question: Question, feedback: Feedback) -> dict[str, Any]:
         "html": render_inline(feedback.text) if is_text else escape(feedback.text),
         "chosen": feedback.chosen,
         "right": feedback.right,
-        "given_html": render_inline(feedback.given) if question.kind == "matching" else escape(feedback.given),
+        "given_html": render_inline(feedback.given),
         "expected_html": render_inline(feedback.expected),
         "comment_html": render_inline(feedback.comment),
         "points": feedback.points,
@@ -188,7 +188,7 @@ def _filled(shown: Presented, feedback: tuple[Feedback, ...]) -> str:
         if found.key == one.name
     }
     marks = {
-        name: f'<span class="gap {"is-right" if right else "is-wrong"}">{escape(text) or "–"}</span>'
+        name: f'<span class="gap {"is-right" if right else "is-wrong"}">{render_inline(text) or "–"}</span>'
         for name, (text, right) in given.items()
     }
     return _with_gaps(shown, marks)
@@ -206,7 +206,7 @@ def _gap_field(name: str, gap: PresentedGap, number: int, value: str) -> str:
     attributes = f'name="{escape(name)}-{escape(gap.name)}" aria-label="Gap {number}: {escape(gap.name)}"'
     if gap.choices:
         options = "".join(
-            f'<option value="{escape(one.key)}"{" selected" if one.key == value else ""}>{escape(plain(one.text))}</option>'
+            f'<option value="{escape(one.key)}"{" selected" if one.key == value else ""}>{escape(one.text)}</option>'
             for one in gap.choices
         )
         return (
