@@ -9,7 +9,18 @@ from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.error_handlers import init_error_handlers
 from portal.extensions import Portal, csrf, init_transactions, limiter, login_manager
-from portal.features import accounts, admin, home, insights, lab_sessions, practice, reference, reviews, roadmap
+from portal.features import (
+    accounts,
+    admin,
+    authoring,
+    home,
+    insights,
+    lab_sessions,
+    practice,
+    reference,
+    reviews,
+    roadmap,
+)
 from portal.guards import init_guards
 from portal.jobs import Jobs, QueuedJobs, make_huey
 from portal.security import init_security
@@ -37,7 +48,18 @@ def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs
     init_error_handlers(app)
     init_assets(app)
     init_template_helpers(app)
-    for feature in (home, accounts, roadmap, lab_sessions, practice, reviews, insights, reference, admin):
+    for feature in (
+        home,
+        accounts,
+        roadmap,
+        lab_sessions,
+        practice,
+        reviews,
+        insights,
+        authoring,
+        reference,
+        admin,
+    ):
         app.register_blueprint(feature.blueprint)
     return app
 

@@ -41,7 +41,7 @@ class OwnBank:
     def stamp(self) -> Stamp | None:
         """What changes with every change of the bank; None before the first."""
         try:
-            found = os.stat(self.root / STAMP)
+            found = (self.root / STAMP).stat()
         except OSError:
             return None
         return found.st_mtime_ns, found.st_ino, found.st_size
@@ -148,7 +148,7 @@ def _replace(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(staged, path)
+        staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)
 

@@ -23,6 +23,7 @@ CALLS = {
     "ordering": "Put in order",
     "matching": "Find the partners",
     "cloze": "Fill the gaps",
+    "code": "Write a program",
     "open": "Answer in your own words",
 }
 """What to do, in a word or two."""
@@ -132,6 +133,7 @@ def _common(question: Question, shown: Presented, number: int, given: Answer) ->
         "prompt_html": render(shown.prompt).html,
         "options": [_named(option) for option in shown.options],
         "unit": shown.unit,
+        "code": shown.code,
         "rule": shown.rule,
         "given": given.get("text", given) if isinstance(given, Mapping) and "text" in given else given,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from pathlib import Path
 
 import pytest
@@ -115,7 +114,7 @@ def test_a_link_is_not_followed(source: ContentSource, own: OwnBank, tmp_path: P
     secret = tmp_path / "secret.md"
     secret.write_text(text_of("secret"))
     own.publish("fresh", "normalization", text_of("fresh"))
-    os.symlink(secret, own.root / "questions" / "normalization" / "secret.md")
+    (own.root / "questions" / "normalization" / "secret.md").symlink_to(secret)
     own.publish("fresh", "normalization", text_of("fresh", "Again?"))
     bank = source.current().bank
     assert "secret" not in bank.questions
