@@ -166,7 +166,7 @@ function mark({ tell = true } = {}) {
       from: line.length > indent ? line.from + indent : line.from,
       to: line.to,
       severity: item.dataset.stops === "yes" ? "error" : "warning",
-      message: item.dataset.message,
+      message: item.querySelector("[data-message]").textContent,
     };
   });
   view.dispatch(setDiagnostics(view.state, found));

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
+from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length, Regexp
 
 from portal.content import Content
@@ -41,16 +42,16 @@ class IdForm(FlaskForm):
 class NewForm(IdForm):
     """What a new question begins with."""
 
-    kind = SelectField("Kind", choices=[(kind, KIND_WORDS.get(kind, kind)) for kind in KINDS])
+    kind = SelectField("Kind", choices=[SelectChoice(kind, KIND_WORDS.get(kind, kind)) for kind in KINDS])
     topic = SelectField("Main topic")
 
     def offer(self, content: Content) -> NewForm:
         """Offer the topics of the roadmap, by module."""
-        self.topic.choices = {
-            module.title: [(topic.id, topic.title) for topic in module.topics]
+        self.topic.choices = [
+            SelectChoice(topic.id, topic.title, optgroup=module.title)
             for module in content.roadmap.modules.values()
-            if module.topics
-        }
+            for topic in module.topics
+        ]
         return self
 
     def module_of(self, content: Content) -> str:

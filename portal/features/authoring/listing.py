@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from question_bank import Bank, Question
 SEARCH_MOST = 200
 WORDS_MOST = 8
 EXCERPT = 160
+_BLOCK = re.compile(r"```.*?(?:```|$)", re.DOTALL)
 
 FOR_ME = "for-me"
 """Waits for a review that this person may give."""
@@ -130,7 +132,9 @@ def _entry(
     module = line.module if line and drafted else question.module if question else ""
     excerpt = line.excerpt if line and drafted else question.prompt if question else ""
     topics = question.topics if question else ()
-    text = " ".join(excerpt.replace("`", "").replace("**", "").split())
+    # The words of a prompt say more than the code that may stand before them.
+    words = " ".join(_BLOCK.sub(" ", excerpt).split()) or " ".join(excerpt.split())
+    text = words.replace("`", "").replace("**", "")
     searched = " ".join([name, module, kind, *topics, text, question.prompt if question else ""]).casefold()
     return Entry(
         question_id=name,
