@@ -163,7 +163,7 @@ def test_the_list_is_searched_and_filtered(
 
 
 def test_an_author_s_markup_is_harmless(as_ann: Client, drafted: AuthoredQuestion) -> None:
-    evil = authoring.text(prompt="<script>alert(1)</script><img src=x onerror=alert(1)> Which?")
+    evil = authoring.text(prompt="<script>alert(1)</script><img src=x alt=x onerror=alert(1)> Which?")
     base = base_of(as_ann, "write-skew")
     as_ann.post(f"{ROOT}/write-skew/edit", {"base": base, "text": evil, "note": "<b>bold</b>"})
     for path in ("", "/edit", "/history"):
