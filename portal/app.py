@@ -21,7 +21,7 @@ from portal.features import (
     reviews,
     roadmap,
 )
-from portal.guards import init_guards
+from portal.guards import init_body_limits, init_guards
 from portal.jobs import Jobs, QueuedJobs, make_huey
 from portal.security import init_security
 from portal.settings import Settings
@@ -40,6 +40,7 @@ def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs
         jobs=jobs or QueuedJobs(register(make_huey(settings.instance_dir))),
     )
     login_manager.init_app(app)
+    init_body_limits(app, settings.import_mb * 1024 * 1024 + 64 * 1024)
     csrf.init_app(app)
     limiter.init_app(app)
     init_security(app, settings)

@@ -9,6 +9,7 @@ from portal.models.lab_session import OPEN_STATES, PLACE_STATES, EndReason, LabS
 from portal.models.lesson_read import LessonRead
 from portal.models.practice_session import PracticeAnswer, PracticeSession, PracticeSource
 from portal.models.practice_setting import PracticeSetting
+from portal.models.question_import import QuestionImport
 from portal.models.question_note import QuestionNote
 from portal.models.question_report import QuestionReport, ReportReason
 from portal.models.question_revision import WRITING, QuestionAction, QuestionEvent, QuestionRevision
@@ -48,6 +49,7 @@ __all__ = [
     "PracticeSource",
     "QuestionAction",
     "QuestionEvent",
+    "QuestionImport",
     "QuestionNote",
     "QuestionReport",
     "QuestionRevision",

@@ -10,6 +10,7 @@ from portal.models import (
     AuthoringState,
     QuestionAction,
     QuestionEvent,
+    QuestionImport,
     QuestionRevision,
     ReviewComment,
     User,
@@ -78,6 +79,23 @@ def comment(db: Session, question: AuthoredQuestion, user: User, *, line: int = 
         text="Say it shorter.",
         user_id=user.id,
     )
+    db.add(made)
+    db.flush()
+    return made
+
+
+def uploaded(db: Session, user: User) -> QuestionImport:
+    """A file with one question that this user has not decided on."""
+    item = {
+        "question_id": "from-a-file",
+        "text": text("from-a-file"),
+        "faults": [],
+        "losses": [],
+        "like": "",
+        "likeness": 0,
+    }
+    found = {"items": [item], "same": [], "faults": [], "losses": [], "further": 0}
+    made = QuestionImport(user_id=user.id, file_name="questions.zip", format="archive", found=found)
     db.add(made)
     db.flush()
     return made

@@ -78,6 +78,9 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "insights.reports": ("GET", "/insights/reports", INSTRUCTORS),
     "insights.close": ("POST", "/insights/reports/{report}/close", INSTRUCTORS),
     "authoring.index": ("GET", "/authoring/", INSTRUCTORS),
+    "authoring.import_file": ("GET", "/authoring/import", INSTRUCTORS),
+    "authoring.decide": ("GET", "/authoring/import/{import}", INSTRUCTORS),
+    "authoring.export_file": ("POST", "/authoring/export", INSTRUCTORS),
     "authoring.write_out": ("POST", "/authoring/write-out", INSTRUCTORS),
     "authoring.new": ("GET", "/authoring/new", INSTRUCTORS),
     "authoring.question": ("GET", "/authoring/questions/{draft}", INSTRUCTORS),
@@ -132,6 +135,7 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
     report = practice.report(db, user, question)
     draft = authoring.draft(db, user)
     comment = authoring.comment(db, draft, user)
+    uploaded = authoring.uploaded(db, user)
     db.commit()
     return {
         "lesson": next(iter(content.roadmap.lessons)),
@@ -146,6 +150,7 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         "report": report.id,
         "draft": draft.question_id,
         "comment": comment.id,
+        "import": uploaded.id,
     }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length, Regexp
 
 from portal.content import Content
 from question_bank import KINDS
+from question_bank.formats import FORMATS
+from question_bank.transfer import GUESS
 
 KIND_WORDS = {
     "single": "Single choice",
@@ -47,17 +50,48 @@ class NewForm(IdForm):
 
     def offer(self, content: Content) -> NewForm:
         """Offer the topics of the roadmap, by module."""
-        self.topic.choices = [
-            SelectChoice(topic.id, topic.title, optgroup=module.title)
-            for module in content.roadmap.modules.values()
-            for topic in module.topics
-        ]
+        self.topic.choices = _topics(content)
         return self
 
     def module_of(self, content: Content) -> str:
         """The module that the chosen topic belongs to."""
-        return next(
-            module.id
-            for module in content.roadmap.modules.values()
-            if any(topic.id == self.topic.data for topic in module.topics)
-        )
+        return _module_of(content, self.topic.data)
+
+
+class ImportForm(FlaskForm):
+    """A file of another system."""
+
+    file = FileField("File", [FileRequired("Choose a file.")])
+    format = SelectField(
+        "Format",
+        choices=[
+            SelectChoice(GUESS, "Find out"),
+            *(SelectChoice(each.name, each.title) for each in FORMATS.values() if each.can_import),
+        ],
+    )
+    topic = SelectField("Topic of questions whose file names none")
+
+    def offer(self, content: Content) -> ImportForm:
+        """Offer the topics of the roadmap, by module."""
+        self.topic.choices = [SelectChoice("", "Decide later"), *_topics(content)]
+        return self
+
+    def module_of(self, content: Content) -> str:
+        """The module that the chosen topic belongs to; empty when none was chosen."""
+        return _module_of(content, self.topic.data) if self.topic.data else ""
+
+
+def _topics(content: Content) -> list[SelectChoice]:
+    return [
+        SelectChoice(topic.id, topic.title, optgroup=module.title)
+        for module in content.roadmap.modules.values()
+        for topic in module.topics
+    ]
+
+
+def _module_of(content: Content, topic_id: str) -> str:
+    return next(
+        module.id
+        for module in content.roadmap.modules.values()
+        if any(topic.id == topic_id for topic in module.topics)
+    )

@@ -5,25 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
-from portal.errors import Conflict, Forbidden, Invalid, NotFound, PortalError
+from portal.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.extensions import after_commit, db, limiter, portal
 from portal.features.authoring import listing, queries, views
+from portal.features.authoring.blueprint import blueprint, filters_of, own_bank, texts_of_request
 from portal.features.authoring.checking import cleaned, digest
 from portal.features.authoring.diff import compare, counts
 from portal.features.authoring.forms import KIND_WORDS, IdForm, NewForm
 from portal.features.authoring.listing import Filters
 from portal.features.authoring.publishing import try_to_write_out
 from portal.features.authoring.reviewing import COMMENT_MOST, ReviewService, Step, placed
-from portal.features.authoring.service import NOTE_MOST, AuthoringService, Origin, Stale, Working
+from portal.features.authoring.service import NOTE_MOST, Origin, Stale, Working
 from portal.guards import requires
 from portal.models import AuthoringState, Role
-from portal.own_bank import OwnBank
+from question_bank.formats import FORMATS
 from question_bank.schema import MAX_FILE_BYTES
-
-blueprint = Blueprint("authoring", __name__, url_prefix="/authoring")
 
 PAGE = 50
 VARIANTS_AT_FIRST = 3
@@ -47,19 +46,12 @@ def throttled_by_person() -> str:
 @requires(Role.INSTRUCTOR)
 def index() -> str:
     """Every question, filtered by the address."""
-    given = request.args
-    filters = Filters(
-        words=given.get("q", "")[: listing.SEARCH_MOST].strip(),
-        show=given.get("show", "")[:20],
-        kind=given.get("kind", "")[:40],
-        module=given.get("module", "")[:80],
-        origin=given.get("origin", "")[:40],
-    )
+    filters = filters_of(request.args)
     content = portal().content
     everything = listing.entries(db(), content, portal().source.base.bank, current_user.id)
     found = [entry for entry in everything if filters.fit(entry, current_user.id)]
     pages = max(1, -(-len(found) // PAGE))
-    page = min(pages, max(1, given.get("page", 1, type=int)))
+    page = min(pages, max(1, request.args.get("page", 1, type=int)))
     titles = {module.id: module.title for module in content.roadmap.modules.values()}
     kinds, modules = listing.choices(everything, titles)
     return render_template(
@@ -78,6 +70,7 @@ def index() -> str:
         origins=list(Origin),
         page=page,
         pages=pages,
+        formats=[each for each in FORMATS.values() if each.can_export],
     )
 
 
@@ -102,7 +95,7 @@ def new() -> Any:
     form = NewForm(kind=request.args.get("kind"), topic=request.args.get("topic")).offer(content)
     if form.validate_on_submit():
         try:
-            made = _texts().create(
+            made = texts_of_request().create(
                 current_user.id,
                 form.kind.data,
                 form.question_id.data or "",
@@ -135,7 +128,9 @@ def edit(question_id: str) -> Any:
     if "look" in request.form:
         return _editor(_working(question_id), text=text, base=base)
     try:
-        saved_as = _texts().save(current_user.id, question_id, base, text, request.form.get("note", ""))
+        saved_as = texts_of_request().save(
+            current_user.id, question_id, base, text, request.form.get("note", "")
+        )
     except Stale as error:
         return _editor(error.newest, text=text, stale=True), error.status
     except Invalid as error:
@@ -229,7 +224,9 @@ def restore(question_id: str) -> Any:
     """Take up an earlier text again, as a draft."""
     number = request.form.get("version", 0, type=int)
     try:
-        saved_as = _texts().restore(current_user.id, question_id, request.form.get("base", "")[:64], number)
+        saved_as = texts_of_request().restore(
+            current_user.id, question_id, request.form.get("base", "")[:64], number
+        )
     except Stale as error:
         flash(error.message, "warning")
         return redirect(url_for("authoring.history", question_id=question_id))
@@ -243,7 +240,7 @@ def restore(question_id: str) -> Any:
 def discard(question_id: str) -> Any:
     """Give up a draft."""
     try:
-        gone = _texts().discard(current_user.id, question_id, request.form.get("base", "")[:64])
+        gone = texts_of_request().discard(current_user.id, question_id, request.form.get("base", "")[:64])
     except Conflict as error:
         flash(error.message, "warning")
         return redirect(url_for("authoring.question", question_id=question_id))
@@ -262,7 +259,7 @@ def duplicate(question_id: str) -> Any:
     form = IdForm(question_id=f"{question_id}-2"[:80])
     if form.validate_on_submit():
         try:
-            made = _texts().duplicate(current_user.id, question_id, form.question_id.data or "")
+            made = texts_of_request().duplicate(current_user.id, question_id, form.question_id.data or "")
         except (Conflict, Invalid) as error:
             form.question_id.errors = [error.message]
         else:
@@ -321,7 +318,7 @@ def _checked(working: Working, text: str) -> dict[str, Any]:
         request.values.get("seed"), request.values.get("variants"), request.values.get("answered")
     )
     try:
-        found = _texts().check(working, cleaned(text))
+        found = texts_of_request().check(working, cleaned(text))
     except Invalid as error:
         return {"checked": None, "problem": error.message, "previews": [], "look": look}
     if found.question and found.question.parameterised and "variants" not in request.values:
@@ -344,7 +341,7 @@ def _question_page(working: Working, *, line: int | None = None, unsaid: str = "
     said = queries.comments(db(), row.id) if row else []
     lines, loose = views.source_lines(working.text, working.version, said, remarks)
     live = working.live or working.retired
-    live_text = _texts().text_of(live) if live and live.content_hash != working.text_hash else None
+    live_text = texts_of_request().text_of(live) if live and live.content_hash != working.text_hash else None
     asked_line = request.args.get("line", type=int) if line is None else line
     return render_template(
         "authoring/question.html",
@@ -371,24 +368,12 @@ def _question_page(working: Working, *, line: int | None = None, unsaid: str = "
 def _working(question_id: str) -> Working:
     if len(question_id) > 80:
         raise NotFound("There is no such question, neither in the bank nor as a draft.")
-    return _texts().working(question_id)
-
-
-def _texts() -> AuthoringService:
-    source = portal().source
-    return AuthoringService(db(), portal().content, source.base.bank, _own())
+    return texts_of_request().working(question_id)
 
 
 def _reviews() -> ReviewService:
-    return ReviewService(db(), _texts(), review_required=portal().settings.review_required)
-
-
-def _own() -> OwnBank:
-    own = portal().source.own
-    if own is None:
-        raise PortalError("this application has no bank of its own")
-    return own
+    return ReviewService(db(), texts_of_request(), review_required=portal().settings.review_required)
 
 
 def _write_out() -> bool:
-    return try_to_write_out(portal().database, _own())
+    return try_to_write_out(portal().database, own_bank())
