@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,12 +21,17 @@ from portal.features.insights import queries as insight_queries
 from portal.features.insights.service import InsightService
 from portal.features.lab_sessions import queries
 from portal.features.practice import Encounter, Recorder, rebuild
+from portal.features.reviews import queries as practice_queries
 from portal.features.reviews.service import PracticeService
 from portal.features.roadmap import ProgressService, TopicState
 from portal.models import (
     Base,
+    ItemTally,
     LabSession,
+    PracticeAnswer,
+    PracticeSession,
     PracticeSource,
+    ReviewCard,
     SessionState,
     Submission,
     SubmissionState,
@@ -196,3 +203,32 @@ def test_practice_is_rebuilt_alike(session: Session, content: Content) -> None:
     assert ProgressService(session, bank).of(user.id).topics[questions.TOPIC].state == TopicState.UNSEEN
     practice.practice_session(session, user, [questions.question("single")], answered=True)
     assert ProgressService(session, bank).of(user.id).topics[questions.TOPIC].state == TopicState.PRACTISED
+
+
+def test_answers_from_two_browsers_at_once_all_count(store: Database, content: Content) -> None:
+    bank = questions.content_of(content, questions.question("single"))
+    with store.transaction() as db:
+        user_id = users.user(db).id
+        service = PracticeService(db, bank)
+        sessions = []
+        for _ in range(4):
+            sessions.append(service.start(user_id, PracticeSource.MODULE, questions.MODULE).id)
+            service.show(db.get_one(PracticeAnswer, (sessions[-1], 1)))
+            db.execute(update(PracticeSession).values(finished_at=utcnow()))
+            db.expire_all()
+    together = Barrier(len(sessions))
+
+    def answer(session_id: int) -> None:
+        with store.transaction() as db:
+            service = PracticeService(db, bank)
+            practised = practice_queries.session(db, user_id, session_id)
+            assert practised is not None
+            together.wait(60)
+            service.answer(practised, practised.answers[0], questions.question("single"), None, passed=True)
+
+    with ThreadPoolExecutor(len(sessions)) as pool:
+        list(pool.map(answer, sessions))
+    with store.session() as db:
+        assert db.scalars(select(ReviewCard)).one().reviews == len(sessions)
+        tally = db.scalars(select(ItemTally)).one()
+        assert (tally.answers, tally.counted) == (len(sessions), 1)

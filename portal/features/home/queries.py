@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.models import OPEN_STATES, LabSession, QuizAttempt, Submission
+from portal.models import OPEN_STATES, LabSession, QuizAttempt, ReviewCard, Submission, utcnow
 
 
 def recent_submissions(db: Session, user_id: int, limit: int = 5) -> list[Submission]:
@@ -37,4 +37,16 @@ def open_sessions(db: Session, user_id: int) -> list[LabSession]:
             .where(LabSession.user_id == user_id, LabSession.state.in_(OPEN_STATES))
             .order_by(LabSession.id.desc())
         )
+    )
+
+
+def due_count(db: Session, user_id: int) -> int:
+    """How many questions this learner would be asked again now."""
+    return (
+        db.scalar(
+            select(func.count())
+            .select_from(ReviewCard)
+            .where(ReviewCard.user_id == user_id, ReviewCard.due <= utcnow())
+        )
+        or 0
     )

@@ -48,6 +48,7 @@ def index() -> str:
             for track in content.roadmap.tracks.values()
         ],
         counts={state: sum(t.state == state for t in progress.topics.values()) for state in TopicState},
+        due=queries.due_count(db(), current_user.id),
         next_module=next_module,
         next_lesson=next_lesson,
         sessions=[

@@ -10,7 +10,7 @@ from flask_login import current_user
 from portal.errors import Conflict, Invalid, NotFound
 from portal.extensions import db, limiter, portal
 from portal.features.insights import queries, views
-from portal.features.insights.service import RESOLUTION_MAX, InsightService, Sort, arranged, item_of
+from portal.features.insights.service import LOW_FIRST, RESOLUTION_MAX, InsightService, Sort, arranged, item_of
 from portal.features.practice import views as question_views
 from portal.features.reviews import REASONS
 from portal.guards import requires
@@ -29,7 +29,7 @@ ANY_FLAG = "any"
 def questions() -> str:
     """Every question with its figures; sorted and filtered by the address."""
     sort = _sort(request.args.get("sort", ""))
-    down = request.args.get("down", "1" if sort is not Sort.QUESTION else "") == "1"
+    down = request.args.get("down", "0" if sort in LOW_FIRST else "1") == "1"
     flag = request.args.get("flag", "")
     module = request.args.get("module", "")
     everything = InsightService(db(), portal().content).items()
@@ -51,6 +51,8 @@ def questions() -> str:
         total=len(everything),
         answered=sum(item.tally.answers > 0 for item in everything),
         sort=sort,
+        sorts=list(Sort),
+        low_first=LOW_FIRST,
         down=down,
         flag=flag,
         module=module,

@@ -30,6 +30,10 @@ class Sort(StrEnum):
     REPORTS = "reports"
 
 
+LOW_FIRST = frozenset({Sort.QUESTION, Sort.FACILITY, Sort.DISCRIMINATION})
+"""Where what to look at is at the low end."""
+
+
 @dataclass(frozen=True)
 class Item:
     """How the version of a question that is in the bank now does."""

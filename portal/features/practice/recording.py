@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from portal.models import CountOf, ItemCount, ItemTally, PracticeSetting, ReviewCard
+from portal.models import CountOf, ItemCount, ItemTally, PracticeSetting, ReviewCard, User
 from portal.models.base import Base
 from question_bank import Graded, Question, scheduling, statistics
 
@@ -109,6 +109,9 @@ class Recorder:
         """Move the memories and add to the sums; the ratings, one an answer, in the same order."""
         if not encounters:
             return []
+        # One learner's answers are taken one after another, also from two browsers; SQLite, which has no such lock,
+        # has one writer at a time, and whoever answers has written before.
+        self.db.execute(select(User.id).where(User.id == user_id).with_for_update())
         cards = {
             card.question_id: card
             for card in self.db.scalars(select(ReviewCard).where(ReviewCard.user_id == user_id))

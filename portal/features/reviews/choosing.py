@@ -57,8 +57,13 @@ class Chooser:
             pool = [q for q in self._all() if q.id in marked]
             empty = "You have no bookmarked questions. Press b at a question to bookmark it."
         else:
-            pool = self._of(source, source_id)
+            found = self._of(source, source_id)
+            pool = [question for question in found if practisable(question)]
             empty = "There are no questions on this yet. Choose something wider."
+            if found and not pool:
+                empty = (
+                    "The questions on this are programs to write, and these need a sandbox: run one in a lab."
+                )
         if not pool:
             raise Invalid(empty)
         return draw_from(pool, count=count, seed=seed, turn=self._turn)
@@ -109,9 +114,9 @@ class Chooser:
         if current is None:
             raise NotFound(f"There is no such {source}.")
         if source is PracticeSource.TOPIC:
-            return [question for question in self._all() if current in question.topics]
+            return [question for question in self._bank() if current in question.topics]
         modules = {current} if source is PracticeSource.MODULE else set(roadmap.tracks[current].modules)
-        return [question for question in self._all() if question.module in modules]
+        return [question for question in self._bank() if question.module in modules]
 
     def _turn(self, question: Question) -> int:
         """What is due comes first, then what was never met, then what is still remembered."""
@@ -124,8 +129,11 @@ class Chooser:
         card = self.cards.get(question.id)
         return card is not None and card.last_fraction >= 1.0 and card.due > self.now
 
+    def _bank(self) -> Iterable[Question]:
+        return self.content.bank.questions.values()
+
     def _all(self) -> list[Question]:
-        return [question for question in self.content.bank.questions.values() if practisable(question)]
+        return [question for question in self._bank() if practisable(question)]
 
     def _known(self) -> list[tuple[Question, ReviewCard]]:
         return [(q, card) for q in self._all() if (card := self.cards.get(q.id)) is not None]

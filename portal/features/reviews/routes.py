@@ -66,7 +66,7 @@ def start() -> Any:
 def session(session_id: int) -> Any:
     """Lead on to the first question that waits, else to the result."""
     found = _session(session_id)
-    waiting = _next(found)
+    waiting = views.waiting(found, portal().content.bank)
     if found.finished_at is not None or waiting is None:
         return redirect(url_for("reviews.result", session_id=found.id))
     return redirect(url_for("reviews.question", session_id=found.id, position=waiting.position))
@@ -243,54 +243,10 @@ def _page(
     given: Answer = None,
     error: str | None = None,
 ) -> str:
-    content, now = portal().content, utcnow()
-    waiting = _next(session, after=answer.position)
-    total = len(session.answers)
-    facts: dict[str, Any] = {}
-    if answer.given_at is None:
-        view = practice.views.asked(question, answer.seed, number=answer.position, given=given, error=error)
-    else:
-        view = practice.views.graded(
-            question,
-            answer.seed,
-            content=content,
-            number=answer.position,
-            given=answer.given,
-            fraction=answer.fraction,
-            correct=answer.correct,
-            content_hash=answer.content_hash,
-        )
-        names = (question.id, *question.replaces)
-        cards = current_cards(content, queries.cards_of(db(), current_user.id, names))
-        card = cards.get(question.id)
-        facts = {"again": views.until(card.due, now) if card else "", "seconds": answer.seconds}
-    kept = queries.note(db(), current_user.id, question.id)
+    facts = views.question_page(db(), portal().content, session, answer, question, given=given, error=error)
     return render_template(
-        "reviews/question.html",
-        sitting=session,
-        title=views.title_of(content, session),
-        question=view,
-        answer=answer,
-        total=total,
-        answered=sum(one.fraction is not None for one in session.answers),
-        bookmarked=kept is not None and kept.bookmarked,
-        note=kept.text if kept is not None else "",
-        note_max=NOTE_MAX,
-        report_max=REPORT_MAX,
-        reasons=REASONS,
-        next_position=waiting.position if waiting is not None else None,
-        expected=question.seconds,
-        **facts,
+        "reviews/question.html", **facts, note_max=NOTE_MAX, report_max=REPORT_MAX, reasons=REASONS
     )
-
-
-def _next(session: PracticeSession, after: int = 0) -> PracticeAnswer | None:
-    """The first question that waits behind this position, else the first that waits at all."""
-    bank = portal().content.bank
-    waiting = [
-        one for one in session.answers if one.fraction is None and bank.find(one.question_id) is not None
-    ]
-    return next((one for one in waiting if one.position > after), waiting[0] if waiting else None)
 
 
 def _asked(session: PracticeSession, position: int) -> tuple[PracticeAnswer, Question]:

@@ -43,7 +43,7 @@ class PracticeService:
         return Chooser(self.content, queries.cards(self.db, user_id), utcnow())
 
     def start(self, user_id: int, source: PracticeSource, source_id: str = "") -> PracticeSession:
-        """A new session; one that is open ends, and what was answered in it stays.
+        """A new session; one that is open ends, and what was answered in it stays. An untouched one is forgotten.
 
         Raises NotFound when there is no such topic, module or track, Invalid when there is nothing to ask.
         """
@@ -57,7 +57,10 @@ class PracticeService:
         )
         now = utcnow()
         for former in queries.open_sessions(self.db, user_id):
-            former.finished_at = now
+            if any(answer.given_at is not None for answer in former.answers):
+                former.finished_at = now
+            else:
+                self.db.delete(former)
         session = PracticeSession(user_id=user_id, source=source, source_id=source_id[:80], created_at=now)
         session.answers = [
             PracticeAnswer(

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from portal.content import Content
 from portal.features.practice import practisable
-from portal.features.reviews.choosing import WEAK_SHOWN, Chooser
+from portal.features.practice import views as practice_views
+from portal.features.reviews import queries
+from portal.features.reviews.choosing import WEAK_SHOWN, Chooser, current_cards
 from portal.features.reviews.queries import SessionLine
-from portal.models import PracticeSession, PracticeSource
-from question_bank import scheduling
+from portal.models import PracticeAnswer, PracticeSession, PracticeSource, utcnow
+from question_bank import Answer, Bank, Question, scheduling
 from roadmap import Kind
 
 FORECAST_DAYS = 30
@@ -101,6 +105,7 @@ def choices(content: Content, chooser: Chooser) -> dict[str, Any]:
         if (count := sum(by_module.get(module, 0) for module in track.modules))
     ]
     return {
+        "in_labs": sum(not practisable(question) for question in content.bank.questions.values()),
         "tracks": tracks,
         "modules": [{"id": m.id, "title": m.title, "count": by_module[m.id]} for m in modules],
         "topics": [
@@ -126,6 +131,57 @@ def choices(content: Content, chooser: Chooser) -> dict[str, Any]:
             if one.topic_id in roadmap.topics
         ],
     }
+
+
+def question_page(
+    db: Session,
+    content: Content,
+    session: PracticeSession,
+    answer: PracticeAnswer,
+    question: Question,
+    *,
+    given: Answer = None,
+    error: str | None = None,
+) -> dict[str, Any]:
+    """One question of a session: its form, or what there is to say once it was answered."""
+    onward = waiting(session, content.bank, after=answer.position)
+    kept = queries.note(db, session.user_id, question.id)
+    facts: dict[str, Any] = {
+        "sitting": session,
+        "title": title_of(content, session),
+        "answer": answer,
+        "total": len(session.answers),
+        "answered": sum(one.fraction is not None for one in session.answers),
+        "bookmarked": kept is not None and kept.bookmarked,
+        "note": kept.text if kept is not None else "",
+        "next_position": onward.position if onward is not None else None,
+        "expected": question.seconds,
+    }
+    if answer.given_at is None:
+        view = practice_views.asked(question, answer.seed, number=answer.position, given=given, error=error)
+        return facts | {"question": view}
+    view = practice_views.graded(
+        question,
+        answer.seed,
+        content=content,
+        number=answer.position,
+        given=answer.given,
+        fraction=answer.fraction,
+        correct=answer.correct,
+        content_hash=answer.content_hash,
+    )
+    cards = queries.cards_of(db, session.user_id, (question.id, *question.replaces))
+    card = current_cards(content, cards).get(question.id)
+    again = until(card.due, utcnow()) if card else ""
+    return facts | {"question": view, "again": again, "seconds": answer.seconds}
+
+
+def waiting(session: PracticeSession, bank: Bank, after: int = 0) -> PracticeAnswer | None:
+    """The first question that waits behind this position, else the first that waits at all."""
+    open_ones = [
+        one for one in session.answers if one.fraction is None and bank.find(one.question_id) is not None
+    ]
+    return next((one for one in open_ones if one.position > after), open_ones[0] if open_ones else None)
 
 
 def title_of(content: Content, session: PracticeSession | SessionLine) -> str:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from portal.content import Content
+from portal.features.practice import practisable
 from portal.features.roadmap import queries
 from portal.models import LessonRead, SubmissionKind, utcnow
 from roadmap import Kind, Lesson, Module
@@ -152,7 +153,7 @@ class ProgressService:
     def _reachable(self, topic_id: str) -> TopicState:
         if topic_id in self.content.proofs_by_topic:
             return TopicState.PROVEN
-        if topic_id in self.content.questions_by_topic:
+        if any(practisable(question) for question in self.content.questions_by_topic.get(topic_id, ())):
             return TopicState.PRACTISED
         has_lesson = self.content.roadmap.topics[topic_id].lesson is not None
         return TopicState.READ if has_lesson else TopicState.UNSEEN

@@ -150,3 +150,10 @@ def test_a_report_counts_a_learner_once_and_leaves_the_item_out_of_the_rest() ->
     assert found.options["wrong"].chosen == 1
     assert found.options["wrong"].mean_rest is None  # grace had answered nothing else
     assert sum(found.times.values()) == 1
+
+
+def test_the_rest_leaves_the_question_itself_out() -> None:
+    known = {"target": 1.0, "a": 0.0, "b": 0.0, "c": 0.0, "d": 0.0}
+    assert stats.rest_of(known, "target") is None  # four others are too few
+    assert stats.rest_of({**known, "e": 0.5}, "target") == pytest.approx(0.1)
+    assert stats.rest_of(known, "never met") == pytest.approx(0.2)

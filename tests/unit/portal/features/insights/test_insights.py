@@ -125,6 +125,7 @@ def test_the_list_sorts_and_filters_by_its_address(instructor: Client, db: Sessi
     assert names[0] == "a-single"
     assert len(names) == 4
     assert 'aria-sort="descending"' in page
+    assert 'aria-sort="ascending"' in instructor.get("/insights/questions?sort=facility").text
     flagged = instructor.get("/insights/questions?flag=negative").text
     assert re.findall(r'href="/insights/questions/([^"]+)"', flagged) == ["a-single"]
     none = instructor.get("/insights/questions?flag=too+easy&module=nowhere").text

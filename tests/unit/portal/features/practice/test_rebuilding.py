@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import timedelta
 
 import pytest
+from click.testing import CliRunner
 from freezegun import freeze_time
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from portal.cli import cli
 from portal.content import Content
 from portal.features.practice import QuizService, rebuild
 from portal.features.reviews.service import PracticeService, Wishes
 from portal.models import ItemCount, ItemTally, PracticeSource, QuizAttempt, ReviewCard, utcnow
 from portal.models.base import Base
-from tests.factories import users
+from portal.settings import Settings
+from tests.factories import practice, users
 from tests.fixtures import questions
 
 
@@ -112,3 +116,20 @@ def test_answers_to_questions_that_are_gone_are_left_out(db: Session, content: C
     assert result.left_out > result.answers > 0
     assert {key[0] for key in rows(db, ItemTally)} == {"a-single"}
     assert db.scalars(select(QuizAttempt)).all() == attempts
+
+
+def test_the_command_rebuilds_and_says_what_it_went_through(
+    db: Session, content: Content, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = next(question for question in content.bank.questions.values() if question.kind == "single")
+    practice.practice_session(db, users.user(db), [question], answered=True)
+    db.execute(delete(ItemTally))
+    db.commit()
+    for name, value in settings.to_environment().items():
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(cli, ["rebuild-statistics", "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output) == {"learners": 1, "answers": 1, "left_out": 0}
+    db.expire_all()
+    assert db.scalars(select(ItemTally)).one().counted == 1
+    assert "1 answers of 1 learners" in CliRunner().invoke(cli, ["rebuild-statistics"]).output

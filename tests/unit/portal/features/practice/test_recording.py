@@ -103,6 +103,13 @@ def test_the_rest_is_of_other_questions_and_asks_for_five(db: Session, user: Use
     assert tally.py == pytest.approx(0.8)
 
 
+def test_an_older_version_is_not_part_of_the_rest(db: Session, user: User) -> None:
+    Recorder(db).record(user.id, [right(), *(wrong(one) for one in others(5))])
+    edited = replace(SINGLE, content_hash="f" * 64)
+    Recorder(db).record(user.id, [right(edited)])
+    assert (tally_of(db, edited).pairs, tally_of(db, edited).py) == (1, 0.0)
+
+
 def test_options_and_times_are_of_counted_answers(db: Session, user: User) -> None:
     Recorder(db).record(user.id, [wrong(seconds=30.0)])
     Recorder(db).record(user.id, [right(seconds=2.0)])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.content import Content
 from portal.errors import Conflict, Invalid
 from portal.features.practice import QuizService, queries
 from portal.features.practice.answers import read_answers
 from portal.features.practice.service import QUIZ_LENGTH, Refused
-from portal.models import User
+from portal.models import ItemTally, User
 from question_bank import Question
 from tests.factories import users
 
@@ -86,6 +88,17 @@ def test_a_quiz_is_handed_in_once(service: QuizService, user: User) -> None:
     service.hand_in(attempt, {})
     with pytest.raises(Conflict):
         service.hand_in(attempt, {})
+
+
+def test_a_quiz_that_arrives_twice_at_once_counts_once(service: QuizService, user: User, db: Session) -> None:
+    attempt = service.start(user.id, MODULE)
+    service.hand_in(attempt, {})
+    db.flush()
+    # The second request read the attempt before the first one finished it.
+    set_committed_value(attempt, "finished_at", None)
+    with pytest.raises(Conflict):
+        service.hand_in(attempt, {})
+    assert {tally.answers for tally in db.scalars(select(ItemTally))} == {1}
 
 
 def test_scores_are_this_learner_s_best_and_last(

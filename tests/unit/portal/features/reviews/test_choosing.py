@@ -131,6 +131,13 @@ def test_code_is_not_asked(content: Content) -> None:
     assert found.due() == []
 
 
+def test_when_there_is_code_alone_it_says_where_that_is_run(content: Content) -> None:
+    with pytest.raises(Invalid, match="in a lab"):
+        chooser(content, [questions.question("code")]).choose(
+            PracticeSource.MODULE, questions.MODULE, 10, 1, set()
+        )
+
+
 def test_cards_of_renamed_merged_and_retired_questions(content: Content) -> None:
     asked = [made("now", replaces=("before", "also-before"))]
     found = chooser(

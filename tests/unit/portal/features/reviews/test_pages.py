@@ -60,6 +60,7 @@ def test_a_newcomer_is_told_how_to_begin(learner: Client) -> None:
     assert "Choose something below to begin" in page
     assert "As a table" not in page
     assert 'value="schema-design"' in page
+    assert "One question is a program to write" in page
 
 
 def test_a_session_leads_from_question_to_question_to_the_result(learner: Client, db: Session) -> None:
@@ -237,9 +238,11 @@ def test_what_is_due_is_offered(learner: Client, db: Session, learner_user: User
     answer = one_of(db, started(learner, db), "single")
     learner.get(address(answer))
     learner.post(address(answer), {"pass": "yes"})
+    assert "is due" not in learner.get("/").text  # not before ten minutes have passed
     db.expire_all()
     db.get_one(ReviewCard, (learner_user.id, "a-single")).due -= timedelta(hours=1)
     db.commit()
+    assert "One question is due" in learner.get("/").text
     page = learner.get("/practice/").text
     assert "One question" in page
     response = learner.post("/practice/start", {"source": "due"}, follow_redirects=True)

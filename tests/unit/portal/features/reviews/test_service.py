@@ -68,9 +68,21 @@ def test_starting_anew_ends_the_open_session_of_this_learner_only(
     service: PracticeService, user: User, db: Session
 ) -> None:
     first, other = begun(service, user), begun(service, users.user(db))
+    answer, question = of_kind(service, first, "single")
+    service.answer(first, answer, question, None, passed=True)
     second = begun(service, user)
     assert first.finished_at is not None
     assert (second.finished_at, other.finished_at) == (None, None)
+
+
+def test_a_session_in_which_nothing_was_answered_leaves_nothing(
+    service: PracticeService, user: User, db: Session
+) -> None:
+    for _ in range(3):
+        last = begun(service, user)
+    db.flush()
+    assert db.scalars(select(PracticeSession)).all() == [last]
+    assert db.scalar(select(func.count()).select_from(PracticeAnswer)) == 10
 
 
 def test_bookmarks_of_renamed_questions_are_found(service: PracticeService, user: User, db: Session) -> None:

@@ -12,6 +12,7 @@ from portal.features.practice import Encounter, Recorder
 from portal.features.roadmap import ProgressService, TopicState
 from portal.models import QuizAnswer, QuizAttempt, SubmissionKind, SubmissionState, User, utcnow
 from tests.factories import practice, submissions, users
+from tests.fixtures import questions
 
 WHEN = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
@@ -158,3 +159,11 @@ def test_progress_takes_three_statements_however_much_was_done(
     event.listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
     service.of(user.id)
     assert len(seen) == 3
+
+
+def test_a_topic_with_code_questions_alone_cannot_be_practised(
+    db: Session, user: User, content: Content
+) -> None:
+    for kind, best in (("code", TopicState.UNSEEN), ("single", TopicState.PRACTISED)):
+        bank = questions.content_of(content, questions.question(kind))
+        assert ProgressService(db, bank).of(user.id).topics[questions.TOPIC].best == best
