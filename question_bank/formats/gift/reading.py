@@ -26,7 +26,7 @@ from question_bank.formats.text import decode
 
 _WEIGHT = re.compile(r"%(-?\d{1,3}(?:\.\d{1,9})?)%")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_TAGS = re.compile(r"<\s*/?\s*[a-zA-Z][^<>]*>")
+_TAGS = re.compile(r"</?[a-zA-Z][^<>]*>")
 _TRUE, _FALSE = ("T", "TRUE"), ("F", "FALSE")
 
 
@@ -42,6 +42,8 @@ def read_questions(data: bytes, name: str) -> Imported:
         intake.fault(1, decoded.doubt)
     found = False
     for chunk in chunks(decoded.text):
+        if intake.full:
+            break
         reader = _Reader(chunk)
         try:
             incoming = reader.incoming()

@@ -7,15 +7,17 @@ from typing import Any
 
 from question_bank.formats.common import split_explanation
 from question_bank.formats.intake import Incoming, Intake, topic_of_category
-from question_bank.formats.interface import MAX_UPLOAD, FormatRefused, Imported
+from question_bank.formats.interface import FormatRefused, Imported
 from question_bank.formats.moodle_xml.gaps import BrokenGap
 from question_bank.formats.moodle_xml.texts import Reader, value_of
 from question_bank.formats.moodle_xml.types import TYPES, Unreadable
-from question_bank.formats.safe_xml import Element, Tree, line_of, read_xml
+from question_bank.formats.safe_xml import Element, line_of, read_xml
 from question_bank.formats.tags import from_tags
-from question_bank.formats.text import decode
+from question_bank.formats.text import Decoded, decode
 
-_QUESTION = re.compile(r"<question\b.*?</question\s*>", re.DOTALL)
+_OPENING = re.compile(r"<question[\s>]")
+_CLOSING = re.compile(r"</question\s*>")
+_NOT_COMPLETE = "The question that begins here is not complete: it was left out."
 _SELDOM = {
     "calculated": "calculated from a formula",
     "calculatedsimple": "calculated from a formula",
@@ -59,47 +61,56 @@ def read_questions(data: bytes, name: str) -> Imported:
             raise
         tree = None
     file = _File(name)
-    if tree is not None and (tree.fault is None or tree.doubt):
-        if tree.doubt:
-            file.intake.fault(1, tree.doubt)
-        _whole(tree, file, name)
-    else:
-        _in_pieces(data, name, file)
+    if tree is None or tree.fault:
+        _in_pieces(decode(data, name), name, file)
+        return file.intake.imported()
+    if tree.root.tag != "quiz":
+        raise FormatRefused(f"{name} is no Moodle XML: its root is `{str(tree.root.tag)[:40]}` and not `quiz`.")
+    if tree.doubt:
+        file.intake.fault(1, tree.doubt)
+    for element in tree.root.findall("question"):
+        if file.intake.full:
+            break
+        file.take(element)
     return file.intake.imported()
 
 
-def _whole(tree: Tree, file: _File, name: str) -> None:
-    if tree.root.tag != "quiz":
-        raise FormatRefused(f"{name} is no Moodle XML: its root is `{str(tree.root.tag)[:40]}` and not `quiz`.")
-    for element in tree.root.findall("question"):
-        file.take(element)
-    if tree.fault:
-        file.intake.fault(*tree.fault)
-
-
-def _in_pieces(data: bytes, name: str, file: _File) -> None:
+def _in_pieces(decoded: Decoded, name: str, file: _File) -> None:
     """Reads each question of a broken file for itself, so that one fault costs one question."""
-    text = decode(data[:MAX_UPLOAD], name).text
-    end = 0
-    for match in _QUESTION.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        end = match.end()
-        try:
-            piece = read_xml(match[0].encode(), name)
-        except FormatRefused as problem:
-            file.intake.fault(line, f"This question can't be read: {problem}")
-            continue
-        if piece.fault:
-            at, reason = piece.fault
-            message = f"The question that begins in line {line} can't be read: {reason.rpartition(': ')[2]}"
-            file.intake.fault(line + at - 1, message)
-        else:
-            file.take(piece.root, line - 1)
-    if (start := text.find("<question", end)) >= 0:
-        line = text.count("\n", 0, start) + 1
-        file.intake.fault(line, "The question that begins here is not complete: it was left out.")
-    if end == 0:
+    if decoded.doubt:
+        file.intake.fault(1, decoded.doubt)
+    text, begin, line = decoded.text, 0, 1
+    for closing in _CLOSING.finditer(text):
+        starts = [match.start() for match in _OPENING.finditer(text, begin, closing.start())]
+        for start in starts:
+            line += text.count("\n", begin, start)
+            begin = start
+            if start != starts[-1]:
+                file.intake.fault(line, _NOT_COMPLETE)
+        if starts:
+            _take_piece(text[begin : closing.end()], line, name, file)
+        line += text.count("\n", begin, closing.end())
+        begin = closing.end()
+        if file.intake.full:
+            return
+    if begin == 0:
         raise FormatRefused(f"{name} is no Moodle XML: there is no complete question in it.")
+    if match := _OPENING.search(text, begin):
+        file.intake.fault(line + text.count("\n", begin, match.start()), _NOT_COMPLETE)
+
+
+def _take_piece(piece: str, line: int, name: str, file: _File) -> None:
+    try:
+        tree = read_xml(piece.encode(), name)
+    except FormatRefused as problem:
+        file.intake.fault(line, f"This question can't be read: {problem}")
+        return
+    if tree.fault:
+        at, reason = tree.fault
+        message = f"The question that begins in line {line} can't be read: {reason.rpartition(': ')[2]}"
+        file.intake.fault(line + at - 1, message)
+    else:
+        file.take(tree.root, line - 1)
 
 
 def _incoming(kind: str, element: Element, reader: Reader, title: str, category: str, line: int) -> Incoming:

@@ -88,13 +88,20 @@ def test_a_table_without_prompts_is_refused():
         read("a,b\n1,2\n")
 
 
-def test_a_quote_that_is_never_closed_ends_the_reading_there():
+def test_a_quote_that_is_never_closed_costs_the_rows_from_there():
     found = read('prompt,option 1,option 2,right\nWhat?,a,b,1\n"open,a,b,1\nmore,a,b,1\n')
     assert len(found.questions) == 1
-    assert found.faults[0].line == 3
+    assert [fault.line for fault in found.faults] == [3]
 
 
-def test_a_cell_of_enormous_length_ends_the_reading_there():
-    found = read("prompt,option 1,option 2,right\nWhat?,a,b,1\n" + "x" * 50_000 + ",a,b,1\n")
-    assert len(found.questions) == 1
-    assert "can't be read" in found.faults[0].message
+def test_a_broken_or_enormous_row_costs_itself_alone():
+    found = read('prompt,option 1,option 2,right\n"a"b,a,b,1\n' + "x" * 200_000 + ",a,b,1\nWhat?,a,b,1\n")
+    assert [question.prompt for question in found.questions] == ["What?"]
+    assert [fault.line for fault in found.faults] == [2, 3]
+
+
+def test_fields_that_are_nested_without_end_are_refused():
+    deep = "[" * 900 + "]" * 900
+    found = read(f'prompt,kind,fields\nWhat?,short,"{{""answer"": {deep}}}"\n')
+    assert found.questions == ()
+    assert found.faults[0].line == 2

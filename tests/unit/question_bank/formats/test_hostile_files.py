@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from question_bank.formats import FORMATS, MAX_UPLOAD, FormatRefused, safe_xml, safe_zip
+from question_bank.formats import FORMATS, MAX_UPLOAD, FormatRefused, intake, safe_xml, safe_zip
 from question_bank.formats.markup import from_html, to_html
 
 READERS = [name for name, each in FORMATS.items() if each.can_import]
@@ -28,7 +28,7 @@ EXTERNAL = (
 PARAMETER = '<!DOCTYPE quiz [<!ENTITY % x SYSTEM "http://127.0.0.1:9/x.dtd"> %x;]><quiz><question/></quiz>'
 
 
-@pytest.mark.parametrize("text", [BILLION, EXTERNAL, PARAMETER])
+@pytest.mark.parametrize("text", [BILLION, EXTERNAL, PARAMETER], ids=["billion", "external", "parameter"])
 def test_entities_are_refused(text):
     with pytest.raises(FormatRefused, match="declares entities"):
         FORMATS["moodle-xml"].read(text.encode(), "x.xml")
@@ -181,3 +181,56 @@ def test_html_that_is_nested_without_end_is_read_as_words():
     taken = from_html("<div>" * 5_000 + "deep" + "</div>" * 5_000)
     assert taken.text == "deep"
     assert "nested" in taken.lost[0]
+
+
+@pytest.mark.parametrize(
+    "mark", ["<!--", "<", "</", "<a ", "<a b='", "<b>", "<li>", "<table><tr>", "&", "<![CDATA[", "<pre>"]
+)
+def test_html_that_never_ends_is_read(mark):
+    from_html(mark * 15_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("gift", "a\n" * 200_000),
+        ("gift", "{\n" * 200_000),
+        ("gift", "{=a ~b" * 50_000),
+        ("gift", "// [id:" * 50_000 + "\n\na{=b}"),
+        ("aiken", "A) " + " " * 400_000),
+        ("aiken", "A) b\n" * 100_000),
+        ("csv", 'prompt,option 1,option 2,right\n"' + "a,b\n" * 100_000),
+        ("moodle-xml", "<quiz>" + "<question>" * 100_000),
+        ("moodle-xml", "<quiz>" + "<question><a></question>" * 20_000),
+    ],
+    ids=["lines", "braces", "answers", "comments", "blanks", "options", "quote", "starts", "pieces"],
+)
+def test_a_file_in_which_nothing_is_closed_is_read_or_refused(name, text):
+    with contextlib.suppress(FormatRefused):
+        assert len(FORMATS[name].read(text.encode()).faults) <= 2_001
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 2_000, "- " * 30 + "a", "> " * 30 + "a", "1. " * 30 + "a"],
+    ids=["brackets", "lists", "quotes", "numbers"],
+)
+def test_markdown_that_takes_forever_to_show_is_left_out(text):
+    found = FORMATS["gift"].read(f"::A::[markdown]{text}{{=yes ~no}}".encode())
+    assert found.questions == ()
+    assert "more brackets" in found.faults[0].message
+    assert to_html(text).startswith("<pre>")
+
+
+def test_questions_beyond_the_bound_are_left_out_by_name(monkeypatch):
+    monkeypatch.setattr(intake, "MAX_QUESTIONS", 3)
+    found = FORMATS["gift"].read(b"a{=b}\n\n" * 9)
+    assert len(found.questions) == 3
+    assert [(fault.line, "more than 3 questions" in fault.message) for fault in found.faults] == [(7, True)]
+
+
+def test_faults_beyond_the_bound_end_the_reading(monkeypatch):
+    monkeypatch.setattr(intake, "MAX_FAULTS", 3)
+    found = FORMATS["gift"].read(b"a{=b}\n\n" + b"no question\n\n" * 9)
+    assert len(found.faults) == 4
+    assert "Is this the right format?" in found.faults[-1].message
