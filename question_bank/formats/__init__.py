@@ -23,8 +23,20 @@ from question_bank.formats.interface import (
     Loss,
 )
 from question_bank.formats.moodle_xml import MoodleXml
+from question_bank.formats.qti12_import import Qti12
+from question_bank.formats.qti_package import Qti21, Qti30
 
-_ALL: tuple[Format, ...] = (MoodleXml(), Gift(), Aiken(), CsvTable(), Archive(), Anki())
+_ALL: tuple[Format, ...] = (
+    MoodleXml(),
+    Gift(),
+    Aiken(),
+    Qti21(),
+    Qti30(),
+    Qti12(),
+    CsvTable(),
+    Archive(),
+    Anki(),
+)
 
 FORMATS: dict[str, Format] = {each.name: each for each in _ALL}
 """By the name on the command line."""

@@ -7,6 +7,7 @@ What stands before a fault is kept: `read_xml` gives the part of the tree that w
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,14 +66,18 @@ class _Parser(DefusedXMLParser):
         self.open.pop()
         return element
 
-    def cut(self) -> None:
-        """Take out of the tree what was not complete when reading ended."""
+    def cut(self, containers: Container[str]) -> None:
+        """Take out of the tree what was not complete when reading ended, but for containers of what was."""
         for parent, child in zip(self.open, self.open[1:], strict=False):
-            parent.remove(child)
+            if child.tag.rpartition("}")[2] not in containers:
+                parent.remove(child)
+                return
 
 
-def read_xml(data: bytes, name: str) -> Tree:
+def read_xml(data: bytes, name: str, containers: Container[str] = ()) -> Tree:
     """The document, with a fault when only its beginning could be read.
+
+    `containers` are the names of elements that are kept when they were not complete, with what was complete in them.
 
     Raises `FormatRefused` when there is not even a root element, or when entities are declared.
     """
@@ -91,7 +96,7 @@ def read_xml(data: bytes, name: str) -> Tree:
         reason = str(error).partition(":")[0] if isinstance(error, SyntaxError) else str(error)
         if parser.root is None:
             raise FormatRefused(f"{name} is no XML: {reason} in line {line}.") from error
-    parser.cut()
+    parser.cut(containers)
     return Tree(parser.root, (int(line), f"The file can't be read from here on: {reason}."), doubt)
 
 
