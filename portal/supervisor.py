@@ -20,6 +20,8 @@ import httpx
 
 from portal.database import Database
 from portal.errors import SettingsError
+from portal.features.authoring import try_to_write_out
+from portal.own_bank import OwnBank
 from portal.owner import make_link
 from portal.settings import ROOT, TRUST_PHRASE, Settings
 
@@ -53,6 +55,7 @@ def serve(settings: Settings) -> int:
     database = Database(settings.database_url_effective)
     database.migrate()
     link = make_link(database, settings)
+    try_to_write_out(database, OwnBank(settings.bank_dir_effective))
     database.close()
     settings.load_secret_key()
     _report_content_faults(settings)

@@ -1,7 +1,7 @@
 """Writes into the bank's files what the database says is published or retired.
 
 The row comes first: it says what is due, in the transaction of the request. The file follows once that is committed, in this
-process or, when that died, at the next publication, the next look at the list, or the next start.
+process or, when that died, with the next publication, when somebody presses *Try again*, or at the next start.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ log = structlog.get_logger("portal")
 
 def write_out(database: Database, own: OwnBank) -> int:
     """Write what is due, and return how many files. Raises Unavailable when the folder can't be written."""
+    with database.transaction() as session:
+        if not queries.due(session):  # nothing to make a folder for
+            return 0
     written = 0
     # The rows are read under the lock: whoever comes second writes what is newest then.
     with own.locked(), database.transaction() as session:
