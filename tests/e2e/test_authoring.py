@@ -188,3 +188,27 @@ def test_two_editors_at_once_lose_nothing(browser: Browser, site: str, author: U
     his.get_by_role("button", name="Save", exact=True).click()
     expect(his.get_by_text("Saved.")).to_be_visible()
     expect(editor(his)).to_contain_text("His. Hers.")
+
+
+def test_what_was_typed_outlives_the_page(browser: Browser, site: str, author: User) -> None:
+    address = f"{site}/authoring/questions/a-single/edit"
+    page = opened(browser, site, author)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(address)
+    editor(page).click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("Not saved yet.")
+    expect(page.locator("#checked")).to_contain_text("As a learner sees it")
+    # The session ends elsewhere; the page is left and opened again.
+    page.context.clear_cookies()
+    page.goto(address)
+    page.get_by_label("E-mail").fill(author.email)
+    page.get_by_label("Password").fill(users.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(editor(page)).not_to_contain_text("Not saved yet.")
+    page.get_by_role("button", name="Take it up").click()
+    expect(editor(page)).to_contain_text("Not saved yet.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+    expect(editor(page)).to_contain_text("Not saved yet.")
+    expect(page.locator("[data-recovered]")).to_be_hidden()

@@ -89,6 +89,36 @@ addEventListener("pageshow", () => {
 // A text that the server gave back unsaved is not saved yet.
 if (form.dataset.editor === "unsaved") saved = null;
 
+/* What is typed outlives a crash, a lost connection and a signing out, in this window. */
+
+const KEY = `pg-editor-${form.dataset.question}`;
+const base = form.querySelector("[name=base]");
+
+function keep() {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify({ base: base.value, text: textarea.value }));
+  } catch {
+    // storage is blocked or full: what is typed lasts for this page
+  }
+}
+
+function forget() {
+  try {
+    sessionStorage.removeItem(KEY);
+  } catch {
+    // see keep
+  }
+}
+
+function kept() {
+  try {
+    const found = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    return typeof found?.text === "string" && typeof found?.base === "string" ? found : null;
+  } catch {
+    return null;
+  }
+}
+
 /* Checking: a little after the last key. */
 
 let timer = 0;
@@ -148,6 +178,7 @@ const view = new EditorView({
       EditorView.updateListener.of((update) => {
         if (!update.docChanged) return;
         textarea.value = update.state.doc.toString();
+        keep();
         checkSoon();
       }),
     ],
@@ -201,6 +232,27 @@ for (const field of document.querySelectorAll("[data-look]")) {
     event.preventDefault();
     check();
   });
+}
+
+/* What an earlier visit in this window left unsaved. With the text it was made from, so that nobody else's is overwritten. */
+
+const left = kept();
+const recovered = document.querySelector("[data-recovered]");
+if (left && left.text.trimEnd() !== textarea.value.trimEnd() && form.dataset.editor !== "unsaved") {
+  recovered.hidden = false;
+  recovered.querySelector("[data-recover]").addEventListener("click", () => {
+    base.value = left.base;
+    view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: left.text } });
+    recovered.hidden = true;
+    view.focus();
+  });
+  recovered.querySelector("[data-forget]").addEventListener("click", () => {
+    forget();
+    recovered.hidden = true;
+    view.focus();
+  });
+} else if (form.dataset.editor !== "unsaved") {
+  forget();
 }
 
 form.dataset.ready = "true";

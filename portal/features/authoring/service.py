@@ -249,7 +249,12 @@ class AuthoringService:
                 question_id=working.question_id, version=1, state=working.state, live_version=1
             )
             _take(row, working.text)
-            self._insert(row)
+            try:
+                self._insert(row)
+            except Conflict:
+                # Somebody else made it at this very moment: go back to before, and show what it is now.
+                self.db.rollback()
+                raise Stale(self.working(working.question_id)) from None
             self.note(row, None, QuestionAction.TAKEN, "The text that was in the bank")
         elif working.outside:
             self.advance(row, None, working.text)

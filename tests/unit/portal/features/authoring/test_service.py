@@ -98,6 +98,24 @@ def test_a_change_between_the_look_and_the_write_is_noticed(
         service.save(ann.id, "write-skew", authoring.TEXT_HASH, authoring.text(prompt="Another?"))
 
 
+def test_two_first_changes_at_once_are_told_apart(
+    texts: Texts, db: Session, database: Database, ann: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = texts()
+    base = service.working("a-single")
+    row_of = service.row_of
+
+    def somebody_is_faster(working: object) -> AuthoredQuestion:
+        with database.transaction() as other:
+            authoring.draft(other, other.get_one(User, bob.id), question_id="a-single", content="---\nhis\n")
+        return row_of(working)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(service, "row_of", somebody_is_faster)
+    with pytest.raises(Stale) as caught:
+        service.save(ann.id, "a-single", base.text_hash, base.text.replace("first", "1st"))
+    assert caught.value.newest.text == "---\nhis\n"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_begins_with_a_file_that_only_wants_filling_in(texts: Texts, ann: User, kind: str) -> None:
     made = texts().create(ann.id, kind, "brand-new", MODULE, TOPIC)
