@@ -10,7 +10,7 @@ name starts with `_`, so it is no part of the bank until somebody completes and 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,11 +86,28 @@ def prepare(
     """
     bank, drafts = _existing(root)
     there = [*bank.questions.values(), *drafts]
+    names = {path.stem.removeprefix("_") for path in root.rglob("*.md")}
+    return compare(imported, there, taken=names, module=module, topic=topic, known=known)
+
+
+def compare(
+    imported: Imported,
+    there: Sequence[Question],
+    *,
+    taken: Collection[str] = (),
+    module: str | None = None,
+    topic: str | None = None,
+    known: Known | None = None,
+) -> Plan:
+    """What importing would do to a bank of these questions; `taken` are further ids that nothing may have.
+
+    Raises `CannotImport` when the bank can't take any.
+    """
     if len(there) + len(imported.questions) > MAX_FILES:
         raise CannotImport(f"The bank would have more than {MAX_FILES:,} files: split it.")
     index = Index(there)
-    taken = {question.id for question in there} | {old for question in there for old in question.replaces}
-    taken |= {path.stem.removeprefix("_") for path in root.rglob("*.md")}
+    taken = {*taken, *(question.id for question in there)}
+    taken |= {old for question in there for old in question.replaces}
     new: list[Placed] = []
     near: list[Near] = []
     same: list[tuple[str, str]] = []

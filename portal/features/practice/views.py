@@ -33,8 +33,8 @@ CALLS = {
     "ordering": "Put in order",
     "matching": "Find the partners",
     "cloze": "Fill the gaps",
-    "open": "Answer in your own words",
     "code": "Write a program",
+    "open": "Answer in your own words",
 }
 """What to do, in a word or two."""
 PART_HEADS = {
