@@ -16,6 +16,8 @@ import yaml
 
 from question_bank.items import MARKERS, FenceTracker, Report, WrittenItem, read_items
 
+MAX_NESTING = 12
+"""How deep lists and mappings of the front matter may be nested."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 COMMON_SECTIONS = ("Explanation", "References")
 """The sections that a question of any kind has."""
@@ -101,6 +103,9 @@ def _key_lines(front_lines: list[str], report: Report) -> dict[str, int]:
 
 def _front_matter(text: str, report: Report) -> dict[str, Any] | None:
     try:
+        if complaint := _too_much(text):
+            report(*complaint)
+            return None
         loaded = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader, the fast one where it is built
     except yaml.MarkedYAMLError as error:
         # Marks count from 0 and the front matter starts in the file's second line.
@@ -119,6 +124,27 @@ def _front_matter(text: str, report: Report) -> dict[str, Any] | None:
         report(1, "The front matter must be a list of `field: value` lines.")
         return None
     return loaded
+
+
+def _too_much(text: str) -> tuple[int, str] | None:
+    """What could exhaust a reader, before anything is built: deep nesting, and aliases, which can stand for a
+    thousand times their length.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        line = event.start_mark.line + 2 if event.start_mark else 1
+        if depth > MAX_NESTING:
+            return line, f"The front matter is nested deeper than {MAX_NESTING} levels: make it flatter."
+        if isinstance(event, yaml.AliasEvent):
+            return (
+                line,
+                f"Front matter has no aliases: write the value of `*{event.anchor}` out, or put quotes around it.",
+            )
+    return None
 
 
 def _sections(lines: list[str], start: int, report: Report) -> tuple[Section, dict[str, Section]]:

@@ -71,7 +71,11 @@ def _check(question: Question, text: str) -> None:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists of words on one line, text of several lines as a block."""
+    """Lists of words on one line, text of several lines as a block, no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """The front matter may hold the same list twice; the reader knows no aliases."""
+        return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

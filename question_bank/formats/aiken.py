@@ -15,8 +15,8 @@ from question_bank.formats.text import decode
 from question_bank.kinds.true_false import WORDS
 from question_bank.question import Question
 
-_OPTION = re.compile(r"\s*([A-Z])(?:[.)]\s+|\))(\S.*?)\s*")
-_KEY = re.compile(r"\s*ANSWER:\s*(.*?)\s*", re.IGNORECASE)
+_OPTION = re.compile(r"([A-Z])(?:[.)]\s+|\))(\S.*)")
+_KEY = re.compile(r"ANSWER:\s*(.*)", re.IGNORECASE)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -40,21 +40,23 @@ class Aiken(Format):
             intake.fault(1, decoded.doubt)
         pending = _Pending()
         found = False
-        for number, line in enumerate(decoded.text.split("\n"), start=1):
+        for number, line in enumerate(map(str.strip, decoded.text.split("\n")), start=1):
+            if intake.full:
+                return intake.imported()
             if match := _KEY.fullmatch(line):
                 found = True
                 pending.finish(match[1], number, intake)
                 pending = _Pending()
             elif (match := _OPTION.fullmatch(line)) and match[1] == _LETTERS[len(pending.options) % 26]:
                 pending.options.append(match[2])
-            elif line.strip() and pending.options:
+            elif line and pending.options:
                 intake.fault(
                     pending.line, f"There is no `ANSWER:` before line {number}: this question was left out."
                 )
-                pending = _Pending(number, [line.strip()])
-            elif line.strip():
+                pending = _Pending(number, [line])
+            elif line:
                 pending.line = pending.line or number
-                pending.prompt.append(line.strip())
+                pending.prompt.append(line)
         if pending.line:
             intake.fault(pending.line, "The question that begins here has no `ANSWER:`: it was left out.")
         if not found:

@@ -53,7 +53,6 @@ _ALIASES = {
     "name": "title",
     "topic": "topics",
 }
-_MAX_CELL = 40_000
 _HAZARD = re.compile(r"^'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"\s*[+-]?\d+(\.\d+)?([eE][+-]?\d+)?\s*", re.ASCII)
 
@@ -81,7 +80,6 @@ class CsvTable(Format):
             intake.fault(1, decoded.doubt)
         first = decoded.text.split("\n", 1)[0]
         delimiter = max(",;\t", key=first.count)
-        csv.field_size_limit(_MAX_CELL)
         rows = csv.reader(io.StringIO(decoded.text), delimiter=delimiter, strict=True)
         header: list[str] | None = None
         line = 1
@@ -89,9 +87,10 @@ class CsvTable(Format):
             try:
                 cells = next(rows, None)
             except csv.Error as error:
-                intake.fault(line, f"The rows from here on can't be read: {error}.")
-                break
-            if cells is None:
+                intake.fault(line, f"The row that begins here can't be read: {error}.")
+                line = rows.line_num + 1
+                continue
+            if cells is None or intake.full:
                 break
             if header is None:
                 header = _header(cells, name, intake)

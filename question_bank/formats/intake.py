@@ -16,10 +16,10 @@ from typing import Any
 from question_bank.body import Written
 from question_bank.document import read
 from question_bank.formats.interface import MAX_QUESTIONS, Imported, Loss
-from question_bank.formats.markup import tame_markdown
+from question_bank.formats.markup import tame_markdown, tangled
 from question_bank.loader import parse
 from question_bank.question import Question
-from question_bank.schema import CannotWrite, Fault
+from question_bank.schema import MAX_FILE_BYTES, CannotWrite, Fault
 from question_bank.writer import compose, write
 
 NO_EXPLANATION = "‹Imported without an explanation: say how one gets to the answer.›"
@@ -67,11 +67,18 @@ class Intake:
         self._questions: dict[str, Question] = {}
         self._faults: list[Fault] = []
         self._losses: list[Loss] = []
-        self._full = False
+        self.full = False
+        """Whether no further question is taken in."""
 
     def fault(self, line: int, message: str, path: str = "") -> None:
         """Note something that could not be read."""
         if len(self._faults) < MAX_FAULTS:
+            self._faults.append(Fault(path or self.name, max(line, 1), message, "import"))
+        if len(self._faults) == MAX_FAULTS and not self.full:
+            self.full = True
+            message = (
+                f"There are more than {MAX_FAULTS:,} faults: reading ended here. Is this the right format?"
+            )
             self._faults.append(Fault(path or self.name, max(line, 1), message, "import"))
 
     def lose(self, question: str, part: str, message: str) -> None:
@@ -80,11 +87,11 @@ class Intake:
 
     def add(self, incoming: Incoming) -> Question | None:
         """Take a question in; None, and a fault at its line, when the bank can't store it."""
-        if len(self._questions) >= MAX_QUESTIONS:
-            if not self._full:
+        if self.full or len(self._questions) >= MAX_QUESTIONS:
+            if not self.full:
                 message = f"The file has more than {MAX_QUESTIONS:,} questions: the rest was left out."
                 self.fault(incoming.line, message, incoming.path)
-            self._full = True
+            self.full = True
             return None
         question_id = self._free_id(str(incoming.meta.get("id") or "") or incoming.title or incoming.prompt)
         tamed, lost = _tamed(incoming)
@@ -96,7 +103,19 @@ class Intake:
             "References": tamed.references,
         }
         found: list[Fault] = []
-        question = parse(compose({**meta, **tamed.written.front}, tamed.prompt, sections), "x.md", found)
+        question = None
+        if any(map(tangled, (tamed.prompt, explanation, tamed.references, *tamed.written.sections.values()))):
+            found.append(
+                Fault("", 1, "It has more brackets, or lists in lists, than any text for people: rewrite it.")
+            )
+        try:
+            text = compose({**meta, **tamed.written.front}, tamed.prompt, sections)
+            small = len(text.encode()) <= MAX_FILE_BYTES
+            question = parse(text, "x.md", found) if small and not found else None
+            if not small:
+                found.append(Fault("", 1, f"It is larger than {MAX_FILE_BYTES // 1024} KiB."))
+        except RecursionError:
+            found.append(Fault("", 1, "Its fields are nested too deep."))
         if question is not None and not _as_meant(question, tamed, explanation):
             question = None
             found.append(Fault("", 1, "Its text would be read back as something else."))

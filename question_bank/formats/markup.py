@@ -13,17 +13,30 @@ from markdownify import MarkdownConverter
 
 from question_bank.items import FenceTracker
 
-MAX_HTML = 200_000
+_MATH = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"))
+MAX_HTML = 60_000
 """Characters of one text; what a question may hold is far less."""
 _MAX_DEPTH = 100
-_MATH = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$", re.DOTALL)
+_MAX_BRACKETS = 400
+_NESTED = re.compile(r"(?:\s*(?:[-*+>]|\d{1,9}[.)])){25}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*?(/?)>")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})\b[^<>]*>")
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())  # noqa: SIM905
-_LINK = re.compile(r"\s*(https?|mailto):|[^:]*[/?#]", re.IGNORECASE)
-_DROPPED = ("script", "style", "head", "title", "template", "noscript")
+_SCRIPT = re.compile(r"<script[\s>/]", re.IGNORECASE)
+_DROPPED = {"script", "style", "head", "title", "template", "noscript", "svg", "canvas", "math"}
 _MEDIA = {"img": "an image", "audio": "a sound", "video": "a film", "iframe": "an embedded page"}
-_MEDIA.update(object="an embedded object", embed="an embedded object", svg="a drawing", canvas="a drawing")
+_MEDIA.update(object="an embedded object", embed="an embedded object")
+_DRAWN = (("<svg", "a drawing"), ("<canvas", "a drawing"), ("<math", "a formula in MathML"))
+_KEPT = (nh3.ALLOWED_TAGS | set(_MEDIA)) - _DROPPED
+_KEPT_ATTRIBUTES = {
+    "a": {"href", "title"},
+    "pre": {"class"},
+    "code": {"class"},
+    "img": {"src", "alt", "title"},
+    "object": {"data", "title"},
+    **{name: {"src", "title"} for name in ("audio", "video", "iframe", "embed")},
+}
+_SCHEMES = {"http", "https", "mailto", "data"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +67,27 @@ def from_html(source: str) -> Taken:
     if len(source) > MAX_HTML:
         source = source[:MAX_HTML]
         lost.append(f"The text was cut after {MAX_HTML:,} characters.")
-    if _depth(source) > _MAX_DEPTH:
+    lost += ["It has a script, which was left out."] if _SCRIPT.search(source) else []
+    lost += [f"It has {what}, which can't be stored." for mark, what in _DRAWN if mark in source.lower()]
+    # What comes back is well-formed, so that nothing behind it takes long over what is not.
+    clean = nh3.clean(
+        source,
+        tags=_KEPT,
+        attributes=_KEPT_ATTRIBUTES,
+        clean_content_tags=_DROPPED,
+        link_rel=None,
+        url_schemes=_SCHEMES,
+    )
+    if _depth(clean) > _MAX_DEPTH:
         lost.append(f"Its markup is nested more than {_MAX_DEPTH} deep: the words alone were kept.")
-        source = html.escape(html.unescape(_TAG.sub(" ", source)))
-    soup = BeautifulSoup(source, "html.parser")
+        clean = nh3.clean(source, tags=set(), clean_content_tags=_DROPPED)
+    soup = BeautifulSoup(clean, "html.parser")
     for name, what in _MEDIA.items():
         for element in soup.find_all(name):
             described = str(element.get("alt") or element.get("title") or "").strip()
             source_name = str(element.get("src") or element.get("data") or "").rsplit("/", 1)[-1][:60]
             lost.append(f"It has {what}{f' `{source_name}`' if source_name else ''}, which can't be stored.")
             element.replace_with(f"[{described or what}]")
-    for link in soup.find_all("a"):
-        if ":" in str(link.get("href") or "") and not _LINK.match(str(link["href"])):
-            link.unwrap()
-    for element in soup.find_all(_DROPPED):
-        if element.name == "script":
-            lost.append("It has a script, which was left out.")
-        element.decompose()
     text = _Converter(
         heading_style="ATX",
         bullets="-",
@@ -80,15 +97,32 @@ def from_html(source: str) -> Taken:
     ).convert_soup(soup)
     text = text.replace("\xa0", " ")
     text = _tidied(text)
-    if _MATH.search(text):
+    if any(a in text and b in text for a, b in _MATH):
         lost.append("It has formulae in TeX, which stay as they are written.")
     return Taken(_demoted(text), tuple(dict.fromkeys(lost)))
 
 
 def to_html(text: str) -> str:
     """Markdown as harmless HTML without a wrapper; the single paragraph of a short text stays a paragraph."""
-    made = markdown.markdown(text, extensions=["fenced_code", "tables", "sane_lists"])
+    if tangled(text):
+        made = f"<pre>{html.escape(text)}</pre>"
+    else:
+        made = markdown.markdown(text, extensions=["fenced_code", "tables", "sane_lists"])
     return nh3.clean(made, tags=nh3.ALLOWED_TAGS, attributes={**nh3.ALLOWED_ATTRIBUTES, "code": {"class"}})
+
+
+def tangled(text: str) -> bool:
+    """Whether a Markdown text has so many brackets, or lists in lists, that showing it takes very long. People write
+    no such text.
+    """
+    fence = FenceTracker()
+    brackets = 0
+    for number, line in enumerate(text.split("\n")):
+        if not fence.feed(number, line):
+            brackets += line.count("[")
+            if _NESTED.match(line):
+                return True
+    return brackets > _MAX_BRACKETS
 
 
 def to_plain(text: str) -> str:
@@ -99,9 +133,9 @@ def to_plain(text: str) -> str:
 def from_plain(text: str) -> str:
     """Plain text as Markdown that shows the same: what has a meaning in Markdown is escaped."""
     escaped = _entities(re.sub(r"([\\`*_\[\]])", r"\\\1", "\n".join(text.splitlines())))
-    escaped = re.sub(r"^(\s*)(#{1,6} |>|[-+] |-{3,})", r"\1\\\2", escaped, flags=re.MULTILINE)
-    escaped = re.sub(r"^(\s*)([=~])", lambda m: f"{m[1]}&#{ord(m[2])};", escaped, flags=re.MULTILINE)
-    return re.sub(r"^(\s*\d{1,9})([.)] )", r"\1\\\2", escaped, flags=re.MULTILINE)
+    escaped = re.sub(r"^([ \t]*)(#{1,6} |>|[-+] |-{3,})", r"\1\\\2", escaped, flags=re.MULTILINE)
+    escaped = re.sub(r"^([ \t]*)([=~])", lambda m: f"{m[1]}&#{ord(m[2])};", escaped, flags=re.MULTILINE)
+    return re.sub(r"^([ \t]*\d{1,9})([.)] )", r"\1\\\2", escaped, flags=re.MULTILINE)
 
 
 def without_control(text: str) -> str:
@@ -167,7 +201,7 @@ def _depth(source: str) -> int:
     """How deep tags are nested, at the most: a bound, whatever a parser makes of it."""
     deepest = depth = 0
     for match in _TAG.finditer(source):
-        if match[2].casefold() in _VOID or match[3]:
+        if match[2].casefold() in _VOID or match[0].endswith("/>"):
             continue
         depth = max(0, depth - 1) if match[1] else depth + 1
         deepest = max(deepest, depth)

@@ -39,7 +39,7 @@ def code_blocks(question: Question) -> Iterator[Fault]:
         elif parse := _PARSERS.get(block.language):
             try:
                 line, problem = parse(textwrap.dedent(block.text))
-            except RecursionError:
+            except (RecursionError, MemoryError):
                 line, problem = 1, "it is nested too deeply"
             if problem:
                 message = f"This is no {block.language}: {problem}. Mend it, or name the block `text`."

@@ -26,7 +26,7 @@ from question_bank.formats.text import decode
 
 _WEIGHT = re.compile(r"%(-?\d{1,3}(?:\.\d{1,9})?)%")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_TAGS = re.compile(r"<\s*/?\s*[a-zA-Z][^<>]*>")
+_TAGS = re.compile(r"</?[a-zA-Z][^<>]*>")
 _TRUE, _FALSE = ("T", "TRUE"), ("F", "FALSE")
 
 
@@ -42,6 +42,8 @@ def read_questions(data: bytes, name: str) -> Imported:
         intake.fault(1, decoded.doubt)
     found = False
     for chunk in chunks(decoded.text):
+        if intake.full:
+            break
         reader = _Reader(chunk)
         try:
             incoming = reader.incoming()
@@ -169,8 +171,7 @@ class _Reader:
     def _numeric(self, answers: str) -> Written:
         right: tuple[float, float, str] | None = None
         mistakes: list[tuple[float, str]] = []
-        marked = _marked(answers) if find(answers, "=~") >= 0 else [("=", answers)]
-        for mark, text in marked:
+        for mark, text in _marked(answers if answers.startswith(("=", "~")) else f"={answers}"):
             weight, text = _split_weight(text)
             form, feedback = self._plain_with_feedback(text)
             if mark == "~" or form in ("", "*"):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ESCAPED = re.compile(r"\\([~=#{}:\\n])")
 _RESERVED = re.compile(r"[\\~=#{}:]")
 _COMMENT_PART = re.compile(r"\[(id|tag):((?:\\\]|[^\]])+)\]")
 _FORMAT = re.compile(r"\[(html|markdown|plain|moodle)\]", re.IGNORECASE)
+MAX_QUESTION = 100_000
+"""Characters of one question; a longer one is read as several, none of which is whole."""
+MAX_COMMENT = 2_000
+MAX_COMMENTS = 50
 CATEGORY = re.compile(r"\s*\$CATEGORY:\s*(.*)")
 
 
@@ -28,42 +33,42 @@ class Chunk:
 
 def chunks(text: str) -> Iterator[Chunk]:
     """The questions of a file, which are separated by empty lines; an open brace runs on over them."""
-    start, lines, comments, category = 0, list[str](), list[str](), ""
+    start, lines, comments, category, depth, size = 0, list[str](), list[str](), "", 0, 0
     for number, line in enumerate([*text.split("\n"), ""], start=1):
         if line.lstrip().startswith("//"):
-            comments.append(line.strip())
-        elif match := CATEGORY.match(line):
+            comments += [line.strip()[:MAX_COMMENT]] if len(comments) < MAX_COMMENTS else []
+            continue
+        if match := CATEGORY.match(line):
             category = match[1].strip()
-        elif line.strip():
-            if lines and _is_open(lines) and line.lstrip().startswith("::"):
-                # The next question begins while this one's brace is open: it was never closed.
-                yield Chunk(start, "\n".join(lines), "\n".join(comments), category)
-                lines, comments = [], []
+            continue
+        said = line.strip() != ""
+        # A next question that begins while this one's brace is open: it was never closed.
+        lost = said and depth > 0 and line.lstrip().startswith("::")
+        if lines and (lost or size > MAX_QUESTION or (not said and depth <= 0)):
+            yield Chunk(start, "\n".join(lines), "\n".join(comments), category)
+            lines, comments, depth, size = [], [], 0, 0
+        if said:
             start = start if lines else number
             lines.append(line)
-        elif lines and not _is_open(lines):
-            yield Chunk(start, "\n".join(lines), "\n".join(comments), category)
-            lines, comments = [], []
+            size += len(line)
+            bare = _ESCAPED.sub("", line)
+            depth += bare.count("{") - bare.count("}")
     if lines:
         yield Chunk(start, "\n".join(lines), "\n".join(comments), category)
 
 
-def _is_open(lines: list[str]) -> bool:
-    text = _ESCAPED.sub("", "\n".join(lines))
-    return text.count("{") > text.count("}")
-
-
 def find(text: str, signs: str, start: int = 0) -> int:
     """Where one of these signs, or this run of one sign, first stands unescaped; -1 when nowhere."""
-    at = start
-    while at < len(text):
-        if text[at] == "\\" and at + 1 < len(text) and text[at + 1] in "~=#{}:\\n":
-            at += 2
-        elif text.startswith(signs, at) if len(set(signs)) == 1 else text[at] in signs:
-            return at
-        else:
-            at += 1
+    for match in _finder(signs).finditer(text, start):
+        if not match[0].startswith("\\"):
+            return match.start()
     return -1
+
+
+@lru_cache
+def _finder(signs: str) -> re.Pattern[str]:
+    sought = re.escape(signs) if len(set(signs)) == 1 else f"[{re.escape(signs)}]"
+    return re.compile(rf"\\[~=#{{}}:\\n]|{sought}")
 
 
 def split_at(text: str, sign: str, most: int = -1) -> list[str]:

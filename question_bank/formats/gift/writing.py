@@ -46,7 +46,7 @@ def write_questions(questions: Sequence[Question]) -> Exported:
             parts.append(f"$CATEGORY: {place}\n")
         tags = " ".join(f"[tag:{tag}]" for tag in to_tags(question.meta))
         lines = [f"// [id:{question.id}] {tags}", f"::{question.id}::[markdown]{_text(question.prompt)}{{"]
-        lines += [*answers, f"####{_text(joined_explanation(question))}", "}"]
+        lines += [*answers, f"####{_formatted(joined_explanation(question))}", "}"]
         parts.append("\n".join(lines) + "\n")
         written.append(question.id)
     return Exported("\n".join(parts).encode(), tuple(written), tuple(losses))

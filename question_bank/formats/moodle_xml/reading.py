@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
-from question_bank.body import Written
-from question_bank.formats import bodies
-from question_bank.formats.common import (
-    SAY_WHY,
-    chosen_kind,
-    numeric_fields,
-    split_explanation,
-    split_rubric,
-    typed_fields,
-)
+from question_bank.formats.common import split_explanation
 from question_bank.formats.intake import Incoming, Intake, topic_of_category
-from question_bank.formats.interface import MAX_UPLOAD, FormatRefused, Imported
-from question_bank.formats.moodle_xml.gaps import BrokenGap, read_gaps
+from question_bank.formats.interface import FormatRefused, Imported
+from question_bank.formats.moodle_xml.gaps import BrokenGap
 from question_bank.formats.moodle_xml.texts import Reader, value_of
-from question_bank.formats.safe_xml import Element, Tree, line_of, read_xml
+from question_bank.formats.moodle_xml.types import TYPES, Unreadable
+from question_bank.formats.safe_xml import Element, line_of, read_xml
 from question_bank.formats.tags import from_tags
-from question_bank.formats.text import decode
+from question_bank.formats.text import Decoded, decode
 
-_QUESTION = re.compile(r"<question\b.*?</question\s*>", re.DOTALL)
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_OPENING = re.compile(r"<question[\s>]")
+_CLOSING = re.compile(r"</question\s*>")
+_NOT_COMPLETE = "The question that begins here is not complete: it was left out."
 _SELDOM = {
     "calculated": "calculated from a formula",
     "calculatedsimple": "calculated from a formula",
@@ -37,10 +29,6 @@ _SELDOM = {
     "coderunner": "of the CodeRunner plugin",
     "stack": "of the STACK plugin",
 }
-
-
-class Unreadable(Exception):
-    """A question that can't be taken in; the message is a sentence."""
 
 
 class _File:
@@ -73,53 +61,62 @@ def read_questions(data: bytes, name: str) -> Imported:
             raise
         tree = None
     file = _File(name)
-    if tree is not None and (tree.fault is None or tree.doubt):
-        if tree.doubt:
-            file.intake.fault(1, tree.doubt)
-        _whole(tree, file, name)
-    else:
-        _in_pieces(data, name, file)
+    if tree is None or tree.fault:
+        _in_pieces(decode(data, name), name, file)
+        return file.intake.imported()
+    if tree.root.tag != "quiz":
+        raise FormatRefused(f"{name} is no Moodle XML: its root is `{str(tree.root.tag)[:40]}` and not `quiz`.")
+    if tree.doubt:
+        file.intake.fault(1, tree.doubt)
+    for element in tree.root.findall("question"):
+        if file.intake.full:
+            break
+        file.take(element)
     return file.intake.imported()
 
 
-def _whole(tree: Tree, file: _File, name: str) -> None:
-    if tree.root.tag != "quiz":
-        raise FormatRefused(f"{name} is no Moodle XML: its root is `{str(tree.root.tag)[:40]}` and not `quiz`.")
-    for element in tree.root.findall("question"):
-        file.take(element)
-    if tree.fault:
-        file.intake.fault(*tree.fault)
-
-
-def _in_pieces(data: bytes, name: str, file: _File) -> None:
+def _in_pieces(decoded: Decoded, name: str, file: _File) -> None:
     """Reads each question of a broken file for itself, so that one fault costs one question."""
-    text = decode(data[:MAX_UPLOAD], name).text
-    end = 0
-    for match in _QUESTION.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        end = match.end()
-        try:
-            piece = read_xml(match[0].encode(), name)
-        except FormatRefused as problem:
-            file.intake.fault(line, f"This question can't be read: {problem}")
-            continue
-        if piece.fault:
-            at, reason = piece.fault
-            message = f"The question that begins in line {line} can't be read: {reason.rpartition(': ')[2]}"
-            file.intake.fault(line + at - 1, message)
-        else:
-            file.take(piece.root, line - 1)
-    if (start := text.find("<question", end)) >= 0:
-        line = text.count("\n", 0, start) + 1
-        file.intake.fault(line, "The question that begins here is not complete: it was left out.")
-    if end == 0:
+    if decoded.doubt:
+        file.intake.fault(1, decoded.doubt)
+    text, begin, line = decoded.text, 0, 1
+    for closing in _CLOSING.finditer(text):
+        starts = [match.start() for match in _OPENING.finditer(text, begin, closing.start())]
+        for start in starts:
+            line += text.count("\n", begin, start)
+            begin = start
+            if start != starts[-1]:
+                file.intake.fault(line, _NOT_COMPLETE)
+        if starts:
+            _take_piece(text[begin : closing.end()], line, name, file)
+        line += text.count("\n", begin, closing.end())
+        begin = closing.end()
+        if file.intake.full:
+            return
+    if begin == 0:
         raise FormatRefused(f"{name} is no Moodle XML: there is no complete question in it.")
+    if match := _OPENING.search(text, begin):
+        file.intake.fault(line + text.count("\n", begin, match.start()), _NOT_COMPLETE)
+
+
+def _take_piece(piece: str, line: int, name: str, file: _File) -> None:
+    try:
+        tree = read_xml(piece.encode(), name)
+    except FormatRefused as problem:
+        file.intake.fault(line, f"This question can't be read: {problem}")
+        return
+    if tree.fault:
+        at, reason = tree.fault
+        message = f"The question that begins in line {line} can't be read: {reason.rpartition(': ')[2]}"
+        file.intake.fault(line + at - 1, message)
+    else:
+        file.take(tree.root, line - 1)
 
 
 def _incoming(kind: str, element: Element, reader: Reader, title: str, category: str, line: int) -> Incoming:
     if kind == "description":
         raise Unreadable("This is a text without a question: it was left out.")
-    if kind not in _KINDS:
+    if kind not in TYPES:
         what = _SELDOM.get(kind, "of a type that has no counterpart here")
         raise Unreadable(
             f"A question {what} can't be taken in: write it anew, with `parameters` where it has a formula."
@@ -132,7 +129,7 @@ def _incoming(kind: str, element: Element, reader: Reader, title: str, category:
         said = value_of(element, name)
         if said and "Your answer is" not in said:
             reader.lost.append((name, "What is said of the answer as a whole stays behind."))
-    own_kind, prompt, written = _KINDS[kind](element, reader)
+    own_kind, prompt, written = TYPES[kind](element, reader)
     return Incoming(
         title=title,
         kind=own_kind,
@@ -157,225 +154,3 @@ def _meta(element: Element, category: str, lost: list[tuple[str, str]]) -> dict[
     if (number := value_of(element, "idnumber")) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", number):
         meta["id"] = number
     return meta
-
-
-def _choice(element: Element, reader: Reader) -> tuple[str, str, Written]:
-    options = [
-        (bodies.Choice(reader.own_text(answer), False, reader.text("feedback", answer)), _fraction(answer))
-        for answer in element.findall("answer")
-    ]
-    options = [(option, weight) for option, weight in options if option.text]
-    one_only = (
-        value_of(element, "single").lower() in ("true", "1", "yes")
-        if element.find("single") is not None
-        else None
-    )
-    if element.get("type") == "multichoiceset":
-        reader.lost.append(("scoring", "It was all or nothing; now each right option earns its part."))
-        one_only = False
-        full = sum(weight > 0 for _, weight in options)
-        options = [(option, 1 / full if weight > 0 else -1 / full) for option, weight in options]
-    if not any(weight > 0 for _, weight in options):
-        raise Unreadable("No option is right.")
-    kind, chosen, lost = chosen_kind(options, one_only)
-    reader.lost += lost
-    return kind, reader.text("questiontext"), bodies.choices(chosen)
-
-
-def _true_false(element: Element, reader: Reader) -> tuple[str, str, Written]:
-    said = {
-        value_of(answer, ".").lower(): (_fraction(answer) > 0, reader.text("feedback", answer))
-        for answer in element.findall("answer")
-    }
-    if set(said) != {"true", "false"} or said["true"][0] == said["false"][0]:
-        raise Unreadable("It needs the answers `true` and `false`, of which one is right.")
-    written = bodies.true_false(said["true"][0], said["true"][1], said["false"][1])
-    return "true-false", reader.text("questiontext"), written
-
-
-def _short(element: Element, reader: Reader) -> tuple[str, str, Written]:
-    accept: list[str] = []
-    patterns: list[str] = []
-    mistakes: list[tuple[str, str]] = []
-    said: list[str] = []
-    for answer in element.findall("answer"):
-        text, feedback, worth = value_of(answer, "."), reader.text("feedback", answer), _fraction(answer)
-        if text == "*":
-            reader.lost.append(("feedback", "What is said of every other answer stays behind."))
-        elif re.search(r"(?<!\\)\*", text):
-            if worth >= 0.99999:
-                patterns.append(_pattern(text))
-            else:
-                reader.lost.append(("mistakes", f"The wrong answer “{text[:40]}” with a `*` stays behind."))
-        elif worth >= 0.99999:
-            accept.append(text.replace(r"\*", "*"))
-            said.append(feedback)
-        else:
-            if worth > 0:
-                reader.lost.append(("fractions", f"“{text[:40]}” earned {worth:.0%}; now it counts as wrong."))
-            mistakes.append((text.replace(r"\*", "*"), feedback or SAY_WHY))
-    if patterns and not accept:
-        accept.append(re.sub(r"(?<!\\)\*+", " ", value_of(element.find("answer"), ".")).strip() or "…")
-    if not accept:
-        raise Unreadable("No answer is right.")
-    if len(set(said)) > 1:
-        reader.lost.append(("feedback", "Right forms have different feedback; the first was kept."))
-    fields = typed_fields(
-        accept,
-        mistakes,
-        feedback=next((text for text in said if text), ""),
-        case_sensitive=value_of(element, "usecase") == "1",
-        patterns=patterns,
-    )
-    return "short", reader.text("questiontext"), bodies.answer(fields)
-
-
-def _pattern(text: str) -> str:
-    """A wildcard of Moodle as an RE2 expression."""
-    return ".*".join(re.escape(part.replace(r"\*", "*")) for part in re.split(r"(?<!\\)\*+", text))
-
-
-def _numerical(element: Element, reader: Reader) -> tuple[str, str, Written]:
-    right: tuple[float, float, str] | None = None
-    mistakes: list[tuple[float, str]] = []
-    for answer in element.findall("answer"):
-        text, feedback = value_of(answer, "."), reader.text("feedback", answer)
-        if text == "*":
-            reader.lost.append(("feedback", "What is said of every other answer stays behind."))
-            continue
-        value, tolerance = _number(text), _number(value_of(answer, "tolerance") or "0")
-        if _fraction(answer) >= 0.99999 and right is None:
-            right = (value, abs(tolerance), feedback)
-        elif _fraction(answer) > 0:
-            reader.lost.append(
-                ("answers", f"The further right or partly right number {text[:40]} stays behind.")
-            )
-        else:
-            mistakes.append((value, feedback or SAY_WHY))
-    if right is None:
-        raise Unreadable("No number is right.")
-    units = []
-    for unit in element.findall("units/unit"):
-        if _number(value_of(unit, "multiplier") or "1") == 1:
-            units.append(value_of(unit, "unit_name"))
-        else:
-            reader.lost.append(
-                ("units", f"The unit {value_of(unit, 'unit_name')[:24]}, which is converted, stays behind.")
-            )
-    return (
-        "numeric",
-        reader.text("questiontext"),
-        bodies.answer(numeric_fields(right[0], right[1], mistakes, right[2], units)),
-    )
-
-
-def _matching(element: Element, reader: Reader) -> tuple[str, str, Written]:
-    pairs, spare = [], []
-    for sub in element.findall("subquestion"):
-        left, right = reader.own_text(sub), reader.plain(value_of(sub, "answer"))
-        if left and right:
-            pairs.append((left, right, ""))
-        elif right:
-            spare.append((right, ""))
-    rights = {right for _, right, _ in pairs}
-    return (
-        "matching",
-        reader.text("questiontext"),
-        bodies.matching(pairs, [s for s in dict.fromkeys(spare) if s[0] not in rights]),
-    )
-
-
-def _ordering(element: Element, reader: Reader) -> tuple[str, str, Written]:
-    answers = [(float(_raw_fraction(answer)), reader.own_text(answer)) for answer in element.findall("answer")]
-    if len({place for place, _ in answers}) == len(answers):
-        answers.sort(key=lambda answer: answer[0])
-    if value_of(element, "selecttype").upper() not in ("", "0", "ALL"):
-        reader.lost.append(("select", "It drew some of its items; now all are shown."))
-    return "ordering", reader.text("questiontext"), bodies.ordering([(text, "") for _, text in answers])
-
-
-def _essay(element: Element, reader: Reader) -> tuple[str, str, Written]:
-    model, rubric = split_rubric(reader.text("graderinfo"))
-    if not model:
-        reader.lost.append(("model answer", "There is none in the file: write one."))
-    if len(rubric) < 2:
-        reader.lost.append(("rubric", "There is none in the file: say what a good answer has."))
-    if value_of(element, "responsetemplate"):
-        reader.lost.append(("responsetemplate", "The text that the answer starts with stays behind."))
-    return "open", reader.text("questiontext"), bodies.open_answer(rubric, model)
-
-
-def _cloze(element: Element, reader: Reader) -> tuple[str, str, Written]:
-    text, gaps = reader.with_gaps(lambda source, plain: read_gaps(source, plain, reader.lost))
-    if not gaps:
-        raise Unreadable("There is no gap in its text.")
-    prompt, _, rest = text.partition("\n\n---\n\n")
-    return (
-        ("cloze", prompt, bodies.cloze(rest, gaps))
-        if rest and "[[?" not in prompt
-        else ("cloze", "Fill in the gaps.", bodies.cloze(text, gaps))
-    )
-
-
-def _select_words(element: Element, reader: Reader) -> tuple[str, str, Written]:
-    """Words dragged or selected into numbered places of a text: each place is a gap with the words of its group."""
-    words = [
-        (reader.plain(value_of(box, ".")), value_of(box, "group") or "1")
-        for box in [*element.findall("selectoption"), *element.findall("dragbox")]
-    ]
-    text = reader.text("questiontext").replace("\\[", "[").replace("\\]", "]")
-    gaps: dict[str, Any] = {}
-
-    def gap(match: re.Match[str]) -> str:
-        number = int(match[1])
-        if not 1 <= number <= len(words):
-            raise Unreadable(f"The place [[{number}]] has no word.")
-        name, (right, group) = f"g{len(gaps) + 1}", words[number - 1]
-        options = dict.fromkeys(word for word, other in words if other == group)
-        if len(options) < 2:
-            gaps[name] = typed_fields([right], [])
-        else:
-            kept = [right, *(word for word in options if word != right)][:8]
-            gaps[name] = bodies.choice_gap([bodies.Choice(word, word == right) for word in kept])
-        return f"[[?{name}]]"
-
-    text = re.sub(r"\[\[(\d{1,2})\]\]", gap, text)
-    if not gaps:
-        raise Unreadable("There is no gap in its text.")
-    return "cloze", "Fill in the gaps.", bodies.cloze(text, gaps)
-
-
-def _fraction(answer: Element) -> float:
-    try:
-        return float(_raw_fraction(answer)) / 100
-    except ValueError as error:
-        raise Unreadable(f"An answer's fraction “{_raw_fraction(answer)[:20]}” is no number.") from error
-
-
-def _raw_fraction(answer: Element) -> str:
-    written = str(answer.get("fraction") or "0").strip()
-    if not _NUMBER.fullmatch(written):
-        raise Unreadable(f"An answer's fraction “{written[:20]}” is no number.")
-    return written
-
-
-def _number(text: str) -> float:
-    if not _NUMBER.fullmatch(text):
-        raise Unreadable(f"“{text[:40]}” is no number.")
-    return float(text)
-
-
-_KINDS: dict[str, Callable[[Element, Reader], tuple[str, str, Written]]] = {
-    "multichoice": _choice,
-    "multichoiceset": _choice,
-    "truefalse": _true_false,
-    "shortanswer": _short,
-    "numerical": _numerical,
-    "matching": _matching,
-    "ddmatch": _matching,
-    "ordering": _ordering,
-    "essay": _essay,
-    "cloze": _cloze,
-    "gapselect": _select_words,
-    "ddwtos": _select_words,
-}

@@ -10,7 +10,7 @@ from typing import Any
 from question_bank.formats.markup import from_html, from_plain
 from question_bank.formats.safe_xml import Element
 
-_TAGS = re.compile(r"<\s*/?\s*[a-zA-Z][^<>]*>")
+_TAGS = re.compile(r"</?[a-zA-Z][^<>]*>")
 _DEFAULT = "html"
 
 

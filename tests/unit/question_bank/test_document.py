@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from question_bank.document import Document, read
 
 
@@ -86,3 +88,24 @@ def test_an_unquoted_colon_gets_a_hint():
     _, faults = parts("---\nid: a\nwhy: Right: it is\n---\nPrompt\n")
     assert faults[0][0] == 3
     assert "quotes" in faults[0][1]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "extra: " + "[" * 30_000 + "]" * 30_000,
+        "extra: " + "{a: " * 12_000 + "}" * 12_000,
+        "extra:\n" + "".join(" " * depth + "-\n" for depth in range(1, 200)),
+    ],
+)
+def test_front_matter_that_is_nested_too_deeply_is_refused_before_it_is_built(faults_of, text, field):
+    (fault,) = faults_of(text(extra=field))
+    assert "nested deeper than 12" in fault.message
+    assert fault.line >= 8
+
+
+def test_front_matter_has_no_aliases(faults_of, text):
+    doubling = "".join(f"b{n}: &b{n} [*b{n - 1}, *b{n - 1}]\n" for n in range(1, 60))
+    (fault,) = faults_of(text(extra=f"b0: &b0 [x, x]\n{doubling}"))
+    assert (fault.line, "no aliases" in fault.message) == (9, True)
+    assert faults_of(text(prompt="*Which* of these? And & so on.")) == []

@@ -118,6 +118,23 @@ def test_code_that_is_fine(found, language, code):
     assert found(prompt=prompt(f"```{language}\n{code}\n```")) == []
 
 
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("python", "-" * 7_000 + "1"),
+        ("python", "(" * 7_000),
+        ("json", "[" * 7_000),
+        ("yaml", "{a: " * 1_800),
+        ("toml", "a = " + "[" * 7_000),
+        ("sql", "SELECT " + "(" * 7_000),
+    ],
+)
+def test_code_that_is_nested_too_deeply_is_a_fault_like_any_other(found, language, code):
+    ((_, rule, message),) = found(prompt=prompt(f"```{language}\n{code}\n```"))
+    assert rule == "code-block"
+    assert f"no {language}" in message
+
+
 def test_code_in_options_and_feedback_is_read_too(found):
     options = (
         "- [ ] This:\n\n  ```python\n  def f(:\n  ```\n  > Later is as stale as now when nothing checks.\n"

@@ -15,6 +15,7 @@ from question_bank.kinds.single import SingleChoice
 from question_bank.loader import parse
 from question_bank.schema import FrontMatter
 from question_bank.starting import starting_text
+from question_bank.writer import compose
 from tests.factories.questions import ANY, BODIES, ID, option, questions
 
 
@@ -64,3 +65,10 @@ def test_the_built_in_bank_is_written_back():
     for question in load().questions.values():
         text = write(question)
         assert parse(text, question.path, []) == question, question.id
+
+
+def test_the_same_list_twice_is_written_out_twice():
+    shared = [{"a": 1}]
+    text = compose({"one": shared, "two": shared}, "Prompt.", {})
+    assert "*" not in text
+    assert text.count("a: 1") == 2
