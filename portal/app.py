@@ -5,12 +5,23 @@ from __future__ import annotations
 from flask import Flask
 
 from portal.assets import init_assets
-from portal.content import Content, load_content
+from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.error_handlers import init_error_handlers
 from portal.extensions import Portal, csrf, init_transactions, limiter, login_manager
-from portal.features import accounts, admin, home, insights, lab_sessions, practice, reference, reviews, roadmap
-from portal.guards import init_guards
+from portal.features import (
+    accounts,
+    admin,
+    authoring,
+    home,
+    insights,
+    lab_sessions,
+    practice,
+    reference,
+    reviews,
+    roadmap,
+)
+from portal.guards import init_body_limits, init_guards
 from portal.jobs import Jobs, QueuedJobs, make_huey
 from portal.security import init_security
 from portal.settings import Settings
@@ -19,16 +30,17 @@ from portal.template_helpers import init_template_helpers
 
 
 def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs | None = None) -> Flask:
-    """The Flask application for these settings; content and jobs may be given by tests."""
+    """The Flask application for these settings. Tests may give jobs, and the content that the instance's own is laid over."""
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config.update(flask_config(settings))
     app.extensions["portal"] = Portal(
         settings=settings,
         database=Database(settings.database_url_effective),
-        content=content or load_content(),
+        source=ContentSource.of(settings, content),
         jobs=jobs or QueuedJobs(register(make_huey(settings.instance_dir))),
     )
     login_manager.init_app(app)
+    init_body_limits(app, settings.import_mb * 1024 * 1024 + 64 * 1024)
     csrf.init_app(app)
     limiter.init_app(app)
     init_security(app, settings)
@@ -37,7 +49,18 @@ def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs
     init_error_handlers(app)
     init_assets(app)
     init_template_helpers(app)
-    for feature in (home, accounts, roadmap, lab_sessions, practice, reviews, insights, reference, admin):
+    for feature in (
+        home,
+        accounts,
+        roadmap,
+        lab_sessions,
+        practice,
+        reviews,
+        insights,
+        authoring,
+        reference,
+        admin,
+    ):
         app.register_blueprint(feature.blueprint)
     return app
 

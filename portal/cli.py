@@ -108,13 +108,14 @@ def rebuild_statistics(as_json: bool) -> None:
     """Make due dates and question statistics anew from all recorded answers. Stop the portal before."""
     from dataclasses import asdict
 
-    import question_bank
+    from portal.content import ContentSource
     from portal.features.practice import rebuild
 
-    database = _database()
+    settings = Settings.from_environment()
+    database = _database(settings)
     database.migrate()
     with database.transaction() as session:
-        result = rebuild(session, question_bank.load())
+        result = rebuild(session, ContentSource.of(settings).current().bank)
     database.close()
     if as_json:
         click.echo(json.dumps(asdict(result)))

@@ -1,8 +1,12 @@
-"""The content of the product as the portal uses it: roadmap, labs and question bank, loaded once, frozen."""
+"""The content of the product as the portal uses it: roadmap, labs and question bank, loaded once, frozen.
+
+Only the instance's own questions change while the portal runs: `ContentSource` notices and gives new content.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import question_bank
@@ -10,7 +14,10 @@ import roadmap
 from labs import catalogue as lab_catalogue
 from labs.catalogue import Lab
 from labs.errors import LabNotFound
+from portal.own_bank import OwnBank, Stamp
+from portal.settings import Settings
 from question_bank import Question
+from question_bank.layers import layered
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,44 @@ class Content:
             return None
 
 
+class ContentSource:
+    """What the content is now: what was loaded at the start, under the instance's own questions of this moment.
+
+    Every process has one. A change made by another process is seen at the next `current()`.
+    """
+
+    def __init__(self, base: Content, own: OwnBank | None = None) -> None:
+        self.base = base
+        """What the product brings along."""
+        self.own = own
+        self._lock = threading.Lock()
+        self._loaded: tuple[Stamp | None, Content] | None = None if own is not None else (None, base)
+
+    @classmethod
+    def of(cls, settings: Settings, base: Content | None = None) -> ContentSource:
+        """The content of an instance; `base` is loaded when it is not given."""
+        return cls(base or load_content(), OwnBank(settings.bank_dir_effective))
+
+    def current(self) -> Content:
+        """The content of this moment, frozen; the same object until something changes."""
+        if self.own is None:
+            return self.base
+        stamp = self.own.stamp()
+        loaded = self._loaded
+        if loaded is not None and loaded[0] == stamp:
+            return loaded[1]
+        with self._lock:
+            if self._loaded is not None and self._loaded[0] == stamp:
+                return self._loaded[1]
+            # The stamp was read before the files: what changes from here on is seen next time.
+            own, retired = self.own.load()
+            bank = layered(self.base.bank, own, retired)
+            empty = not (own.questions or own.faults or retired.questions or retired.faults)
+            content = self.base if empty else replace(self.base, bank=bank)
+            self._loaded = (stamp, content)
+            return content
+
+
 def load_content() -> Content:
-    """Load all content of this installation. Faults are gathered, not raised."""
+    """Load all content that the product brings along. Faults are gathered, not raised."""
     return Content(roadmap=roadmap.load(), labs=lab_catalogue.load(), bank=question_bank.load())

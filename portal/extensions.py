@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, has_request_context, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 from sqlalchemy.orm import Session
 
-from portal.content import Content
+from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.jobs import Jobs
 from portal.settings import Settings
@@ -28,10 +28,19 @@ class Portal:
 
     settings: Settings
     database: Database
-    content: Content
+    source: ContentSource
     jobs: Jobs
     looks_told_at: dict[str, float] = field(default_factory=dict)
     """Lab → when the worker was last told that somebody looks at its page (monotonic seconds)."""
+
+    @property
+    def content(self) -> Content:
+        """The content as it is for this request: what somebody publishes meanwhile is seen by the next one."""
+        if not has_request_context():
+            return self.source.current()
+        if "content" not in g:
+            g.content = self.source.current()
+        return g.content
 
 
 def portal() -> Portal:

@@ -30,6 +30,25 @@ def requires(role: Role) -> Callable[[View], View]:
     return mark
 
 
+def takes_files(view: View) -> View:
+    """The view takes a body as large as IMPORT_MB says, from people who may open it."""
+    view.takes_files = True  # type: ignore[attr-defined]
+    return view
+
+
+def init_body_limits(app: Flask, most_bytes: int) -> None:
+    """Let views that take files have larger bodies. Must come before whatever reads forms, such as the CSRF check."""
+
+    @app.before_request
+    def _limit() -> None:
+        view = current_app.view_functions.get(request.endpoint or "")
+        if request.method != "POST" or not getattr(view, "takes_files", False):
+            return
+        role: Role = getattr(view, "required_role", Role.LEARNER)
+        if current_user.is_authenticated and current_user.has_role(role):
+            request.max_content_length = most_bytes
+
+
 def init_guards(app: Flask) -> None:
     """Check every request before its view runs."""
 

@@ -48,6 +48,15 @@ class Settings:
     secret_key: str = _knob(
         "", "Key that signs cookies; empty means one is made and kept in the instance directory."
     )
+    bank_dir: str = _knob(
+        "",
+        "Folder of this instance's own questions, which the web editor writes; empty means bank in the instance directory.",
+    )
+    import_mb: int = _knob(8, "Largest file of questions that an instructor may import in the browser, in MiB.")
+    review_required: bool = _knob(
+        True,
+        "Whether a question written in the browser needs another instructor's review before learners see it.",
+    )
     sandbox_driver: str = _knob(
         "auto", "Where labs run: docker, local, or auto (docker when an engine answers)."
     )
@@ -133,6 +142,11 @@ class Settings:
         return self.instance_dir / "workspaces"
 
     @property
+    def bank_dir_effective(self) -> Path:
+        """Where this instance's own questions live."""
+        return Path(self.bank_dir).resolve() if self.bank_dir else self.instance_dir / "bank"
+
+    @property
     def serves_loopback_only(self) -> bool:
         """Whether only this machine can reach the portal and the sandboxes."""
         return self.host in LOOPBACK_HOSTS
@@ -196,6 +210,8 @@ class Settings:
             faults.append("SANDBOX_PLACES, SESSION_IDLE_MINUTES and SESSION_EXTENSIONS must not be negative.")
         if min(self.session_extension_minutes, self.reset_kept_days, self.workspace_mb) < 1:
             faults.append("SESSION_EXTENSION_MINUTES, RESET_KEPT_DAYS and WORKSPACE_MB must be at least 1.")
+        if not 1 <= self.import_mb <= 32:
+            faults.append("IMPORT_MB must be between 1 and 32.")
         if self.sandbox_place_mb < 64:
             faults.append("SANDBOX_PLACE_MB must be at least 64.")
         if self.stale_seconds < 3 * self.heartbeat_seconds:

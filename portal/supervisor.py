@@ -20,6 +20,8 @@ import httpx
 
 from portal.database import Database
 from portal.errors import SettingsError
+from portal.features.authoring import try_to_write_out
+from portal.own_bank import OwnBank
 from portal.owner import make_link
 from portal.settings import ROOT, TRUST_PHRASE, Settings
 
@@ -53,9 +55,10 @@ def serve(settings: Settings) -> int:
     database = Database(settings.database_url_effective)
     database.migrate()
     link = make_link(database, settings)
+    try_to_write_out(database, OwnBank(settings.bank_dir_effective))
     database.close()
     settings.load_secret_key()
-    _report_content_faults()
+    _report_content_faults(settings)
     config = _write_config(settings)
     process = subprocess.Popen(
         [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
@@ -94,10 +97,10 @@ def _refuse_taken_ports(settings: Settings) -> None:
                 ) from None
 
 
-def _report_content_faults() -> None:
-    from portal.content import load_content
+def _report_content_faults(settings: Settings) -> None:
+    from portal.content import ContentSource
 
-    content = load_content()
+    content = ContentSource.of(settings).current()
     click.echo(
         f"Content: {len(content.roadmap.tracks)} tracks, {len(content.roadmap.modules)} modules, "
         f"{len(content.roadmap.lessons)} lessons, {len(content.labs.labs)} labs, {len(content.bank.questions)} questions."

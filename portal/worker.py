@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from portal.content import Content, load_content
+from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.jobs import QueuedJobs, make_huey
 from portal.settings import TRUST_PHRASE, Settings
@@ -86,7 +86,7 @@ def run_worker(settings: Settings, content: Content | None = None) -> None:
         WorkContext(
             settings=settings,
             database=Database(settings.database_url_effective),
-            content=content or load_content(),
+            source=ContentSource.of(settings, content),
             driver=driver,
             driver_reason=reason,
             workspaces=Workspaces(settings.workspaces_dir, settings.portal_origin_effective),

@@ -26,6 +26,10 @@ VARIANT_FIELDS = frozenset({"parameters", "require"})
 """The front matter fields from which variants are drawn."""
 
 
+FENCES = ("```", "~~~")
+"""What a code block begins with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A body in the form of a file: front matter fields, and the text of sections, in the order to write them."""
@@ -106,9 +110,12 @@ class Body(ABC):
 
 
 def entry(mark: str, text: str, feedback: str, *, indent: int = 2) -> str:
-    """One entry of a list in a question file."""
-    lines = (text or "").split("\n")
-    written = [mark + lines[0], *(" " * indent + line if line.strip() else "" for line in lines[1:])]
+    """One entry of a list in a question file. A code block begins in a line of its own, below the mark."""
+    lines = (f"\n{text}" if text.startswith(FENCES) else text).split("\n")
+    written = [
+        f"{mark}{lines[0]}".rstrip(),
+        *(" " * indent + line if line.strip() else "" for line in lines[1:]),
+    ]
     if feedback:
         written.extend(f"{' ' * indent}> {line}".rstrip() for line in feedback.split("\n"))
     return "\n".join(written)

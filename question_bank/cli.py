@@ -1,4 +1,4 @@
-"""The command line: `python -m question_bank lint|list|new|preview|stats|verify|arrange`. With `--json` it
+"""The command line: `python -m question_bank lint|list|new|preview|import|export|stats|verify|arrange`. With `--json` it
 prints one document on standard output.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.markdown import Markdown
 
-from question_bank import guessers, preview, stats
+from question_bank import guessers, preview, stats, transfer
 from question_bank.arrange import arranged
 from question_bank.lint import Known, lint
 from question_bank.loader import BUILT_IN, Bank, load, load_file
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "arrange": _arrange,
         "new": _new,
         "preview": _preview,
+        "import": transfer.import_file,
+        "export": transfer.export_file,
         "stats": _stats,
         "verify": _verify,
     }
@@ -91,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     showing.add_argument("--solved", action="store_true", help="with what is shown after the answer")
     showing.add_argument("--html", action="store_true", help="print a page instead of text")
     commands.add_parser("arrange", parents=[bank], help="put options in an order that tells nothing")
+    transfer.add_commands(commands, as_json)
     commands.add_parser("stats", parents=[bank, as_json], help="count what the bank consists of")
     proving = commands.add_parser(
         "verify", parents=[bank], help="run the solutions of code questions, as you, on this machine"

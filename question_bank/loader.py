@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -29,11 +29,18 @@ class Bank:
     """
 
     questions: Mapping[str, Question]
+    """What is asked."""
     faults: list[Fault] = field(default_factory=list)
+    retired: Mapping[str, Question] = field(default_factory=dict)
+    """What is asked no more, kept so that earlier answers can still be shown."""
 
     def find(self, question_id: str) -> Question | None:
-        """The question with this id, or the one that replaced it; None when there is neither."""
-        return self.questions.get(question_id) or self.questions.get(self._successors.get(question_id, ""))
+        """The question with this id, or the one that replaced it, or else a retired one; None when there is none."""
+        return (
+            self.questions.get(question_id)
+            or self.questions.get(self._successors.get(question_id, ""))
+            or self.retired.get(question_id)
+        )
 
     @property
     def _successors(self) -> dict[str, str]:
@@ -62,7 +69,7 @@ def load(root: Path | None = None) -> Bank:
         question = load_file(path, root, faults)
         if question is not None:
             found.append(question)
-    questions = _by_id(found, faults)
+    questions = by_id(found, faults)
     return Bank(MappingProxyType(questions), sorted(faults))
 
 
@@ -183,7 +190,8 @@ def _kind(document: Document, report: Report) -> type[Body] | None:
     return kind
 
 
-def _by_id(found: list[Question], faults: list[Fault]) -> dict[str, Question]:
+def by_id(found: Iterable[Question], faults: list[Fault]) -> dict[str, Question]:
+    """Questions in the order of their ids; ids that are taken twice, or replaced and still there, are faults."""
     questions: dict[str, Question] = {}
     for question in sorted(found, key=lambda question: (question.id, question.path)):
         if first := questions.get(question.id):

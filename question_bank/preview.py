@@ -28,11 +28,11 @@ def as_markdown(question: Question, seed: Seed, *, solved: bool = False) -> str:
         f"# {shown.id}",
         f"*{shown.kind} · difficulty {shown.difficulty} of 5 · {shown.seconds} s · seed {seed}*",
         shown.prompt,
-        *_answering(shown),
+        *answering(shown),
         f"*{shown.rule}*",
     ]
     if solved:
-        parts.extend(_solved(question.at(seed)))
+        parts.extend(after_answer(question.at(seed)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -50,7 +50,7 @@ def as_html(question: Question, seeds: list[Seed], *, solved: bool = False) -> s
     )
 
 
-def _answering(shown: Presented) -> Iterator[str]:
+def answering(shown: Presented) -> Iterator[str]:
     """What there is to answer with."""
     mark = "☐" if shown.kind == "multiple" else "○"
     yield _list(shown.options, mark)
@@ -99,7 +99,7 @@ def _code(code: PresentedCode) -> Iterator[str]:
         yield fenced(example.output, "text")
 
 
-def _solved(question: Question) -> Iterator[str]:
+def after_answer(question: Question) -> Iterator[str]:
     """What a learner sees after an answer, whichever it was."""
     # A blank answer is never refused, and brings the key, every option's feedback and the rubric along.
     verdict = question.body.grade(None)

@@ -31,7 +31,7 @@ const common = {
 };
 
 /** Pages load these as modules; what they share, and what they import on demand, becomes a chunk of its own. */
-const modules = ["app.js", "lab.js", "lesson.js", "practice.js", "program.js", "quiz.js"];
+const modules = ["app.js", "editor.js", "lab.js", "lesson.js", "practice.js", "program.js", "quiz.js"];
 /** Runs before the first paint, so it must be a classic script. */
 const blocking = ["theme.js"];
 /** Copied as they are. */

@@ -1,5 +1,6 @@
 """What people did. Content lives in files; only this lives in the database."""
 
+from portal.models.authored_question import AuthoredQuestion, AuthoringState
 from portal.models.base import Base, utcnow
 from portal.models.code_run import RUNS_PENDING, CodeRun, RunPurpose, RunState
 from portal.models.failure import Failure, Work
@@ -9,10 +10,13 @@ from portal.models.lab_session import OPEN_STATES, PLACE_STATES, EndReason, LabS
 from portal.models.lesson_read import LessonRead
 from portal.models.practice_session import PracticeAnswer, PracticeSession, PracticeSource
 from portal.models.practice_setting import PracticeSetting
+from portal.models.question_import import QuestionImport
 from portal.models.question_note import QuestionNote
 from portal.models.question_report import QuestionReport, ReportReason
+from portal.models.question_revision import WRITING, QuestionAction, QuestionEvent, QuestionRevision
 from portal.models.quiz_attempt import QuizAnswer, QuizAttempt
 from portal.models.review_card import ReviewCard
+from portal.models.review_comment import ReviewComment
 from portal.models.sign_in_link import SignInLink
 from portal.models.submission import (
     PENDING_STATES,
@@ -29,6 +33,9 @@ __all__ = [
     "PENDING_STATES",
     "PLACE_STATES",
     "RUNS_PENDING",
+    "WRITING",
+    "AuthoredQuestion",
+    "AuthoringState",
     "Base",
     "CodeRun",
     "CountOf",
@@ -43,12 +50,17 @@ __all__ = [
     "PracticeSession",
     "PracticeSetting",
     "PracticeSource",
+    "QuestionAction",
+    "QuestionEvent",
+    "QuestionImport",
     "QuestionNote",
     "QuestionReport",
+    "QuestionRevision",
     "QuizAnswer",
     "QuizAttempt",
     "ReportReason",
     "ReviewCard",
+    "ReviewComment",
     "Role",
     "RunPurpose",
     "RunState",

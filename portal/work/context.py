@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from portal.content import Content
+from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.settings import Settings
 from portal.work.workspaces import Workspaces
@@ -23,7 +23,7 @@ class WorkContext:
 
     settings: Settings
     database: Database
-    content: Content
+    source: ContentSource
     driver: Driver | None
     """None when no driver works here; `driver_reason` says why."""
     driver_reason: str
@@ -32,6 +32,11 @@ class WorkContext:
     """What keeps sandboxes ready; None where nothing does."""
     starts: dict[int, tuple[Phase, float]] = field(default_factory=dict, repr=False)
     """Launches under way here: session id → the phase, and when it began (monotonic seconds)."""
+
+    @property
+    def content(self) -> Content:
+        """The content of this moment, with what instructors published since the start."""
+        return self.source.current()
 
     @property
     def labels(self) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from question_bank.body import Body, Written, entry
+from question_bank.body import FENCES, Body, Written, entry
 from question_bank.choices import entry_complaints, option_key
 from question_bank.document import Document
 from question_bank.graded import Feedback, Verdict
@@ -143,7 +143,7 @@ class Matching(Body):
     def write(self) -> Written:
         sections = {
             "Pairs": "\n".join(
-                entry("- ", f"{pair.left.text}\n= {pair.right.text}", pair.feedback) for pair in self.pairs
+                entry("- ", joined_pair(pair.left.text, pair.right.text), pair.feedback) for pair in self.pairs
             )
         }
         if self.distractors:
@@ -187,9 +187,14 @@ def split_pair(text: str) -> tuple[str, str | None]:
     fence = FenceTracker()
     lines = text.split("\n")
     for index, line in enumerate(lines):
-        if not fence.feed(index, line) and line.startswith("= "):
+        if not fence.feed(index, line) and (line.startswith("= ") or line == "="):
             return "\n".join(lines[:index]).strip(), "\n".join([line[2:], *lines[index + 1 :]]).strip()
     return text, None
+
+
+def joined_pair(left: str, right: str) -> str:
+    """The two sides as one text, which `split_pair` takes apart."""
+    return f"{left}\n=\n{right}" if right.startswith(FENCES) else f"{left}\n= {right}"
 
 
 def _distractors(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
 
 from question_bank import guessers
 from question_bank.loader import Bank
@@ -32,6 +34,19 @@ def near_duplicates(bank: Bank) -> Iterator[Fault]:
                     f"This question is nearly the same as `{question.id}`: keep one, or ask something else."
                 )
                 yield fault(other, "prompt", message, "near-duplicate")
+
+
+def similar(question: Question, bank: Bank) -> list[tuple[Question, float]]:
+    """Other questions of the bank that ask nearly the same as this one, the most alike first, with the share of
+    three-word runs in common.
+    """
+    words = _words(_asked(question))
+    found = [
+        (other, share)
+        for other in bank.questions.values()
+        if other.id != question.id and (share := likeness(words, _words(_asked(other)))) >= NEAR_DUPLICATE
+    ]
+    return sorted(found, key=lambda pair: (-pair[1], pair[0].id))
 
 
 def guessable(bank: Bank) -> Iterator[Fault]:
@@ -64,6 +79,11 @@ def positions(bank: Bank) -> Iterator[Fault]:
                     "arrange`, or for `true-false` turn some statements round."
                 )
                 yield Fault(".", 1, message, "positions")
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[Any]:
+    return frozenset(shingles(text))
 
 
 def _asked(question: Question) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from portal.content import Content
 from portal.models import QuizAnswer, QuizAttempt, Role, User
 from portal.settings import Settings
-from tests.factories import lab_sessions, practice, submissions, users
+from tests.factories import authoring, lab_sessions, practice, submissions, users
 from tests.fixtures.portal import Client, signed_in
 
 ANYONE = "anyone"
@@ -79,6 +79,22 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "insights.question": ("GET", "/insights/questions/{question}", INSTRUCTORS),
     "insights.reports": ("GET", "/insights/reports", INSTRUCTORS),
     "insights.close": ("POST", "/insights/reports/{report}/close", INSTRUCTORS),
+    "authoring.index": ("GET", "/authoring/", INSTRUCTORS),
+    "authoring.import_file": ("GET", "/authoring/import", INSTRUCTORS),
+    "authoring.decide": ("GET", "/authoring/import/{import}", INSTRUCTORS),
+    "authoring.export_file": ("POST", "/authoring/export", INSTRUCTORS),
+    "authoring.write_out": ("POST", "/authoring/write-out", INSTRUCTORS),
+    "authoring.new": ("GET", "/authoring/new", INSTRUCTORS),
+    "authoring.question": ("GET", "/authoring/questions/{draft}", INSTRUCTORS),
+    "authoring.edit": ("GET", "/authoring/questions/{draft}/edit", INSTRUCTORS),
+    "authoring.check": ("POST", "/authoring/questions/{draft}/check", INSTRUCTORS),
+    "authoring.step": ("POST", "/authoring/questions/{draft}/step", INSTRUCTORS),
+    "authoring.comment": ("POST", "/authoring/questions/{draft}/comments", INSTRUCTORS),
+    "authoring.resolve": ("POST", "/authoring/questions/{draft}/comments/{comment}", INSTRUCTORS),
+    "authoring.history": ("GET", "/authoring/questions/{draft}/history", INSTRUCTORS),
+    "authoring.restore": ("POST", "/authoring/questions/{draft}/restore", INSTRUCTORS),
+    "authoring.discard": ("POST", "/authoring/questions/{draft}/discard", INSTRUCTORS),
+    "authoring.duplicate": ("GET", "/authoring/questions/{draft}/duplicate", INSTRUCTORS),
     "admin.sandboxes": ("GET", "/admin/sandboxes", ADMINS),
     "admin.live": ("GET", "/admin/sandboxes/live", ADMINS),
     "admin.stop": ("POST", "/admin/sandboxes/{session}/stop", ADMINS),
@@ -90,6 +106,10 @@ ROUTES: dict[str, tuple[str, str, str]] = {
 FORMS: dict[str, dict[str, object]] = {
     "reviews.start": {"source": "module", "id": "schema-design"},
     "reviews.answer": {"pass": "yes"},
+    "authoring.step": {"step": "send"},
+    "authoring.comment": {"base": authoring.TEXT_HASH, "line": "1", "text": "Say it shorter."},
+    "authoring.restore": {"base": authoring.TEXT_HASH, "version": "1"},
+    "authoring.discard": {"base": authoring.TEXT_HASH},
 }
 
 
@@ -115,6 +135,9 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         session_of_practice = practice.practice_session(db, user, [question], finished_at=finished)
         sessions.append(session_of_practice.id)
     report = practice.report(db, user, question)
+    draft = authoring.draft(db, user)
+    comment = authoring.comment(db, draft, user)
+    uploaded = authoring.uploaded(db, user)
     db.commit()
     return {
         "lesson": next(iter(content.roadmap.lessons)),
@@ -127,6 +150,9 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         "practice": sessions[0],
         "finished_practice": sessions[1],
         "report": report.id,
+        "draft": draft.question_id,
+        "comment": comment.id,
+        "import": uploaded.id,
     }
 
 

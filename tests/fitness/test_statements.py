@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from portal.content import Content
-from portal.models import Failure, QuestionNote, QuizAnswer, QuizAttempt, Role, User, Work, utcnow
-from tests.factories import lab_sessions, practice, reports, submissions, users
+from portal.models import (
+    AuthoredQuestion,
+    Failure,
+    QuestionNote,
+    QuizAnswer,
+    QuizAttempt,
+    Role,
+    User,
+    Work,
+    utcnow,
+)
+from tests.factories import authoring, lab_sessions, practice, reports, submissions, users
 from tests.fitness.test_routes import ADMINS, INSTRUCTORS, ROUTES, SIGNED_IN, things_of
 from tests.fixtures.portal import Client
 
@@ -77,6 +88,10 @@ def busy(db: Session, user: User, content: Content) -> None:
         questions = [item for item in content.bank.questions.values() if item.kind != "code"][:30]
         for _ in range(3):
             practice.practice_session(db, person, questions, finished_at=utcnow(), answered=True)
+        known = db.scalars(select(AuthoredQuestion).where(AuthoredQuestion.question_id == "write-skew")).one()
+        for line in range(5):
+            authoring.comment(db, authoring.draft(db, person, question_id=f"draft-{uuid4().hex}"), person)
+            authoring.comment(db, known, person, line=line)
         for question in questions:
             db.merge(QuestionNote(user_id=person.id, question_id=question.id, bookmarked=True, text="a note"))
             practice.report(db, person, question)

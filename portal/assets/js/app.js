@@ -50,7 +50,8 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (event.defaultPrevented || form.matches("[hx-post]")) return;
+  // A form that gives a file may be sent again.
+  if (event.defaultPrevented || form.matches("[hx-post], [data-again]")) return;
   if (form.dataset.sent) {
     event.preventDefault();
     return;

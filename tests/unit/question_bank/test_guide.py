@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from question_bank.formats import FORMATS
 from question_bank.kinds import KINDS
 from question_bank.loader import parse
 from question_bank.local_runner import LocalRunner
@@ -87,3 +88,17 @@ def test_the_guide_describes_every_kind():
     text = GUIDE.read_text(encoding="utf-8")
     for kind in KINDS:
         assert f"### {kind}" in text or f", {kind}\n" in text, kind
+
+
+def test_the_guide_says_of_every_format_what_it_carries():
+    chapter = GUIDE.read_text(encoding="utf-8").partition("## Other systems")[2]
+    rows = [line.split("|") for line in chapter.splitlines() if line.startswith("| `")]
+    found = {row[1].split("`")[1]: (row[2].strip(), row[3].strip(), row[4]) for row in rows}
+    assert set(found) == set(FORMATS)
+    for name, (into, out, kinds) in found.items():
+        form = FORMATS[name]
+        assert (into, out) == ("yes" if form.can_import else "no", "yes" if form.can_export else "no")
+        if "all" in kinds:
+            assert form.carries == set(KINDS) - set(re.findall(r"`(.+?)`", kinds))
+        else:
+            assert form.carries == set(re.findall(r"`(.+?)`", kinds))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.content import Content
+from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.models import LabSession
 from portal.settings import Settings
@@ -87,7 +87,7 @@ def site(settings: Settings, database: Database, content: Content, used_driver: 
     return WorkContext(
         settings=settings,
         database=database,
-        content=content,
+        source=ContentSource(content),
         driver=used_driver,
         driver_reason="for the test",
         workspaces=Workspaces(settings.workspaces_dir),

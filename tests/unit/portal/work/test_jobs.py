@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.orm import Session, selectinload, undefer
 
-from portal.content import Content
+from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.features.lab_sessions import views
 from portal.models import LabSession, SessionState, Submission, SubmissionState, User, WorkerStatus, utcnow
@@ -86,7 +86,7 @@ def context(settings: Settings, database: Database, content: Content, driver: Dr
     return WorkContext(
         settings=settings,
         database=database,
-        content=content,
+        source=ContentSource(content),
         driver=driver,
         driver_reason="for the test",
         workspaces=Workspaces(settings.workspaces_dir),

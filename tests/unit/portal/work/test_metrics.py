@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy.orm import Session
 
-from portal.content import Content
+from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.models import SessionState, SubmissionState, User, utcnow
 from portal.reports import FlavourLine, PoolReport
@@ -42,7 +42,7 @@ def context(settings: Settings, database: Database, content: Content, driver: Fa
     return WorkContext(
         settings=settings,
         database=database,
-        content=content,
+        source=ContentSource(content),
         driver=driver,
         driver_reason="for the test",
         workspaces=Workspaces(settings.workspaces_dir),

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.content import Content
+from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.jobs import QueuedJobs, make_huey
 from portal.models import Failure, SessionState, SubmissionState, Work, WorkerStatus, utcnow
@@ -59,7 +59,7 @@ def context(
     made = WorkContext(
         settings=replace(settings, run_dir=run_dir),
         database=database,
-        content=content,
+        source=ContentSource(content),
         driver=driver,
         driver_reason="for the test",
         workspaces=Workspaces(settings.workspaces_dir),

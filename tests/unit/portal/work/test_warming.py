@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from portal.content import Content
+from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.models import LabSession, SessionState, User, utcnow
 from portal.settings import Settings
@@ -146,7 +146,7 @@ def test_a_launch_takes_the_sandbox_that_waits_and_its_row_names_it(
         WorkContext(
             settings=replace(settings, run_dir=settings.instance_dir),
             database=database,
-            content=content,
+            source=ContentSource(content),
             driver=driver,
             driver_reason="for the test",
             workspaces=Workspaces(settings.workspaces_dir),

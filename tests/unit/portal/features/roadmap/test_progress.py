@@ -161,9 +161,7 @@ def test_progress_takes_three_statements_however_much_was_done(
     assert len(seen) == 3
 
 
-def test_a_topic_with_code_questions_alone_can_be_practised(
-    db: Session, user: User, content: Content
-) -> None:
+def test_a_topic_with_code_questions_alone_can_be_practised(db: Session, user: User, content: Content) -> None:
     for kind in ("code", "single"):
         bank = questions.content_of(content, questions.question(kind))
         assert ProgressService(db, bank).of(user.id).topics[questions.TOPIC].best == TopicState.PRACTISED
