@@ -80,16 +80,17 @@ function press(event) {
 }
 
 document.addEventListener("keydown", (event) => {
+  const [field] = event.composedPath(); // an editor keeps what has the focus in a shadow root
   if (event.defaultPrevented || event.isComposing || event.repeat || dialog?.open) return;
   if (event.key === "Enter" && event.ctrlKey && form?.contains(event.target)) {
     if (submit()) event.preventDefault();
     return;
   }
-  if (event.key === "Escape" && form?.contains(event.target) && typing(event.target)) {
-    event.target.blur(); // from here on the letters are keys again
+  if (event.key === "Escape" && form?.contains(event.target) && typing(field)) {
+    field.blur(); // from here on the letters are keys again
     return;
   }
-  if (event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || typing(field)) return;
   if (press(event)) event.preventDefault();
 });
 

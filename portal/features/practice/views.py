@@ -33,7 +33,6 @@ CALLS = {
     "ordering": "Put in order",
     "matching": "Find the partners",
     "cloze": "Fill the gaps",
-    "code": "Write a program",
     "open": "Answer in your own words",
 }
 """What to do, in a word or two."""
