@@ -15,7 +15,7 @@ import httpx
 from yarl import URL
 
 MOST_CONNECTIONS = 100
-KEEP_SECONDS = 30.0
+KEEP_SECONDS = 10.0
 """How long a connection without requests stays open."""
 BITE = 64 * 1024
 """Bytes that are handed on at once."""
