@@ -49,7 +49,7 @@ meridian-images:  ## Build the images that reference_impl/compose.yaml runs (nee
 
 .PHONY: test
 test: $(STAMP)/dev $(STAMP)/assets  ## Set up what is missing and run all tests; ARGS="-k name" narrows them
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 .PHONY: sure
 sure: format-check lint types layers test  ## Everything a change must pass: format, lint, types, layers, tests

@@ -22,7 +22,7 @@ from reference_impl.shared.settings import Settings
 from reference_impl.topologies import monolith, single
 
 TICK_SECONDS = 0.05
-KEEP_SECONDS = 60
+KEEP_SECONDS = 15
 """How long a connection without requests is kept: longer than who asks keeps it (wire.py), or a request would meet its end."""
 LONGEST_SOCKET_PATH = 100
 

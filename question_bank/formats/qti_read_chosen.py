@@ -22,6 +22,8 @@ def choices(reading: Reading, interaction: Element) -> tuple[str, Written]:
     """A choice interaction, or one of words in a text: single, multiple, or true and false."""
     response = interaction.get("responseIdentifier", "")
     named = {choice.get("identifier", ""): choice for choice in every(interaction, "simpleChoice", "hottext")}
+    if len(named) < len(every(interaction, "simpleChoice", "hottext")):
+        reading.lose("options", "Of choices with the same identifier, the last one was kept.")
     comments, others = reading.split(response, named)
     right = _right(reading, response, named)
     cardinality = reading.declaration(response).get("cardinality", "single")

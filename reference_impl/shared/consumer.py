@@ -72,11 +72,14 @@ class Consumer:
         self._shared = {name: handler for name, handler in handlers.items() if isinstance(handler, Once)}
         self._undone: dict[str, Exception | None] = {}
         """Events to be handled alone because they were rolled back together, with their own failure."""
+        self._ahead: set[str] = set()
+        """Events of the last batch that are settled, but come again, because one before them is not."""
 
     def run_once(self, wait_seconds: float = 0.0, stop: threading.Event | None = None) -> int:
         """Handle what there is, at most one batch, and return how many deliveries that was. Raises NotNow, BusAway."""
         batch = _Batch(self._bus.receive(self.group, limit=BATCH, wait_seconds=wait_seconds))
-        ignored = [item for item in batch.deliveries if not self._concerns(item.event)]
+        batch.settle([item for item in batch.deliveries if item.event.id in self._ahead])
+        ignored = [item for item in batch.unsettled() if not self._concerns(item.event)]
         if ignored:
             metrics.deliveries(self.group, metrics.OTHER, "ignored").inc(len(ignored))
             batch.settle(ignored)
@@ -93,7 +96,7 @@ class Consumer:
             except Exception as failure:
                 failures.append(failure)
 
-        first, *others = self._lanes_of([item for item in batch.deliveries if self._concerns(item.event)])
+        first, *others = self._lanes_of(batch.unsettled())
         threads = [
             threading.Thread(target=copy_context().run, args=(work, lane), daemon=True) for lane in others
         ]
@@ -103,6 +106,7 @@ class Consumer:
         for thread in threads:
             thread.join()
         self._acknowledge(batch.next_settled())
+        self._ahead = batch.ahead()
         if failures:
             raise failures[0]
         return len(batch.deliveries)
@@ -321,6 +325,15 @@ class _Batch:
     def settle(self, deliveries: Sequence[Delivery]) -> None:
         """These need not come again. Any thread may say so."""
         self._settled.update(map(id, deliveries))
+
+    def unsettled(self) -> list[Delivery]:
+        """What is still to be done."""
+        return [item for item in self.deliveries if id(item) not in self._settled]
+
+    def ahead(self) -> set[str]:
+        """The ids of what is settled and can't be acknowledged yet."""
+        rest = self.deliveries[self._acknowledged :]
+        return {item.event.id for item in rest if id(item) in self._settled}
 
     def next_settled(self) -> list[Delivery]:
         """Those behind the last answer's that are settled, up to the first that is not."""

@@ -15,7 +15,7 @@ import httpx
 from yarl import URL
 
 MOST_CONNECTIONS = 100
-KEEP_SECONDS = 30.0
+KEEP_SECONDS = 10.0
 """How long a connection without requests stays open."""
 BITE = 64 * 1024
 """Bytes that are handed on at once."""
@@ -39,7 +39,7 @@ class Wire(httpx.AsyncBaseTransport):
             answer = await self._session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
-                headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in _own(request)],
+                headers=[(name.decode("ascii"), _text(value)) for name, value in _own(request)],
                 data=await request.aread() or None,
                 allow_redirects=False,
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -75,6 +75,14 @@ def _own(request: httpx.Request) -> Iterator[tuple[bytes, bytes]]:
     return (
         pair for pair in request.headers.raw if pair[0].lower() not in (b"content-length", b"transfer-encoding")
     )
+
+
+def _text(value: bytes) -> str:
+    """A header's value for aiohttp, which writes all text as UTF-8: what is UTF-8 arrives as it is, else the same characters."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _patience(request: httpx.Request) -> aiohttp.ClientTimeout:

@@ -34,7 +34,6 @@ CALLS = {
     "matching": "Find the partners",
     "cloze": "Fill the gaps",
     "open": "Answer in your own words",
-    "code": "Write a program",
 }
 """What to do, in a word or two."""
 PART_HEADS = {

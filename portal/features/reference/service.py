@@ -16,6 +16,8 @@ from portal.errors import NotFound
 ROOT = Path(__file__).resolve().parents[3]
 SHOWN = "reference_impl"
 SUFFIXES = frozenset({".py", ".md", ".json", ".yaml", ".sql", ".toml"})
+NAMES = frozenset({"Dockerfile"})
+"""Files without a suffix that are shown, too."""
 MAX_BYTES = 400_000
 
 
@@ -34,7 +36,8 @@ def source_file(path: str) -> SourceFile:
     """A text file below the reference platform's folder. Raises NotFound for anything else."""
     base = ROOT / SHOWN
     target = (ROOT / path).resolve()
-    readable = target.is_relative_to(base) and target.suffix in SUFFIXES and target.is_file()
+    known = target.suffix in SUFFIXES or target.name in NAMES
+    readable = target.is_relative_to(base) and known and target.is_file()
     if not readable or target.stat().st_size > MAX_BYTES:
         raise NotFound("There is no such file in the reference platform.")
     text = target.read_text(encoding="utf-8", errors="replace")

@@ -9,8 +9,9 @@ from typing import Any
 
 from question_bank.formats import bodies
 from question_bank.formats.common import SAY_WHY, number, numeric_fields, typed_fields
-from question_bank.kinds.cloze import Gap
+from question_bank.kinds.cloze import Cloze, Gap, fill_gaps
 from question_bank.kinds.numeric import Numeric
+from question_bank.kinds.short import ShortAnswer
 from question_bank.kinds.single import SingleChoice
 
 _OPENING = re.compile(
@@ -21,6 +22,8 @@ _ANSWER = re.compile(r"(=|%(-?\d+(?:\.\d+)?)%)?(.*)", re.DOTALL)
 _SPECIAL = re.compile(r"([}#~/\"\\])")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MAX_GAP = 10_000
+RULE = "\n\n---\n\n"
+"""Stands between the prompt and the text with the gaps."""
 
 
 class BrokenGap(Exception):
@@ -58,6 +61,35 @@ def read_gaps(
     if len(weights) > 1:
         lost.append(("weights", "Gaps have different weights; now each earns the same."))
     return "".join(out) + text[at:], gaps
+
+
+def divided(text: str) -> tuple[str, str]:
+    """Prompt and text with gaps out of one text: the prompt ends at the rule before the first gap. Empty without one."""
+    parts = text.split(RULE)
+    first = next((n for n, part in enumerate(parts) if "[[?" in part), 0)
+    return RULE.join(parts[:first]), RULE.join(parts[first:])
+
+
+def joined(cloze: Cloze, prompt: str) -> str | None:
+    """Prompt and text with gaps as one text; None when it would be taken apart in another way."""
+    gaps = {gap.name: write_gap(gap) for gap in cloze.gaps}
+    text = prompt + RULE + fill_gaps(cloze.text, lambda name: gaps[name])
+    try:
+        found, names = read_gaps(text, lambda piece: piece, [])
+    except BrokenGap:
+        return None
+    return text if len(names) == len(gaps) and divided(found)[0] == prompt else None
+
+
+def flattens(gap: Gap) -> bool:
+    """Whether the notation, which is one line, changes a text of this gap."""
+    body = gap.body
+    if isinstance(body, SingleChoice):
+        texts = [text for option in body.options for text in (option.text, option.feedback)]
+    else:
+        texts = [body.answer.feedback, *(mistake.why for mistake in body.answer.mistakes)]
+        texts += body.answer.accept if isinstance(body, ShortAnswer) else ()
+    return any(" ".join(text.split()) != text for text in texts)
 
 
 def write_gap(gap: Gap) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from question_bank.body import Written
 from question_bank.formats import bodies
 from question_bank.formats.common import SAY_WHY, chosen_kind, numeric_fields, split_rubric, typed_fields
-from question_bank.formats.moodle_xml.gaps import read_gaps
+from question_bank.formats.moodle_xml.gaps import divided, read_gaps
 from question_bank.formats.moodle_xml.texts import Reader, value_of
 from question_bank.formats.safe_xml import Element
 
@@ -170,12 +170,8 @@ def _cloze(element: Element, reader: Reader) -> tuple[str, str, Written]:
     text, gaps = reader.with_gaps(lambda source, plain: read_gaps(source, plain, reader.lost))
     if not gaps:
         raise Unreadable("There is no gap in its text.")
-    prompt, _, rest = text.partition("\n\n---\n\n")
-    return (
-        ("cloze", prompt, bodies.cloze(rest, gaps))
-        if rest and "[[?" not in prompt
-        else ("cloze", "Fill in the gaps.", bodies.cloze(text, gaps))
-    )
+    prompt, rest = divided(text)
+    return "cloze", prompt or "Fill in the gaps.", bodies.cloze(rest, gaps)
 
 
 def _select_words(element: Element, reader: Reader) -> tuple[str, str, Written]:

@@ -15,9 +15,9 @@ from question_bank.formats.common import (
 )
 from question_bank.formats.interface import Exported, Loss
 from question_bank.formats.markup import without_control
-from question_bank.formats.moodle_xml.gaps import write_gap
+from question_bank.formats.moodle_xml.gaps import flattens, joined
 from question_bank.formats.tags import to_tags
-from question_bank.kinds.cloze import Cloze, fill_gaps
+from question_bank.kinds.cloze import Cloze
 from question_bank.kinds.matching import Matching
 from question_bank.kinds.multiple import MultipleChoice
 from question_bank.kinds.numeric import Numeric
@@ -55,13 +55,18 @@ def write_questions(questions: Sequence[Question]) -> Exported:
             message = f"A question of kind `{original.kind}` has no counterpart in Moodle: it stays behind."
             losses.append(Loss(original.id, "question", message))
             continue
+        question = sampled(original, losses)
+        asked = joined(question.body, question.prompt) if isinstance(question.body, Cloze) else question.prompt
+        if asked is None:
+            message = "Its text has what Moodle takes for a gap, or for the end of the prompt: it stays behind."
+            losses.append(Loss(original.id, "question", message))
+            continue
         category = f"$course$/top/{original.module}/{original.topics[0]}"
         if category != place:
             place = category
             _text(SubElement(quiz, "question", type="category"), "category", place)
-        question = sampled(original, losses)
         element = SubElement(quiz, "question", type=_TYPES[question.kind])
-        _common(element, question, losses)
+        _common(element, question, asked)
         _BODIES[question.kind](element, question, losses)
         tags = SubElement(element, "tags")
         for tag in to_tags(question.meta):
@@ -89,13 +94,9 @@ def _field(parent: Element, name: str, text: str) -> None:
     SubElement(parent, name).text = text
 
 
-def _common(element: Element, question: Question, losses: list[Loss]) -> None:
+def _common(element: Element, question: Question, asked: str) -> None:
     _text(element, "name", question.id)
-    prompt = question.prompt
-    if isinstance(question.body, Cloze):
-        gaps = {gap.name: write_gap(gap) for gap in question.body.gaps}
-        prompt += "\n\n---\n\n" + fill_gaps(question.body.text, lambda name: gaps[name])
-    _markdown(element, "questiontext", prompt)
+    _markdown(element, "questiontext", asked)
     _markdown(element, "generalfeedback", joined_explanation(question))
     for name, value in (("defaultgrade", "1"), ("penalty", "0"), ("hidden", "0"), ("idnumber", question.id)):
         _field(element, name, value)
@@ -196,6 +197,8 @@ def _cloze(element: Element, question: Question, losses: list[Loss]) -> None:
     losses.append(Loss(question.id, "gaps", "Gaps are numbered: their names stay behind."))
     for gap in question.body.gaps:
         where = f"gap {gap.name}: "
+        if flattens(gap):
+            losses.append(Loss(question.id, f"{where}line breaks", "They stay behind: a gap is one line."))
         if isinstance(gap.body, SingleChoice):
             continue
         if isinstance(gap.body, Numeric):

@@ -18,7 +18,7 @@ from reference_impl.services.inventory.events import (
 )
 from reference_impl.services.inventory.metrics import RESERVATIONS
 from reference_impl.services.inventory.models import Reservation, ReservationLine, ReservationState
-from reference_impl.shared.database import insert_if_new, table_of
+from reference_impl.shared.database import insert_if_new, table_of, when_committed
 from reference_impl.shared.events import Payload, now
 from reference_impl.shared.inbox import Poison
 from reference_impl.shared.outbox import Outbox
@@ -200,7 +200,7 @@ class Reservations:
 
     def _say(self, payload: AboutOrder, outcome: str) -> None:
         self._outbox.add(self._session, payload, key=payload.order_id)
-        RESERVATIONS.labels(outcome).inc()
+        when_committed(self._session, RESERVATIONS.labels(outcome).inc)
 
     def _locked(self, order_id: str) -> Reservation | None:
         """The reservation, ours alone until the end of the transaction: an event, a person and the clock may come at once."""

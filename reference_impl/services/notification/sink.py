@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 from email import policy
 from email.contentmanager import raw_data_manager
@@ -30,6 +31,7 @@ LARGEST_BYTES = 1_000_000
 START_SECONDS = 5.0
 _STOP_CHECK_SECONDS = 0.1
 _log = logs.logger("meridian.notification")
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
 _ADD = insert(table_of(SinkMessage)).returning(SinkMessage.number)
 
 
@@ -150,7 +152,8 @@ class _Mailbox:
 
 
 def _header(letter: EmailMessage, name: str) -> str:
-    return str(make_header(decode_header(letter[name] or "")))
+    """A header's text in one line, however it was folded on its way."""
+    return _FOLD.sub("", str(make_header(decode_header(letter[name] or ""))))
 
 
 def _content(part: MIMEPart) -> str:

@@ -27,9 +27,9 @@ from reference_impl.shared.events import Payload, now
 from reference_impl.shared.outbox import Outbox
 
 MOST_OPERATIONS = 4
+"""The longest way of one payment: authorise, capture, refund, and one to look."""
 GATHER_SECONDS = 0.1
 """How long answers of the gateway wait for others, to be noted with them."""
-"""The longest way of one payment: authorise, capture, refund, and one to look."""
 PATIENCE = timedelta(seconds=10)
 """How long whoever asks the gateway is left alone, before others look what became of it."""
 LONGEST_PAUSE_SECONDS = 60.0
@@ -123,7 +123,11 @@ class PaymentService:
         return tasks
 
     def advance(self, tasks: Sequence[Task]) -> None:
-        """Ask the gateway until each payment is where it shall be, or it does not answer. Call it outside a transaction."""
+        """Ask the gateway until each payment is where it shall be, or it does not answer. Call it outside a transaction.
+
+        What fails for one payment keeps no other one; the first failure is raised at the end.
+        """
+        failures: list[Exception] = []
         for _ in range(MOST_OPERATIONS):
             left, tasks = list(tasks), []
             while left:
@@ -131,10 +135,16 @@ class PaymentService:
                 until = time.monotonic() + GATHER_SECONDS
                 while left and (not answers or time.monotonic() < until):
                     task = left.pop(0)
-                    charge = task.context.run(self._outcome, task)
+                    try:
+                        charge = task.context.run(self._outcome, task)
+                    except Exception as failure:
+                        failures.append(failure)
+                        continue
                     if charge is not None:
                         answers.append((task, charge))
-                tasks += self._learn(answers)
+                tasks += self._learn(answers, failures)
+        if failures:
+            raise failures[0]
 
     def _outcome(self, task: Task) -> Charge | None:
         """What the gateway says; None when it does not answer, and is asked later."""
@@ -145,22 +155,23 @@ class PaymentService:
             self._ask_later(task.payment.key)
             return None
 
-    def _learn(self, answers: Sequence[tuple[Task, Charge]]) -> list[Task]:
-        """`learn` for each of these, in one transaction; when that fails, each in its own."""
-
-        def together(some: Sequence[tuple[Task, Charge]]) -> list[Task]:
-            with self._database.write() as session:
-                return [more for task, charge in some for more in task.context.run(self.learn, session, charge)]
-
+    def _learn(self, answers: Sequence[tuple[Task, Charge]], failures: list[Exception]) -> list[Task]:
+        """`learn` for each of these, in one transaction; when that fails, each in its own, and these failures are added."""
         if not answers:
             return []
         try:
-            # In the order of their keys: of two transactions over the same payments one waits for the other, and not both.
-            return together(sorted(answers, key=lambda answer: answer[1].key))
-        except Exception:
+            with self._database.write() as session:
+                # In the order of their keys: of two transactions over the same payments one waits for the other, and not both.
+                return [
+                    more
+                    for task, charge in sorted(answers, key=lambda answer: answer[1].key)
+                    for more in task.context.run(self.learn, session, charge)
+                ]
+        except Exception as failure:
             if len(answers) == 1:
-                raise
-            return [more for answer in answers for more in together([answer])]
+                failures.append(failure)
+                return []
+        return [more for answer in answers for more in self._learn([answer], failures)]
 
     def learn(self, session: Session, charge: Charge) -> list[Task]:
         """Note how far the gateway says that a charge has come, and tell of it. What is known already changes nothing.

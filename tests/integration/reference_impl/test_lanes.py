@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from reference_impl.shared.buses.in_process import InProcessBus
 from reference_impl.shared.consumer import Consumer
 from reference_impl.shared.database import Database
 from reference_impl.shared.events import Event
-from reference_impl.shared.inbox import Inbox, NotNow
+from reference_impl.shared.inbox import Inbox, NotNow, Poison
 from reference_impl.shared.settings import Settings
 from tests.fixtures.postgres import ScratchServer
 from tests.unit.reference_impl.test_dead_letters import event
@@ -102,3 +103,34 @@ def test_a_lane_that_has_to_wait_keeps_no_other_one(database: Database, bus: InP
     reader.run_once()
     assert noted(database) == {item.id for item in events}
     assert bus.lag("test") == 0
+
+
+def test_what_is_settled_behind_one_that_waits_is_not_handled_again(
+    database: Database, bus: InProcessBus
+) -> None:
+    away = threading.Event()
+    away.set()
+    called: list[str] = []
+
+    def effect(_session: Session, item: Event) -> None:
+        if item.key == KEYS[0] and away.is_set():
+            raise NotNow("the neighbour is away")
+        if item.key == poisoned.key:
+            called.append(item.id)
+            raise Poison("never")
+
+    waiting, *behind = sent(bus, 1)
+    poisoned = next(item for item in behind if lane(item) != lane(waiting))
+    reader = consumer(database, bus, effect)
+    for _ in range(3):
+        with pytest.raises(NotNow):
+            reader.run_once()
+    away.clear()
+    reader.run_once()
+    assert called == [poisoned.id], "its failure in the shared transaction is its try"
+    assert [letter.attempts for letter in reader.parked(10)] == [1]
+    assert bus.lag("test") == 0
+
+
+def lane(item: Event) -> int:
+    return zlib.crc32(item.key.encode()) % LANES

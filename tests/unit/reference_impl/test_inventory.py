@@ -265,3 +265,21 @@ def test_unknown_reservations_are_a_problem_and_change_nothing(room: Stockroom) 
         )
     assert caught.value.name == "unknown-reservation"
     assert room.shop.counters("TEA") == (10, 0, 0)
+
+
+def test_a_reservation_that_is_rolled_back_is_not_counted(room: Stockroom) -> None:
+    def counted() -> float:
+        labels = {"outcome": "reserved"}
+        return REGISTRY.get_sample_value("meridian_inventory_reservations_total", labels) or 0
+
+    def undone() -> None:
+        with room.database.write() as session:
+            Reservations(session, OUTBOX).reserve(new_id(), [Line(sku="TEA", quantity=1)], None)
+            raise RuntimeError("another event of the same transaction failed")
+
+    before = counted()
+    with pytest.raises(RuntimeError):
+        undone()
+    assert counted() == before
+    room.reserve(new_id(), 1)
+    assert counted() == before + 1

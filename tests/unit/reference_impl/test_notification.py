@@ -489,6 +489,16 @@ def test_a_name_can_neither_write_headers_nor_html(make_post: MakePost) -> None:
     assert email["recipient"] == EMAIL
 
 
+def test_a_header_that_was_folded_on_its_way_is_kept_in_one_line(make_post: MakePost) -> None:
+    sender = f"Meridian, {'the shop for everything, ' * 4}and more <shop@meridian.example>"
+    post = make_post(sender=f'"{sender.replace(" <", chr(34) + " <", 1)}')
+    register(post)
+    post.settle()
+    post.tick()
+    [email] = sink(post)
+    assert email["sender"].replace('"', "") == sender
+
+
 def test_an_address_that_is_none_is_given_up_at_once(make_post: MakePost) -> None:
     post = make_post()
     post.say("UserRegistered", ANN, user_id=ANN, email="nobody at nowhere", name="Ann")

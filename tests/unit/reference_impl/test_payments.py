@@ -6,12 +6,15 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reference_impl.services.payment import ledger, signatures
+from reference_impl.services.payment.gateway import Charge
+from reference_impl.services.payment.gateway.simulated import SimulatedGateway
 from reference_impl.services.payment.gateway.tables import GatewayNotice
 from reference_impl.services.payment.models import (
     Account,
@@ -80,6 +83,30 @@ def test_cards_are_declined_for_their_reasons(built: Platform, card: str, code: 
     assert (payment["status"], payment["decline_code"], payment["decline_final"]) == ("declined", code, final)
     (declined,) = [event for event in built.bus.read(0, 100) if event.event.type == "PaymentDeclined"]  # type: ignore[attr-defined]
     assert declined.event.payload["final"] is final
+
+
+def test_a_payment_that_fails_keeps_none_that_was_asked_for_with_it(
+    built: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authorise = SimulatedGateway.authorise
+    first, broken, last = (built.shop.place({"TEA": 1}) for _ in range(3))
+
+    def fail_for_one(gateway: SimulatedGateway, key: str, **wanted: Any) -> Charge:
+        if key.startswith(broken):
+            raise RuntimeError("the gateway's books are closed")
+        return authorise(gateway, key, **wanted)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SimulatedGateway, "authorise", fail_for_one)
+        built.runtime.settle()
+    assert [built.shop.status(order) for order in (first, broken, last)] == [
+        "confirmed",
+        "payment_pending",
+        "confirmed",
+    ]
+    built.settle()
+    assert built.shop.status(broken) == "confirmed"
+    assert built.charges() == {first: 1, broken: 1, last: 1}
 
 
 def test_webhooks_that_come_twice_and_in_no_order_change_nothing(built: Platform) -> None:

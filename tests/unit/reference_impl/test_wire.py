@@ -96,6 +96,21 @@ def test_a_request_and_its_answer_come_over_as_they_are() -> None:
     assert dict(first.headers.raw)[b"X-Odd"] == b"caf\xe9"
 
 
+@pytest.mark.parametrize(
+    ("said", "arrives"), [("café ✓".encode(), "café ✓".encode()), (b"caf\xe9", "café".encode())]
+)
+def test_a_header_arrives_as_it_was_said(said: bytes, arrives: bytes) -> None:
+    seen: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        seen.append(heard(connection))
+        connection.sendall(ANSWER)
+
+    with serving(talk) as url:
+        send(httpx.Request("POST", url, headers=[(b"x-name", said)], content=b"body"))
+    assert b"\r\nx-name: " + arrives + b"\r\n" in seen[0]
+
+
 def test_nothing_was_sent_when_nobody_listens() -> None:
     with serving() as url:
         pass

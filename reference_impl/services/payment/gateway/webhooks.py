@@ -60,19 +60,21 @@ class WebhookSender:
         return len(accepted)
 
     async def _deliver(self, notices: list[GatewayNotice]) -> set[int]:
-        accepted = set()
-        async with self._peers.client("payment", timeout_seconds=TIMEOUT_SECONDS) as client:
-            for notice in notices:
-                body = json.dumps(notice.body).encode()
-                headers = {
-                    signatures.HEADER: signatures.sign(body, self._secret, time.time()),
-                    "Content-Type": "application/json",
-                }
-                try:
-                    (await client.post(PATH, content=body, headers=headers)).raise_for_status()
-                except httpx.HTTPError as error:
-                    _log.warning("webhook not accepted", notice=notice.id, error=str(error))
-                else:
-                    accepted.add(notice.number)
-        await self._peers.close()  # this loop ends here
+        accepted: set[int] = set()
+        try:
+            async with self._peers.client("payment", timeout_seconds=TIMEOUT_SECONDS) as client:
+                for notice in notices:
+                    body = json.dumps(notice.body).encode()
+                    headers = {
+                        signatures.HEADER: signatures.sign(body, self._secret, time.time()),
+                        "Content-Type": "application/json",
+                    }
+                    try:
+                        (await client.post(PATH, content=body, headers=headers)).raise_for_status()
+                    except httpx.HTTPError as error:
+                        _log.warning("webhook not accepted", notice=notice.id, error=str(error))
+                    else:
+                        accepted.add(notice.number)
+        finally:
+            await self._peers.close()  # this loop ends here
         return accepted

@@ -13,6 +13,7 @@ from question_bank.kinds.numeric import Numeric
 from question_bank.kinds.open import OpenAnswer
 from question_bank.kinds.ordering import Ordering
 from question_bank.kinds.short import ShortAnswer
+from question_bank.loader import parse
 
 DATA = Path(__file__).parents[3] / "data" / "question_bank"
 MOODLE = FORMATS["moodle-xml"]
@@ -175,3 +176,39 @@ def test_categories_hold_module_and_topic(question):
     data = MOODLE.write([question(), question(id="other-one")]).data.decode()
     assert data.count('<question type="category">') == 1
     assert "<text>$course$/top/transactions/row-locks</text>" in data
+
+
+GAPS = "gaps:\n  one:\n    accept: [sure]\n    mistakes:\n      - {accept: ['a} ~#\\'], why: 'Ends } ~ # = here.'}\n"
+
+
+def cloze(parse_text, prompt, text):
+    front = f"id: a-gap\nkind: cloze\nmodule: m-m\ntopics: [t-t]\ndifficulty: 1\nseconds: 60\n{GAPS}"
+    return parse_text(
+        f"---\n{front}---\n\n{prompt}\n\n## Text\n\n{text}\n\n## Explanation\n\nSo it is.\n", "x.md", []
+    )
+
+
+def test_signs_in_a_gap_are_only_text():
+    asked = cloze(parse, "Fill it.", "A [[?one]].")
+    (again,) = MOODLE.read(MOODLE.write([asked]).data).questions
+    assert again.body.gaps[0].body == asked.body.gaps[0].body
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("Of {1:SHORTANSWER:=x}?", "A [[?one]]."),
+        ("Fill.", "A {1:NUMERICAL:=1} [[?one]]."),
+        ("Fill.", "A\n\n---\n\n[[?one]]"),
+    ],
+)
+def test_a_text_that_moodle_would_read_otherwise_stays_behind(prompt, text):
+    made = MOODLE.write([cloze(parse, prompt, text)])
+    assert made.written == ()
+    assert [(loss.question, loss.part) for loss in made.losses] == [("a-gap", "question")]
+
+
+def test_a_rule_in_the_prompt_stays_in_the_prompt():
+    asked = cloze(parse, "Fill.\n\n---\n\nAll of it.", "A [[?one]].")
+    (again,) = MOODLE.read(MOODLE.write([asked]).data).questions
+    assert again.prompt == asked.prompt

@@ -21,6 +21,7 @@ from tests.unit.question_bank.formats.qti_player import SPACE, play
 ORDER = [
     "responseDeclaration", "outcomeDeclaration", "itemBody", "responseProcessing", "modalFeedback",
 ]  # fmt: skip
+TIES = "Put them in order.\n\n## Items\n\n1. Lock\n2. Read\n   > Either may come first.\n2. Check\n"
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
@@ -221,3 +222,24 @@ def test_the_manifest_lists_every_file_once(name, space, kind, question):
     assert all(IDENTIFIER.fullmatch(resource.get("identifier", "")) for resource in resources)
     numbered = ElementTree.fromstring(package.read("items/1-of-two.xml"))
     assert IDENTIFIER.fullmatch(numbered.get("identifier", ""))
+
+
+def test_items_of_one_place_may_be_exchanged_there_too(question):
+    asked = question(kind="ordering", prompt=TIES)
+    root = item(asked)
+    for order, right in (
+        ("item_1 item_2 item_3", True),
+        ("item_1 item_3 item_2", True),
+        ("item_2 item_1 item_3", False),
+    ):
+        assert (play(root, {"RESPONSE": tuple(order.split())})["SCORE"] == 1) is right
+    again = FORMATS["qti-2.1"].read(FORMATS["qti-2.1"].write([asked]).data).questions[0]
+    assert [entry.place for entry in again.body.items] == [1, 2, 2]
+
+
+def test_a_tolerance_in_percent_stays_one(question):
+    asked = question(kind="numeric", extra="answer:\n  value: 200\n  tolerance_percent: 5\n")
+    root = item(asked)
+    assert [play(root, {"RESPONSE": given})["SCORE"] for given in (190.0, 210.0, 189.0, 211.0)] == [1, 1, 0, 0]
+    again = FORMATS["qti-2.1"].read(FORMATS["qti-2.1"].write([asked]).data).questions[0]
+    assert (again.body.answer.tolerance_percent, again.body.answer.tolerance) == (5, 0)

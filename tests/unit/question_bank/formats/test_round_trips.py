@@ -59,6 +59,9 @@ def test_every_difference_is_named(name, kind, data):
         assert fingerprint(again) == fingerprint(question)
     if not lost - {"tags"}:
         assert again.body == question.body
+    if kind == "cloze" and not lost - {"tags", "gaps"}:
+        gaps = [list(each.body.write().front["gaps"].values()) for each in (question, again)]
+        assert gaps[0] == gaps[1]
 
 
 @settings(max_examples=25)

@@ -14,6 +14,10 @@ def test_a_file_of_meridian_is_shown_with_line_anchors() -> None:
     assert found.lines > 20
 
 
+def test_the_dockerfile_is_shown_though_it_has_no_suffix() -> None:
+    assert "HEALTHCHECK" in source_file("reference_impl/Dockerfile").html
+
+
 @pytest.mark.parametrize(
     "path",
     [
