@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from portal.features.practice.answers import seed_of
 from portal.features.practice.recording import Encounter, Sums, meet
 from portal.models import (
+    CodeRun,
     ItemCount,
     ItemTally,
     PracticeAnswer,
@@ -24,6 +25,7 @@ from portal.models import (
     QuizAnswer,
     QuizAttempt,
     ReviewCard,
+    RunPurpose,
 )
 from question_bank import AnswerRefused, Bank, Feedback, Graded, Question, RunnerUnavailable, scheduling
 
@@ -87,6 +89,7 @@ def _answers(db: Session) -> Iterator[Row[Any]]:
             QuizAnswer.given,
             QuizAnswer.fraction,
             null().label("seconds"),
+            null().label("verdict"),
         )
         .join(QuizAttempt, QuizAttempt.id == QuizAnswer.attempt_id)
         .where(QuizAttempt.finished_at.is_not(None), QuizAnswer.fraction.is_not(None))
@@ -102,8 +105,15 @@ def _answers(db: Session) -> Iterator[Row[Any]]:
             PracticeAnswer.given,
             PracticeAnswer.fraction,
             PracticeAnswer.seconds,
+            CodeRun.verdict,
         )
         .join(PracticeSession, PracticeSession.id == PracticeAnswer.session_id)
+        .outerjoin(
+            CodeRun,
+            (CodeRun.session_id == PracticeAnswer.session_id)
+            & (CodeRun.position == PracticeAnswer.position)
+            & (CodeRun.purpose == RunPurpose.ANSWER),
+        )
         .where(PracticeAnswer.given_at.is_not(None), PracticeAnswer.fraction.is_not(None))
     )
     every = union_all(practice, quizzes).subquery()
@@ -126,13 +136,16 @@ def _encounter(row: Row[Any], question: Question) -> Encounter:
 def _graded(row: Row[Any], question: Question, seed: int) -> Graded:
     """What the answer earned then. Only today's version can still say what became of its parts."""
     feedback: tuple[Feedback, ...] = ()
-    if row.content_hash == question.content_hash:
+    if row.verdict is not None:  # a program: it isn't run again
+        feedback = tuple(
+            Feedback(key=one["key"], text="", chosen=one["chosen"], right=one["right"], comment="")
+            for one in row.verdict["feedback"]
+        )
+    elif row.content_hash == question.content_hash:
         try:
             feedback = question.grade(row.given, seed).feedback
-        except (
-            AnswerRefused,
-            RunnerUnavailable,
-        ):  # today's code refuses it, or it is a program and isn't run again
+        except (AnswerRefused, RunnerUnavailable):
+            # Graded by code that took what today's refuses, or a program whose verdict is gone.
             feedback = ()
     elif question.options:
         keys = row.given if isinstance(row.given, list) else [row.given] if row.given else []

@@ -154,10 +154,9 @@ class PracticeService:
         if run is None or run.state == RunState.FAILED:
             answer.given_at = answer.seconds = None
         elif (graded := graded_of(run, question, answer.seed)) is not None:
-            now = utcnow()
             with contextlib.suppress(Conflict):  # another request recorded it a moment ago
-                self._claim(answer, PracticeAnswer.fraction, now, fraction=graded.fraction)
-                self._record(session, answer, question, graded, now)
+                self._claim(answer, PracticeAnswer.fraction, answer.given_at, fraction=graded.fraction)
+                self._record(session, answer, question, graded, answer.given_at)
         return run
 
     def settle_all(self, session: PracticeSession) -> None:

@@ -26,7 +26,7 @@ from tests.fixtures.portal import Client, NotedJobs, signed_in
 @pytest.fixture
 def small(content: Content) -> Content:
     """The real roadmap with a bank of one question of each kind."""
-    return questions.content_of(content)
+    return questions.content_of(content, *map(questions.question, questions.EVERY_KIND))
 
 
 @pytest.fixture

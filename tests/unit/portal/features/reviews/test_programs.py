@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, undefer
 from portal.app import create_app
 from portal.content import Content
 from portal.database import Database
+from portal.features.practice import rebuild
 from portal.features.reviews.programs import QUEUE_SECONDS, RUN_SECONDS
 from portal.models import (
     CodeRun,
@@ -147,6 +148,23 @@ def test_a_hidden_case_that_fails_says_what_it_probes_and_no_more(
     assert stored(db).fraction == pytest.approx(2 / 3)
     counted = [one.key for one in db.scalars(select(ItemCount)) if one.what == "option"]
     assert counted == ["hidden-2"]
+
+
+def test_rebuilding_runs_nothing_and_gives_what_there_was(
+    learner: Client, here: str, db: Session, desk: ProgramDesk, content: Content
+) -> None:
+    learner.post(here, {FIELD: HALF})
+    desk.serve_next()
+    learner.get(here)
+    db.expire_all()
+    counts = {(one.what, one.key): one.count for one in db.scalars(select(ItemCount))}
+    assert counts[("option", "hidden-2")] == 1
+    due = db.scalars(select(ReviewCard.due)).one()
+    rebuild(db, questions.content_of(content, questions.question("code")).bank)
+    db.flush()
+    db.expire_all()
+    assert {(one.what, one.key): one.count for one in db.scalars(select(ItemCount))} == counts
+    assert db.scalars(select(ReviewCard.due)).one() == due
 
 
 def test_trying_runs_the_examples_and_counts_for_nothing(
