@@ -27,8 +27,8 @@ from reference_impl.topologies.ground import Ground
 from reference_impl.verify_databases import Databases
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES = ((50, 1.8), (200, 9.0))
-"""Customers, and the mean seconds that each thinks between two orders: 28 and 22 orders a second, if answered at once."""
+CASES = ((50, 1.8), (200, 7.2))
+"""Customers, and the mean seconds that each thinks between two orders: 28 orders a second, if they are answered at once."""
 LOAD_SECONDS = 30.0
 FLOOR_SECONDS = 10
 FLOOR_CLIENTS = 20
