@@ -239,8 +239,11 @@ def conflicts(error: BaseException) -> bool:
 
 def insert_into(session: Session, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can say what to do when the row is there already, in the words of this session's database."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
+    return _insert_into(session.get_bind().dialect.name, table)
+
+
+def _insert_into(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def insert_if_new(session: Session, model: type[DeclarativeBase] | Table, returned: str) -> Executable:
@@ -249,12 +252,10 @@ def insert_if_new(session: Session, model: type[DeclarativeBase] | Table, return
     return _insert_if_new(session.get_bind().dialect.name, table, returned)
 
 
-@functools.lru_cache(
-    maxsize=256
-)  # composing it costs more than what the database does with it; there is one a table
+# Composing it costs more than what the database does with it; there is one a table.
+@functools.lru_cache(maxsize=256)
 def _insert_if_new(dialect: str, table: Table, returned: str) -> Executable:
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    return insert.on_conflict_do_nothing().returning(table.c[returned])
+    return _insert_into(dialect, table).on_conflict_do_nothing().returning(table.c[returned])
 
 
 def table_of(model: type[DeclarativeBase]) -> Table:

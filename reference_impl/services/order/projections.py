@@ -25,8 +25,7 @@ from reference_impl.services.order.history.facts import OrderedLine
 from reference_impl.services.order.history.fold import OrderState, fold
 from reference_impl.services.order.history.store import EventStore
 from reference_impl.services.order.models import CustomerOrder, DailySales, Order, OrderLine
-from reference_impl.services.order.upsert import insert_into
-from reference_impl.shared.database import table_of
+from reference_impl.shared.database import insert_into, table_of
 from reference_impl.shared.events import now
 
 _ORDERS = table_of(Order)
@@ -177,7 +176,8 @@ def _project(session: Session, states: Sequence[OrderState]) -> None:
         new, old = _sales(CustomerOrder(**row)), before.get(row["order_id"], (0,) * len(SALES))
         for index in range(len(SALES)):
             delta[index] += new[index] - old[index]
-    statement, table = insert_into(session, CustomerOrder)
+    table = table_of(CustomerOrder)
+    statement = insert_into(session, table)
     changes = {name: statement.excluded[name] for name in ("status", "paid", "refunded")}
     session.execute(statement.on_conflict_do_update(index_elements=[table.c.order_id], set_=changes), rows)
     for (day, currency), delta in sorted(deltas.items()):
@@ -186,7 +186,8 @@ def _project(session: Session, states: Sequence[OrderState]) -> None:
 
 
 def _add_to_day(session: Session, day: date, currency: str, delta: dict[str, int]) -> None:
-    statement, table = insert_into(session, DailySales)
+    table = table_of(DailySales)
+    statement = insert_into(session, table)
     added = statement.values(day=day, currency=currency, **delta)
     changes = {name: table.c[name] + statement.excluded[name] for name in SALES}
     session.execute(added.on_conflict_do_update(index_elements=[table.c.day, table.c.currency], set_=changes))

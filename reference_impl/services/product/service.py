@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -15,7 +15,7 @@ from reference_impl.services.product.events import ProductCreated, ProductPriceC
 from reference_impl.services.product.metrics import CHANGES
 from reference_impl.services.product.models import Product, filed_under
 from reference_impl.shared.auth import Principal, forbidden
-from reference_impl.shared.database import insert_into
+from reference_impl.shared.database import insert_into, table_of
 from reference_impl.shared.events import now
 from reference_impl.shared.outbox import Outbox
 from reference_impl.shared.problems import Problem
@@ -99,7 +99,7 @@ class ProductService:
         drawers = {category.slug: category.id for category in by_slug(self._session, slugs)}
         columns = ("sku", "name", "description", "unit_price_cents", "currency", "vendor_id")
         rows = {row.sku: row for row in sorted(wanted, key=lambda row: row.sku)}
-        table = cast(Table, Product.__table__)
+        table = table_of(Product)
         added = (
             insert_into(self._session, table)
             .values([{name: getattr(row, name) for name in columns} for row in rows.values()])

@@ -14,8 +14,7 @@ from reference_impl.services.order.history.facts import Fact, Recorded
 from reference_impl.services.order.history.fold import OrderState, fold
 from reference_impl.services.order.ids import month_of
 from reference_impl.services.order.models import OrderEvent, OrderSnapshot
-from reference_impl.services.order.upsert import insert_into
-from reference_impl.shared.database import insert_if_new, table_of
+from reference_impl.shared.database import insert_if_new, insert_into, table_of
 from reference_impl.shared.events import now
 
 SNAPSHOT_SCHEMA = 1
@@ -23,6 +22,7 @@ SNAPSHOT_SCHEMA = 1
 
 
 _EVENTS = table_of(OrderEvent)
+_SNAPSHOTS = table_of(OrderSnapshot)
 _COLUMNS = tuple(
     _EVENTS.c[name] for name in ("order_id", "sequence", "type", "version", "payload", "occurred_at")
 )
@@ -106,10 +106,9 @@ class EventStore:
         """Keep this state if its history has grown past another multiple of the distance since version `before`."""
         if state.version // self._snapshot_every == before // self._snapshot_every:
             return
-        statement, table = insert_into(self._session, OrderSnapshot)
         row = {"sequence": state.version, "schema": SNAPSHOT_SCHEMA, "state": state.model_dump(mode="json")}
-        kept = statement.values(order_id=state.id, **row)
-        self._session.execute(kept.on_conflict_do_update(index_elements=[table.c.order_id], set_=row))
+        kept = insert_into(self._session, _SNAPSHOTS).values(order_id=state.id, **row)
+        self._session.execute(kept.on_conflict_do_update(index_elements=[_SNAPSHOTS.c.order_id], set_=row))
 
     def forget_snapshots(self) -> None:
         """Delete every snapshot: whatever is read next is read from the beginning."""

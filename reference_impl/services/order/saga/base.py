@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,13 +14,11 @@ from reference_impl.services.order.history.fold import OrderState
 from reference_impl.services.order.history.recent import Recent
 from reference_impl.services.order.service import OrderService, UnknownOrder
 from reference_impl.shared.events import Event
-from reference_impl.shared.inbox import Poison
+from reference_impl.shared.inbox import Effect, Poison
 from reference_impl.shared.outbox import Outbox
 from reference_impl.shared.types import Line
 
 OVERDUE_AT_ONCE = 50
-
-Effect = Callable[[Session, Event], None]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from portal.features.practice import QuizService, queries
 from portal.features.practice.answers import read_answers
 from portal.features.practice.service import QUIZ_LENGTH, Refused
 from portal.models import ItemTally, User
-from question_bank import Question
 from tests.factories import users
+from tests.fixtures.questions import right_answer
 
 MODULE = "transactions-and-isolation"
 
@@ -27,14 +27,6 @@ def user(db: Session) -> User:
 @pytest.fixture
 def service(db: Session, content: Content) -> QuizService:
     return QuizService(db, content.bank)
-
-
-def right_answer(question: Question) -> object:
-    """What a learner who knows would answer."""
-    if question.kind == "numeric":
-        return str(question.meta.answer.value)  # type: ignore[attr-defined]
-    right = [option.key for option in question.options if option.right]
-    return right if question.kind == "multiple" else right[0]
 
 
 def test_a_quiz_has_ten_questions_of_its_module(service: QuizService, user: User, content: Content) -> None:
@@ -58,7 +50,7 @@ def test_all_right_scores_one_and_blank_scores_nothing(
 ) -> None:
     attempt = service.start(user.id, MODULE)
     questions = [content.bank.questions[a.question_id] for a in attempt.answers]
-    choices = {q.id: right_answer(q) for q in questions if q.kind != "numeric"}
+    choices = {q.id: right_answer(q, 1) for q in questions if q.kind != "numeric"}
     assert service.hand_in(attempt, choices) is None
     expected = len(choices) / len(questions)
     assert attempt.score == pytest.approx(expected)
@@ -108,7 +100,7 @@ def test_scores_are_this_learner_s_best_and_last(
         attempt = service.start(user.id, MODULE)
         questions = [content.bank.questions[a.question_id] for a in attempt.answers]
         service.hand_in(
-            attempt, {q.id: right_answer(q) for q in questions if q.kind != "numeric"} if full else {}
+            attempt, {q.id: right_answer(q, 1) for q in questions if q.kind != "numeric"} if full else {}
         )
         db.flush()
     other = service.start(users.user(db).id, MODULE)
