@@ -11,7 +11,7 @@ from question_bank.formats.common import sampled
 from question_bank.formats.intake import Incoming, Intake
 from question_bank.formats.interface import Exported, Format, FormatRefused, Imported, Loss
 from question_bank.formats.markup import from_plain, to_plain
-from question_bank.formats.text import decode
+from question_bank.formats.text import beginning, decode
 from question_bank.kinds.true_false import WORDS
 from question_bank.question import Question
 
@@ -31,7 +31,7 @@ class Aiken(Format):
 
     @classmethod
     def sniff(cls, data: bytes) -> bool:
-        return bool(re.search(r"^ANSWER:\s*[A-Z]\s*$", data[:65536].decode("utf-8", "replace"), re.MULTILINE))
+        return bool(re.search(r"^ANSWER:\s*[A-Z]\s*$", beginning(data, 65536), re.MULTILINE))
 
     def _read(self, data: bytes, name: str) -> Imported:
         decoded = decode(data, name)

@@ -18,7 +18,7 @@ from question_bank.document import Document, read
 from question_bank.formats import bodies
 from question_bank.formats.intake import NO_EXPLANATION, Incoming, Intake
 from question_bank.formats.interface import Exported, Format, FormatRefused, Imported, Loss
-from question_bank.formats.text import decode
+from question_bank.formats.text import beginning, decode
 from question_bank.items import WrittenItem
 from question_bank.kinds import KINDS
 from question_bank.kinds.matching import split_pair
@@ -68,7 +68,7 @@ class CsvTable(Format):
 
     @classmethod
     def sniff(cls, data: bytes) -> bool:
-        first = data[:4096].decode("utf-8-sig", "replace").lower().split("\n", 1)[0]
+        first = beginning(data, 4096).lower().split("\n", 1)[0]
         return bool(
             re.search(r'[,;\t]"?(prompt|question)"?\s*(?=[,;\t]|$)|^"?(prompt|question)"?[,;\t]', first)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from question_bank.fences import fenced
@@ -72,10 +73,12 @@ def code(draft: Draft, body: Code) -> None:
         shown += [f"Example: {example.about}", *([fenced(example.input, "text")] if example.input else [])]
         shown += ["gives", fenced(example.output, "text")]
     draft.blocks.extend(to_blocks("\n\n".join(shown)))
-    cases = task.cases
-    if len(cases) > MAX_CRITERIA:
-        draft.lose("rubric", f"Only the first {MAX_CRITERIA} of {len(cases)} cases are listed for markers.")
-    rubric = [(1, f"Passes: {case.about}") for case in cases[:MAX_CRITERIA]]
+    probed = Counter(" ".join(case.about.split()) for case in task.cases)
+    if len(probed) > MAX_CRITERIA:
+        draft.lose(
+            "rubric", f"Only the first {MAX_CRITERIA} of {len(probed)} things probed are listed for markers."
+        )
+    rubric = [(count, f"Passes: {about}") for about, count in list(probed.items())[:MAX_CRITERIA]]
     _essay(draft, rubric, fenced(body.solution, task.language), "preformatted")
     draft.lose(
         "kind",

@@ -42,7 +42,15 @@ class Package:
         try:
             with self._zip.open(info) as file:
                 return self._bounded(file, path, info)
-        except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+        ) as error:
             raise FormatRefused(f"{path} is damaged: {error or type(error).__name__}.") from error
 
     def _bounded(self, file: io.BufferedIOBase | object, path: str, info: zipfile.ZipInfo) -> bytes:

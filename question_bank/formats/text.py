@@ -25,6 +25,16 @@ class Decoded:
     """A sentence when the encoding had to be guessed; empty when it is sure."""
 
 
+def beginning(data: bytes, size: int = 8192) -> str:
+    """The first `size` bytes as text, for a guess at the format; empty for a zip and for what else is no text."""
+    if data.startswith(b"PK\x03\x04"):
+        return ""
+    try:
+        return decode(data[:size], "file").text
+    except FormatRefused:
+        return ""
+
+
 def decode(data: bytes, name: str) -> Decoded:
     """The text of a file: UTF-8, or what its byte order mark says, or Windows-1252 with a doubt.
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 from question_bank.formats.gift.reading import read_questions
 from question_bank.formats.gift.writing import CARRIED, write_questions
 from question_bank.formats.interface import Exported, Format, Imported
+from question_bank.formats.text import beginning
 from question_bank.question import Question
 
 
@@ -23,7 +24,7 @@ class Gift(Format):
 
     @classmethod
     def sniff(cls, data: bytes) -> bool:
-        start = data[:8192].decode("utf-8", "replace")
+        start = beginning(data)
         return bool(re.search(r"^\s*(::|\$CATEGORY:|//)", start)) or bool(re.search(r"\{\s*[=~#TF]", start))
 
     def _read(self, data: bytes, name: str) -> Imported:

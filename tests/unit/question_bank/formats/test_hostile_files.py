@@ -6,6 +6,7 @@ import contextlib
 import io
 import stat
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from question_bank.formats import FORMATS, MAX_UPLOAD, FormatRefused, intake, safe_xml, safe_zip
 from question_bank.formats.markup import from_html, to_html
 
+CANVAS = Path(__file__).parents[3] / "data" / "question_bank" / "qti" / "canvas-shapes.xml"
 READERS = [name for name, each in FORMATS.items() if each.can_import]
 
 BILLION = (
@@ -151,7 +153,8 @@ def sample():
     from question_bank import load
 
     some = list(load().questions.values())[::25]
-    return {name: FORMATS[name].write(some).data for name in READERS if FORMATS[name].can_export}
+    written = {name: FORMATS[name].write(some).data for name in READERS if FORMATS[name].can_export}
+    return written | {"qti-1.2": CANVAS.read_bytes()}
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -234,3 +237,13 @@ def test_faults_beyond_the_bound_end_the_reading(monkeypatch):
     found = FORMATS["gift"].read(b"a{=b}\n\n" + b"no question\n\n" * 9)
     assert len(found.faults) == 4
     assert "Is this the right format?" in found.faults[-1].message
+
+
+def test_code_with_a_fence_in_it_stays_one_block():
+    assert from_html("<pre>before\n```\nafter</pre>").text == "````\nbefore\n```\nafter\n````"
+
+
+@pytest.mark.parametrize("name", ["archive", "qti-2.1", "qti-3.0"])
+def test_no_package_looks_like_a_text(name, sample):
+    looks = [other for other, each in FORMATS.items() if each.can_import and each.sniff(sample[name])]
+    assert looks == [name]
