@@ -20,6 +20,7 @@ from portal.features import (
     reference,
     reviews,
     roadmap,
+    search,
 )
 from portal.guards import init_body_limits, init_guards
 from portal.jobs import Jobs, QueuedJobs, make_huey
@@ -59,6 +60,7 @@ def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs
         insights,
         authoring,
         reference,
+        search,
         admin,
     ):
         app.register_blueprint(feature.blueprint)

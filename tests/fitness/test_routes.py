@@ -75,6 +75,8 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "reviews.bookmark": ("POST", "/practice/questions/{question}/bookmark", SIGNED_IN),
     "reviews.note": ("POST", "/practice/questions/{question}/note", SIGNED_IN),
     "reviews.report": ("POST", "/practice/questions/{question}/report", SIGNED_IN),
+    "search.search": ("GET", "/search?q=isolation", SIGNED_IN),
+    "search.glossary": ("GET", "/glossary", SIGNED_IN),
     "insights.questions": ("GET", "/insights/questions", INSTRUCTORS),
     "insights.question": ("GET", "/insights/questions/{question}", INSTRUCTORS),
     "insights.reports": ("GET", "/insights/reports", INSTRUCTORS),

@@ -46,6 +46,19 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
+/* The key `/` leads to the search, unless somebody is writing. */
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (event.target.closest?.("input, textarea, select, [contenteditable], .cm-editor, iframe")) return;
+  const field = document.getElementById("search-query");
+  const link = document.querySelector("a[data-search]");
+  if (!field && !link) return;
+  event.preventDefault();
+  if (field) field.select();
+  else link.click();
+});
+
 /* Forms that load a page: a second click does nothing. */
 
 document.addEventListener("submit", (event) => {

@@ -13,6 +13,7 @@ from portal.extensions import db, portal
 from portal.features.practice import QuizService, practisable, quizzable
 from portal.features.roadmap.graph import layout
 from portal.features.roadmap.service import Progress, ProgressService
+from portal.features.search import linked
 from roadmap import Kind, Lesson, Module, Track
 
 blueprint = Blueprint("roadmap", __name__)
@@ -118,7 +119,7 @@ def lesson(lesson_id: str) -> str:
     return render_template(
         "roadmap/lesson.html",
         lesson=found,
-        lesson_html=rendered.html,
+        lesson_html=linked(rendered.html, content.roadmap.terms, url_for("search.glossary"), but=found.id),
         toc=[{"id": h.id, "title": h.title, "level": h.level} for h in rendered.headings],
         has_diagrams=g.allow_inline_styles,
         read_at=_service().read_at(current_user.id, found),
