@@ -4,8 +4,9 @@
 with file and line. Nothing here knows of learners, pages or labs; lesson bodies are Markdown for the caller.
 """
 
-from roadmap.catalogue import CONTENT_ROOT, load
+from roadmap.catalogue import CONTENT_ROOT, lint, load
 from roadmap.planning import Commitment, Dimension, Metric, Plan, PlanWeek, Scorecard, Term
+from roadmap.preview import Preview, preview
 from roadmap.values import (
     Activity,
     ActivityKind,
@@ -42,6 +43,7 @@ __all__ = [
     "Module",
     "Plan",
     "PlanWeek",
+    "Preview",
     "Priority",
     "Reading",
     "ReadingKind",
@@ -50,5 +52,7 @@ __all__ = [
     "Term",
     "Topic",
     "Track",
+    "lint",
     "load",
+    "preview",
 ]

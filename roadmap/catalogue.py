@@ -12,12 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from roadmap import companions, quotes, references, tracks
+from roadmap import companions, quotes, references, rules, tracks
 from roadmap.planning_schema import GlossaryFile, ScorecardFile
 from roadmap.schema import LessonHead, ModuleFile
 from roadmap.shelves import EntryT, Placed, Shelves
 from roadmap.sources import Source
-from roadmap.values import Activity, ActivityKind, Catalogue, Kind, Lesson, Module, Reading, Topic, Track
+from roadmap.values import Activity, ActivityKind, Catalogue, Fault, Kind, Lesson, Module, Reading, Topic, Track
 
 CONTENT_ROOT = Path(__file__).parent / "content"
 """The content that comes with the package."""
@@ -41,6 +41,15 @@ def load(root: Path | None = None, repository: Path = REPOSITORY) -> Catalogue:
     shelves = Shelves(root or CONTENT_ROOT)
     shelves.read()
     return _Builder(shelves, repository).build()
+
+
+def lint(root: Path | None = None, repository: Path = REPOSITORY) -> tuple[Fault, ...]:
+    """Every fault: those of `load`, and what the rules for lessons find."""
+    shelves = Shelves(root or CONTENT_ROOT)
+    shelves.read()
+    found = _Builder(shelves, repository).build().faults
+    broken = (fault for lesson in shelves.lessons.values() for fault in rules.of_lesson(lesson))
+    return tuple(sorted({*found, *broken}))
 
 
 class _Builder:

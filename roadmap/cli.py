@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from roadmap import coverage
-from roadmap.catalogue import CONTENT_ROOT, REPOSITORY, load
-from roadmap.values import Catalogue
+from roadmap.catalogue import CONTENT_ROOT, REPOSITORY, lint, load
+from roadmap.values import Catalogue, Fault
 
 PAGE = REPOSITORY / "docs" / "coverage.md"
 """The page that `coverage` writes."""
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     catalogue = load(options.root)
     if options.command == "lint":
-        return _lint(catalogue, options.root, as_json=options.json)
+        return _lint(catalogue, lint(options.root), options.root, as_json=options.json)
     if options.command == "coverage":
         return _coverage(catalogue, options)
     return _list(catalogue, as_json=options.json)
@@ -78,16 +78,16 @@ def _coverage(catalogue: Catalogue, options: argparse.Namespace) -> int:
     return 0 if current and not found.faults else 1
 
 
-def _lint(catalogue: Catalogue, root: Path, *, as_json: bool) -> int:
+def _lint(catalogue: Catalogue, found: Sequence[Fault], root: Path, *, as_json: bool) -> int:
     if as_json:
-        faults = [asdict(fault) for fault in catalogue.faults]
+        faults = [asdict(fault) for fault in found]
         _print_json({"ok": not faults, "counts": _counts(catalogue), "faults": faults})
     else:
-        for fault in catalogue.faults:
+        for fault in found:
             print(f"{_shown(root / fault.path)}:{fault.line}: {fault.message}")
         counted = ", ".join(f"{count} {name}" for name, count in _counts(catalogue).items())
-        print(f"{counted}: {_verdict(len(catalogue.faults))}")
-    return 1 if catalogue.faults else 0
+        print(f"{counted}: {_verdict(len(found))}")
+    return 1 if found else 0
 
 
 def _list(catalogue: Catalogue, *, as_json: bool) -> int:

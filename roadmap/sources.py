@@ -92,6 +92,14 @@ def read_markdown_file(path: Path, name: str, schema: type[FileT]) -> tuple[Sour
     """Read a Markdown file whose front matter, between two lines of three hyphens, is YAML of `schema`."""
     try:
         text = read_text(path)
+    except _UnreadableError as fault:
+        return None, [Fault(name, fault.line, fault.message)]
+    return markdown_source(text, name, schema)
+
+
+def markdown_source(text: str, name: str, schema: type[FileT]) -> tuple[Source[FileT] | None, list[Fault]]:
+    """The same of a text that is at hand."""
+    try:
         head, body, body_line = _split_front_matter(text)
         data, lines = _parse_yaml(head, first_line=2)
     except _UnreadableError as fault:

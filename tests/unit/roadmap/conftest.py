@@ -72,6 +72,7 @@ title: Constraints first
 summary: Let the database refuse bad rows.
 minutes: 12
 topics: [constraints, data-types]
+quick: [which-check, which-type, which-key]
 ---
 
 ## The failure
@@ -89,10 +90,18 @@ topics:
   - isolation-levels
 labs:
   - never-oversell
+quick: [which-level, which-lock, which-order]
 ---
 
 Prove it in [the lab](/labs/never-oversell).
 """
+
+REST = (
+    "\n| level | lets through |\n|---|---|\n| read committed | nearly all |\n\n"
+    + "Words of a lesson that says what it says. " * 80
+    + "\n\n## Common mistakes\n\nOne.\n\n## What breaks first\n\nThis.\n\n## A trade-off to defend\n\nThat.\n"
+)
+"""What makes a lesson whole; behind whatever tests spoil."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,9 @@ def content(tmp_path: Path) -> ContentFolder:
     folder.write("tracks/databases.yaml", TRACK)
     folder.write("modules/schema.yaml", SCHEMA)
     folder.write("modules/transactions.yaml", TRANSACTIONS)
-    folder.write("lessons/constraints-first.md", CONSTRAINTS_LESSON)
-    folder.write("lessons/levels.md", LEVELS_LESSON)
+    folder.write("lessons/constraints-first.md", CONSTRAINTS_LESSON + REST)
+    folder.write(
+        "lessons/levels.md",
+        f"{LEVELS_LESSON}\n## The failure\n\nAfter [the other](/lessons/constraints-first).\n{REST}",
+    )
     return folder

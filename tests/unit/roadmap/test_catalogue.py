@@ -244,14 +244,14 @@ def test_all_faults_of_all_files_are_gathered(content: ContentFolder) -> None:
             "lessons/constraints-first.md",
             "(/lessons/levels)",
             "(/lessons/level)",
-            "lessons/constraints-first.md:11: the link leads to no lesson: 'level'; did you mean 'levels'?",
+            "lessons/constraints-first.md:12: the link leads to no lesson: 'level'; did you mean 'levels'?",
             id="link-to-an-unknown-lesson",
         ),
         pytest.param(
             "lessons/levels.md",
             "labs:\n  - never-oversell\n",
             "",
-            "lessons/levels.md:10: the lab 'never-oversell' is linked but not listed under 'labs'",
+            "lessons/levels.md:11: the lab 'never-oversell' is linked but not listed under 'labs'",
             id="linked-lab-not-listed",
         ),
         pytest.param(
@@ -266,7 +266,7 @@ def test_all_faults_of_all_files_are_gathered(content: ContentFolder) -> None:
             "lessons/levels.md",
             "Prove it in",
             "```sql\nSELECT 1;\n\nProve it in",
-            "lessons/levels.md:12: this code fence is never closed",
+            "lessons/levels.md:13: this code fence is never closed",
             id="open-fence",
         ),
         pytest.param(
@@ -279,8 +279,8 @@ def test_all_faults_of_all_files_are_gathered(content: ContentFolder) -> None:
         ),
         pytest.param(
             "lessons/levels.md",
-            "  - never-oversell\n---\n",
-            "  - never-oversell\n",
+            "which-order]\n---\n",
+            "which-order]\n",
             "lessons/levels.md:1: the front matter is not closed: write a line '---' after its fields",
             id="front-matter-never-closed",
         ),

@@ -56,7 +56,7 @@ def test_lint_json_is_one_document_and_nothing_else(
     }
     assert [(fault["path"], fault["line"]) for fault in document["faults"]] == [
         ("lessons/levels.md", 9),
-        ("lessons/levels.md", 12),
+        ("lessons/levels.md", 13),
     ]
 
 
