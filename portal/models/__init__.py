@@ -7,6 +7,7 @@ from portal.models.failure import Failure, Work
 from portal.models.hint_use import HintUse
 from portal.models.item_tally import CountOf, ItemCount, ItemTally
 from portal.models.lab_session import OPEN_STATES, PLACE_STATES, EndReason, LabSession, SessionState
+from portal.models.lesson_mark import LessonMark
 from portal.models.lesson_read import LessonRead
 from portal.models.practice_session import PracticeAnswer, PracticeSession, PracticeSource
 from portal.models.practice_setting import PracticeSetting
@@ -45,6 +46,7 @@ __all__ = [
     "ItemCount",
     "ItemTally",
     "LabSession",
+    "LessonMark",
     "LessonRead",
     "PracticeAnswer",
     "PracticeSession",

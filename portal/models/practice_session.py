@@ -19,6 +19,7 @@ class PracticeSource(StrEnum):
     TOPIC = "topic"
     MODULE = "module"
     TRACK = "track"
+    LESSON = "lesson"
     WEAKNESS = "weakness"
     BOOKMARKS = "bookmarks"
 

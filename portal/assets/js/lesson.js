@@ -54,6 +54,31 @@ if (headings.length) {
   follow();
 }
 
+/* The reading position is remembered: every few seconds while it changes, and when the page is left. */
+
+const article = document.querySelector("[data-position]");
+if (article) {
+  const token = document.querySelector("input[name=csrf_token]")?.value ?? "";
+  let told = "";
+  const tell = () => {
+    const box = article.getBoundingClientRect();
+    const percent = Math.round((100 * (innerHeight - box.top)) / Math.max(box.height, 1));
+    let heading = "";
+    for (const one of headings) {
+      if (one.getBoundingClientRect().top > innerHeight * 0.6) break;
+      heading = one.id;
+    }
+    const now = `${heading} ${Math.floor(percent / 5)}`;
+    if (scrollY < 200 || now === told) return;
+    told = now;
+    const body = new URLSearchParams({ csrf_token: token, heading, percent: String(Math.min(100, Math.max(0, percent))) });
+    navigator.sendBeacon(article.dataset.position, body);
+  };
+  setInterval(tell, 5000);
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && tell());
+  addEventListener("pagehide", tell);
+}
+
 /* Diagrams: drawn again when the theme changes; the text they are made from stays at hand. */
 
 const diagrams = [...document.querySelectorAll("pre.mermaid")].map((pre, index) => {

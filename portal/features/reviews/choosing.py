@@ -105,12 +105,16 @@ class Chooser:
             PracticeSource.TOPIC: Kind.TOPIC,
             PracticeSource.MODULE: Kind.MODULE,
             PracticeSource.TRACK: Kind.TRACK,
+            PracticeSource.LESSON: Kind.LESSON,
         }[source]
         current = roadmap.current_id(kind, source_id)
         if current is None:
             raise NotFound(f"There is no such {source}.")
         if source is PracticeSource.TOPIC:
             return [question for question in self._bank() if current in question.topics]
+        if source is PracticeSource.LESSON:
+            asked = (self.content.bank.find(question_id) for question_id in roadmap.lessons[current].quick)
+            return [question for question in asked if question is not None]
         modules = {current} if source is PracticeSource.MODULE else set(roadmap.tracks[current].modules)
         return [question for question in self._bank() if question.module in modules]
 

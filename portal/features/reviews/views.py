@@ -229,6 +229,9 @@ def title_of(content: Content, session: PracticeSession | SessionLine) -> str:
     if source is PracticeSource.MODULE:
         module = roadmap.modules.get(roadmap.current_id(Kind.MODULE, session.source_id) or "")
         return module.title if module else "A module that is gone"
+    if source is PracticeSource.LESSON:
+        lesson = roadmap.lessons.get(roadmap.current_id(Kind.LESSON, session.source_id) or "")
+        return f"After reading: {lesson.title}" if lesson else "A lesson that is gone"
     track = roadmap.tracks.get(roadmap.current_id(Kind.TRACK, session.source_id) or "")
     return track.title if track else "A track that is gone"
 

@@ -1,6 +1,17 @@
 """The roadmap: tracks, modules, lessons, and the progress that evidence bought."""
 
-from portal.features.roadmap.routes import blueprint
+from portal.features.roadmap import lesson_routes, routes  # noqa: F401 - they register their views
+from portal.features.roadmap.blueprint import blueprint
+from portal.features.roadmap.marks import Mark, MarkService
 from portal.features.roadmap.service import ModuleProgress, Progress, ProgressService, TopicProgress, TopicState
 
-__all__ = ["ModuleProgress", "Progress", "ProgressService", "TopicProgress", "TopicState", "blueprint"]
+__all__ = [
+    "Mark",
+    "MarkService",
+    "ModuleProgress",
+    "Progress",
+    "ProgressService",
+    "TopicProgress",
+    "TopicState",
+    "blueprint",
+]

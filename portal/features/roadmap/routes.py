@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Blueprint, flash, g, redirect, render_template, url_for
+from flask import render_template, url_for
 from flask_login import current_user
 
-from portal import markdown
-from portal.errors import NotFound
 from portal.extensions import db, portal
 from portal.features.practice import QuizService, practisable, quizzable
+from portal.features.roadmap.blueprint import blueprint, find, progress_service, track_of
 from portal.features.roadmap.graph import layout
-from portal.features.roadmap.service import Progress, ProgressService
-from portal.features.search import linked
-from roadmap import Kind, Lesson, Module, Track
-
-blueprint = Blueprint("roadmap", __name__)
+from roadmap import Kind, Module, Track
 
 
 @blueprint.get("/roadmap/")
 def tracks() -> str:
     """All tracks with progress."""
-    progress = _service().of(current_user.id)
+    progress = progress_service().of(current_user.id)
     catalogue = portal().content.roadmap
     rows = []
     for track in catalogue.tracks.values():
@@ -42,8 +35,8 @@ def tracks() -> str:
 def track(track_id: str) -> str:
     """One track: the graph of its modules and how far the learner is in each."""
     catalogue = portal().content.roadmap
-    found: Track = _find(Kind.TRACK, track_id)
-    progress = _service().of(current_user.id)
+    found: Track = find(Kind.TRACK, track_id)
+    progress = progress_service().of(current_user.id)
     modules = [catalogue.modules[module_id] for module_id in found.modules]
     states = {module.id: progress.of_module(module) for module in modules}
     drawing = layout(found.modules, {module.id: module.prerequisites for module in modules})
@@ -77,8 +70,8 @@ def track(track_id: str) -> str:
 def module(module_id: str) -> str:
     """One module: topics with their evidence, lessons, labs, quiz, artifact."""
     content = portal().content
-    found: Module = _find(Kind.MODULE, module_id)
-    progress = _service().of(current_user.id)
+    found: Module = find(Kind.MODULE, module_id)
+    progress = progress_service().of(current_user.id)
     questions = [q for q in content.bank.questions.values() if q.module == found.id]
     return render_template(
         "roadmap/module.html",
@@ -98,72 +91,11 @@ def module(module_id: str) -> str:
         ],
         labs=[lab for lab in (content.lab(lab_id) for lab_id in found.labs) if lab is not None],
         prerequisites=[content.roadmap.modules[module_id] for module_id in found.prerequisites],
-        track=_track_of(found.id),
+        track=track_of(found.id),
         question_count=sum(practisable(q) for q in questions),
         quiz_count=sum(quizzable(q) for q in questions),
         quiz=QuizService(db(), content.bank).scores(current_user.id).get(found.id),
     )
-
-
-@blueprint.get("/lessons/<lesson_id>")
-def lesson(lesson_id: str) -> str:
-    """One lesson."""
-    content = portal().content
-    found: Lesson = _find(Kind.LESSON, lesson_id)
-    rendered = markdown.render(found.body)
-    g.allow_inline_styles = 'class="mermaid"' in rendered.html
-    home = next((m for m in content.roadmap.modules.values() if found.id in m.lessons), None)
-    around = list(home.lessons) if home else [found.id]
-    position = around.index(found.id)
-    progress: Progress = _service().of(current_user.id)
-    return render_template(
-        "roadmap/lesson.html",
-        lesson=found,
-        lesson_html=linked(rendered.html, content.roadmap.terms, url_for("search.glossary"), but=found.id),
-        toc=[{"id": h.id, "title": h.title, "level": h.level} for h in rendered.headings],
-        has_diagrams=g.allow_inline_styles,
-        read_at=_service().read_at(current_user.id, found),
-        module=home,
-        track=_track_of(home.id) if home else None,
-        previous=content.roadmap.lessons[around[position - 1]] if position else None,
-        next=content.roadmap.lessons[around[position + 1]] if position + 1 < len(around) else None,
-        topics=[
-            {"topic": content.roadmap.topics[topic_id], "progress": progress.topics[topic_id]}
-            for topic_id in found.topics
-        ],
-        labs=[lab for lab in (content.lab(lab_id) for lab_id in found.labs) if lab is not None],
-    )
-
-
-@blueprint.post("/lessons/<lesson_id>/read")
-def mark_read(lesson_id: str) -> Any:
-    """Record that the lesson was read."""
-    found: Lesson = _find(Kind.LESSON, lesson_id)
-    _service().mark_read(current_user.id, found)
-    flash("Marked as read. A quiz or a lab will show how much of it stayed.", "success")
-    return redirect(url_for("roadmap.lesson", lesson_id=found.id))
-
-
-def _service() -> ProgressService:
-    return ProgressService(db(), portal().content)
-
-
-def _find(kind: Kind, wanted: str) -> Any:
-    """The entry of that id, or the one that replaced it. Raises NotFound."""
-    catalogue = portal().content.roadmap
-    entries: dict[Kind, Any] = {
-        Kind.TRACK: catalogue.tracks,
-        Kind.MODULE: catalogue.modules,
-        Kind.LESSON: catalogue.lessons,
-    }
-    thing = entries[kind].get(catalogue.current_id(kind, wanted) or "")
-    if thing is None:
-        raise NotFound(f"There is no {kind} “{wanted[:80]}”. The roadmap lists all there are.")
-    return thing
-
-
-def _track_of(module_id: str) -> Track | None:
-    return next((t for t in portal().content.roadmap.tracks.values() if module_id in t.modules), None)
 
 
 def _proofs(topic_id: str) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ from question_bank import Question
 from question_bank.statistics import Flag
 from tests.factories import practice, users
 from tests.fixtures import questions
-from tests.fixtures.portal import Client, NotedJobs, signed_in
+from tests.fixtures.portal import Client, NotedJobs
 
 SINGLE, NUMERIC = questions.question("single"), questions.question("numeric")
 
@@ -62,13 +62,6 @@ def app(settings: Settings, small: Content, jobs: NotedJobs) -> Iterator[Flask]:
     app.testing = False
     yield app
     app.extensions["portal"].database.close()
-
-
-@pytest.fixture
-def instructor(app: Flask, settings: Settings, db: Session) -> Client:
-    user = users.user(db, role=Role.INSTRUCTOR)
-    db.commit()
-    return signed_in(app, settings, user)
 
 
 def item_of(db: Session, content: Content, name: str = "a-single"):
