@@ -2,7 +2,7 @@
 
 A fence names what it quotes, and has nothing in it:
 
-    ```python quote=reference_impl/shared/relay.py#Relay.run
+    ```python quote=reference_impl/shared/outbox.py#Relay.run
     ```
     ```yaml quote=reference_impl/compose.yaml from="redis:" to="volumes:"
     ```
