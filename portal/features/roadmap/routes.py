@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import render_template, url_for
 from flask_login import current_user
 
@@ -9,7 +12,8 @@ from portal.extensions import db, portal
 from portal.features.practice import QuizService, practisable, quizzable
 from portal.features.roadmap.blueprint import blueprint, find, progress_service, track_of
 from portal.features.roadmap.graph import layout
-from roadmap import Kind, Module, Track
+from portal.features.roadmap.service import ModuleProgress, Progress, hours_left
+from roadmap import Kind, Module, Stage, Track
 
 
 @blueprint.get("/roadmap/")
@@ -59,11 +63,28 @@ def track(track_id: str) -> str:
         "roadmap/track.html",
         track=found,
         modules=[{"module": module, "progress": states[module.id]} for module in modules],
+        stages=[_stage(stage, progress, states) for stage in found.stages],
         progress=progress.of_topics(t.id for module in modules for t in module.topics),
         hours=sum(module.hours for module in modules),
+        hours_left=hours_left(modules, states),
         graph={"width": drawing.width, "height": drawing.height, "nodes": nodes, "edges": edges},
         titles={module.id: module.title for module in catalogue.modules.values()},
     )
+
+
+def _stage(stage: Stage, progress: Progress, states: Mapping[str, ModuleProgress]) -> dict[str, Any]:
+    """One stage with its modules, each under its state."""
+    catalogue = portal().content.roadmap
+    modules = [catalogue.modules[module_id] for module_id in stage.modules]
+    titles = {other.id: other.title for track in catalogue.tracks.values() for other in track.stages}
+    return {
+        "stage": stage,
+        "modules": [{"module": module, "progress": states[module.id]} for module in modules],
+        "progress": progress.of_topics(t.id for module in modules for t in module.topics),
+        "hours": sum(module.hours for module in modules),
+        "hours_left": hours_left(modules, states),
+        "needs": [titles[needed] for needed in stage.needs],
+    }
 
 
 @blueprint.get("/roadmap/modules/<module_id>")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -157,6 +158,11 @@ class ProgressService:
             return TopicState.PRACTISED
         has_lesson = self.content.roadmap.topics[topic_id].lesson is not None
         return TopicState.READ if has_lesson else TopicState.UNSEEN
+
+
+def hours_left(modules: Iterable[Module], states: Mapping[str, ModuleProgress]) -> int:
+    """What the rest of some modules is reckoned to take, in hours: what isn't done of each, rounded up once."""
+    return math.ceil(sum(module.hours * (100 - states[module.id].percent) for module in modules) / 100)
 
 
 def _day(at: datetime) -> str:
