@@ -17,7 +17,7 @@ from portal.features.authoring.importing import Found, ImportService
 from portal.features.practice.views import plain
 from portal.guards import requires, takes_files
 from portal.models import Role
-from question_bank.formats import FORMATS
+from question_bank import formats
 
 
 @blueprint.route("/import", methods=["GET", "POST"])
@@ -72,7 +72,7 @@ def decide(import_id: int) -> Any:
         "authoring/decide.html",
         row=row,
         found=found,
-        title=FORMATS[row.format].title if row.format in FORMATS else row.format,
+        title=formats.FORMATS[row.format].title if row.format in formats.FORMATS else row.format,
         others={item.like: bank.find(item.like) for item in found.items if item.like},
         problem=problem,
         kind_words=KIND_WORDS,

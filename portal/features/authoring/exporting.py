@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from portal.errors import Invalid, NotFound
 from portal.features.authoring.service import AuthoringService
-from question_bank import Question
-from question_bank.formats import FORMATS, Exported, Format, FormatRefused
+from question_bank import Question, formats
+from question_bank.formats import Exported, Format, FormatRefused
 from question_bank.loader import parse
 
 QUESTIONS_MOST = 5_000
@@ -36,7 +36,7 @@ class Export:
 
 def export(texts: AuthoringService, ids: Iterable[str], format_name: str) -> Export:
     """These questions as a file: what learners see of each, or else its draft. Raises Invalid."""
-    chosen = FORMATS.get(format_name)
+    chosen = formats.FORMATS.get(format_name)
     if chosen is None or not chosen.can_export:
         raise Invalid("There is no such format to export to. Choose one of the list.")
     questions: list[Question] = []

@@ -15,8 +15,8 @@ from portal.features.authoring import queries
 from portal.features.authoring.checking import known_of
 from portal.features.authoring.service import AuthoringService
 from portal.models import AuthoredQuestion, QuestionAction, QuestionImport, utcnow
-from question_bank import Fault, Question
-from question_bank.formats import FORMATS, FormatRefused, Imported, Loss
+from question_bank import Fault, Question, formats
+from question_bank.formats import FormatRefused, Imported, Loss
 from question_bank.importing import CannotImport, Placed, Plan, compare
 from question_bank.loader import parse
 from question_bank.transfer import GUESS, guess
@@ -92,7 +92,7 @@ class ImportService:
         """
         file_name = " ".join(file_name.split())[-200:] or "upload"
         try:
-            chosen = guess(data, file_name) if format_name == GUESS else FORMATS.get(format_name)
+            chosen = guess(data, file_name) if format_name == GUESS else formats.FORMATS.get(format_name)
             if chosen is None:
                 raise Invalid("There is no such format. Choose one of the list.")
             found = chosen.read(data, file_name)
@@ -138,7 +138,7 @@ class ImportService:
         items = [item for item in Found.of(row.found).items if item.question_id in chosen]
         if not items:
             raise Invalid("Choose at least one question, or leave the page to import none.")
-        title = FORMATS[row.format].title if row.format in FORMATS else row.format
+        title = formats.FORMATS[row.format].title if row.format in formats.FORMATS else row.format
         taken, left = [], []
         for item in items:
             try:

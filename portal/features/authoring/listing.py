@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.content import Content
 from portal.features.authoring import queries
-from portal.features.authoring.service import Origin
+from portal.features.authoring.working import Origin
 from portal.models import AuthoringState
 from question_bank import Bank, Question
 
