@@ -39,16 +39,19 @@ def export(texts: AuthoringService, ids: Iterable[str], format_name: str) -> Exp
     chosen = formats.FORMATS.get(format_name)
     if chosen is None or not chosen.can_export:
         raise Invalid("There is no such format to export to. Choose one of the list.")
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        raise Invalid("Tick the questions to export, or choose all that the filter finds.")
     questions: list[Question] = []
     unusable: list[str] = []
-    for question_id in list(dict.fromkeys(ids))[:QUESTIONS_MOST]:
+    for question_id in wanted[:QUESTIONS_MOST]:
         found = texts.content.bank.questions.get(question_id) or _draft(texts, question_id)
         if found is None:
             unusable.append(question_id)
         else:
             questions.append(found)
     if not questions:
-        raise Invalid("Choose questions to export: none of these can be used yet.")
+        raise Invalid("None of these questions can be used yet: mend their faults first.")
     try:
         made = chosen.write(questions)
     except FormatRefused as error:

@@ -63,6 +63,18 @@ class Filters:
     module: str = ""
     origin: str = ""
 
+    @property
+    def given(self) -> dict[str, str]:
+        """What is looked for, as an address has it."""
+        named = {
+            "q": self.words,
+            "show": self.show,
+            "kind": self.kind,
+            "module": self.module,
+            "origin": self.origin,
+        }
+        return {name: value for name, value in named.items() if value}
+
     def fit(self, entry: Entry, user_id: int) -> bool:
         """Whether the entry is looked for."""
         if self.kind and entry.kind != self.kind:
@@ -143,7 +155,7 @@ def _entry(
         module=module,
         topics=topics,
         difficulty=question.difficulty if question else None,
-        excerpt=text if len(text) <= EXCERPT else text[: EXCERPT - 1].rsplit(" ", 1)[0] + " …",
+        excerpt=text if len(text) <= EXCERPT else text[: EXCERPT - 1].rsplit(" ", 1)[0] + "\N{NO-BREAK SPACE}…",
         origin=origin,
         asked=asked,
         updated_at=line.updated_at if line else None,
