@@ -141,6 +141,7 @@ const view = new EditorView({
       search({ top: true }),
       EditorView.lineWrapping,
       EditorView.scrollMargins.of(margins),
+      EditorView.theme({ ".cm-content": { paddingBottom: "5rem" } }),
       EditorState.tabSize.of(2),
       yamlFrontmatter({ content: markdown() }),
       syntaxHighlighting(colours),
