@@ -14,7 +14,7 @@ MOST_TAGS = 1_000
 MOST_MARKED_LINES = 500
 """Lines that are headings, underline one, or begin or end a code block."""
 
-_NESTED = re.compile(r"(?:\s*(?:[-*+>]|\d{1,9}[.)])){25}")
+_NESTED = re.compile(r"(?:\s*(?:>|(?:[-*+]|\d{1,9}[.)])\s)){25}")
 _MARKED = re.compile(r"^[ \t>]*(?:#|=+[ \t]*$|-+[ \t]*$|`{3}|~{3})", re.MULTILINE)
 
 

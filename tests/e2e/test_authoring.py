@@ -164,6 +164,27 @@ def test_a_question_is_written_reviewed_published_and_asked(
     theirs.locator("#choose-module").select_option("transactions-and-isolation")
     theirs.locator("form:has(#choose-module) button[type=submit]").click()
     expect(theirs.locator("fieldset.question")).to_contain_text("Two doctors go off duty")
+
+    # The learner answers by keyboard, and the statistics of the question have the answer.
+    expect(theirs.locator("[data-practice][data-ready]")).to_be_attached()
+    theirs.keyboard.press("1")
+    theirs.keyboard.press("Enter")
+    expect(theirs.locator(".graded")).to_contain_text("Both transactions read the same rows")
+    his.goto(f"{site}/authoring/questions/write-skew")
+    his.get_by_role("link", name="Statistics").click()
+    expect(his.get_by_text("1 of them a learner’s first")).to_be_visible()
+
+    # Retired, it is asked no more; the answer stays, and so does what the learner saw.
+    answered = theirs.url
+    his.goto(f"{site}/authoring/questions/write-skew")
+    his.locator("summary", has_text="Retire").click()
+    his.get_by_label("Why").fill("Asked too often.")
+    his.get_by_role("button", name="Retire the question").click()
+    expect(his.get_by_text("nobody is asked it any more")).to_be_visible()
+    his.get_by_role("link", name="Statistics").click()
+    expect(his.get_by_text("1 of them a learner’s first")).to_be_visible()
+    theirs.goto(answered)
+    expect(theirs.locator(".graded")).to_contain_text("Two doctors go off duty")
     assert [text for text in violations if "Content Security Policy" in text] == []
 
 

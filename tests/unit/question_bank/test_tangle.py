@@ -24,7 +24,10 @@ def test_what_nobody_writes_is_tangled(text: str) -> None:
     assert tangled(text)
 
 
-@pytest.mark.parametrize("text", ["", "[" * 400, "a\n" * 20_000, "- a\n" * 2_000, "`a < b` " * 500])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[" * 400, "a\n" * 20_000, "- a\n" * 2_000, "`a < b` " * 500, "-" * 80, "a\n" + "-" * 80, "*" * 80],
+)
 def test_what_is_merely_long_is_not(text: str) -> None:
     assert not tangled(text)
 
