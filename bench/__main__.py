@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
 from bench.cli import main
+from commandline import run
 
-sys.exit(main())
+run(main)

@@ -10,6 +10,8 @@ from functools import lru_cache
 import markdown as markdown_library
 import nh3
 
+from question_bank.tangle import tangled
+
 _ATTRIBUTES = {
     "*": {"id", "class"},
     "a": {"href", "title", "id", "class"},
@@ -21,6 +23,12 @@ _ATTRIBUTES = {
 _TAGS = nh3.ALLOWED_TAGS | {"section", "figure", "figcaption", "input", "details", "summary"}
 _MERMAID = re.compile(r"^(?P<fence>`{3,})mermaid[^\n]*\n(?P<body>.*?)\n(?P=fence)[ \t]*$", re.S | re.M)
 _FENCE_INFO = re.compile(r"^(`{3,})([a-z0-9+_-]+)[ \t]+[^\n`]+$", re.M)
+
+
+_TANGLED = (
+    '<p class="muted">This text has more brackets, tags, headings or lists in lists than can be laid out. '
+    "It stands here as it was written.</p>"
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,12 @@ class Rendered:
 
 @lru_cache(maxsize=1024)
 def render(text: str) -> Rendered:
-    """Render Markdown: fenced code with highlighting, tables, admonitions, Mermaid diagrams as `pre.mermaid`."""
+    """Render Markdown: fenced code with highlighting, tables, admonitions, Mermaid diagrams as `pre.mermaid`.
+
+    What would take very long to lay out is shown as it was written, with a word on why.
+    """
+    if tangled(text):
+        return Rendered(html=f"{_TANGLED}<pre>{html.escape(text)}</pre>", headings=())
     converter = markdown_library.Markdown(
         extensions=[
             "fenced_code",

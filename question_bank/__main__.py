@@ -1,7 +1,6 @@
 """`python -m question_bank`."""
 
-import sys
-
+from commandline import run
 from question_bank.cli import main
 
-sys.exit(main())
+run(main)

@@ -17,6 +17,7 @@ from question_bank.items import MARKERS, Report
 from question_bank.kinds import KINDS, Body
 from question_bank.question import Question
 from question_bank.schema import MAX_FILE_BYTES, MAX_FILES, MAX_TEXT, Fault, FrontMatter
+from question_bank.values import complaint
 from question_bank.variants import read_template
 
 BUILT_IN = Path(__file__).parent / "questions"
@@ -179,7 +180,7 @@ def _meta(document: Document, report: Report) -> FrontMatter | None:
     except ValidationError as error:
         for problem in error.errors():
             where = ".".join(str(part) for part in problem["loc"])
-            report(document.line_of(str(problem["loc"][0])), f"`{where}`: {problem['msg']}.")
+            report(document.line_of(str(problem["loc"][0])), complaint(where, problem))
         return None
 
 

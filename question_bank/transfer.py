@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from question_bank.formats import FORMATS, MAX_UPLOAD, Format, FormatRefused
+from question_bank import formats
+from question_bank.formats import MAX_UPLOAD, Format, FormatRefused
 from question_bank.importing import CannotImport, Near, Placed, Plan, carry_out, prepare
 from question_bank.loader import load
 from question_bank.question import Question
@@ -24,7 +25,7 @@ def add_commands(
     taking = commands.add_parser(
         "import", parents=[as_json], help="take questions of another system into a bank"
     )
-    readable = [name for name, each in FORMATS.items() if each.can_import]
+    readable = [name for name, each in formats.FORMATS.items() if each.can_import]
     taking.add_argument(
         "format", choices=[GUESS, *readable], metavar="FORMAT", help=f"{', '.join(readable)}, or {GUESS}"
     )
@@ -46,7 +47,7 @@ def add_commands(
     giving = commands.add_parser(
         "export", parents=[as_json], help="write questions of a bank for another system"
     )
-    writable = [name for name, each in FORMATS.items() if each.can_export]
+    writable = [name for name, each in formats.FORMATS.items() if each.can_export]
     giving.add_argument("format", choices=writable, metavar="FORMAT", help=", ".join(writable))
     giving.add_argument("dir", type=Path, metavar="DIR", help="the bank")
     giving.add_argument("file", type=Path, metavar="FILE", help="what to write; it is replaced when it exists")
@@ -62,7 +63,7 @@ def import_file(options: argparse.Namespace) -> int:
             raise ValueError(f"the {what} `{name}` must be words in lower case with hyphens")
     try:
         data = _read(options.file)
-        chosen = guess(data, options.file.name) if options.format == GUESS else FORMATS[options.format]
+        chosen = guess(data, options.file.name) if options.format == GUESS else formats.FORMATS[options.format]
         found = chosen.read(data, options.file.name)
         plan = prepare(found, options.into, module=options.module, topic=options.topic)
         take = None if options.take_all else options.take
@@ -93,7 +94,7 @@ def export_file(options: argparse.Namespace) -> int:
         if options.module in (None, question.module)
         and (options.topic is None or options.topic in question.topics)
     ]
-    made = FORMATS[options.format].write(chosen)
+    made = formats.FORMATS[options.format].write(chosen)
     half = options.file.with_name(f".{options.file.name}.part")
     try:
         half.write_bytes(made.data)
@@ -119,10 +120,12 @@ def export_file(options: argparse.Namespace) -> int:
 
 def guess(data: bytes, name: str) -> Format:
     """The format that a file looks like. Raises `FormatRefused` when it looks like none."""
-    for each in FORMATS.values():
+    for each in formats.FORMATS.values():
         if each.can_import and each.sniff(data):
             return each
-    raise FormatRefused(f"{name} looks like none of the formats: say which it is ({', '.join(FORMATS)}).")
+    raise FormatRefused(
+        f"{name} looks like none of the formats: say which it is ({', '.join(formats.FORMATS)})."
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from question_bank.document import Document
 from question_bank.items import Report
@@ -27,10 +28,15 @@ def read_value(
         for problem in error.errors():
             where = [*path, *problem["loc"]] or [*model.model_fields]
             named = ".".join(str(part) for part in where)
-            report(
-                document.line_of(str(where[0])), f"`{named}`: {problem['msg'].removeprefix('Value error, ')}."
-            )
+            report(document.line_of(str(where[0])), complaint(named, problem))
         return None
+
+
+def complaint(named: str, problem: ErrorDetails) -> str:
+    """What is wrong with the field of this name, as a sentence."""
+    if problem["type"] == "missing":
+        return f"`{named}` is missing: add it."
+    return f"`{named}`: {problem['msg'].removeprefix('Value error, ')}."
 
 
 def sparse(value: BaseModel) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """`python -m roadmap`."""
 
-import sys
-
+from commandline import run
 from roadmap.cli import main
 
-sys.exit(main())
+run(main)

@@ -22,6 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))
 IN_CI = os.environ.get("CI", "").lower() == "true"
 
+# Tests start hundreds of processes, and each would compile our code anew where Python is told to keep nothing.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 LONG_FIRST = ("attacks", "e2e", "drills", "content", "integration", "contract")
 """Folders of tests, by how long one of their modules takes."""
 

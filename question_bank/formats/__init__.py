@@ -1,18 +1,18 @@
-"""Formats in which questions come from, and go to, other systems. A new one is a module beside this one and a line
-in `FORMATS`.
+"""Formats in which questions come from, and go to, other systems. `registry` lists them.
 
-    found = FORMATS["csv"].read(Path("quiz.csv").read_bytes(), "quiz.csv")   # raises FormatRefused
-    made = FORMATS["csv"].write(found.questions)
+    from question_bank import formats
+
+    found = formats.FORMATS["csv"].read(Path("quiz.csv").read_bytes(), "quiz.csv")   # raises FormatRefused
+    made = formats.FORMATS["csv"].write(found.questions)
+
+The formats are loaded when `FORMATS` is looked at first: what reads other people's HTML and XML takes a while to load, and
+a portal starts without it.
 """
 
 from __future__ import annotations
 
-from question_bank.formats.aiken import Aiken
-from question_bank.formats.anki import Anki
-from question_bank.formats.archive import Archive
-from question_bank.formats.csv_table import CsvTable
-from question_bank.formats.gift import Gift
-from question_bank.formats.intake import Incoming, Intake, free_id, renamed, slug
+from typing import TYPE_CHECKING, Any
+
 from question_bank.formats.interface import (
     MAX_QUESTIONS,
     MAX_UPLOAD,
@@ -22,24 +22,9 @@ from question_bank.formats.interface import (
     Imported,
     Loss,
 )
-from question_bank.formats.moodle_xml import MoodleXml
-from question_bank.formats.qti12_import import Qti12
-from question_bank.formats.qti_package import Qti21, Qti30
 
-_ALL: tuple[Format, ...] = (
-    MoodleXml(),
-    Gift(),
-    Aiken(),
-    Qti21(),
-    Qti30(),
-    Qti12(),
-    CsvTable(),
-    Archive(),
-    Anki(),
-)
-
-FORMATS: dict[str, Format] = {each.name: each for each in _ALL}
-"""By the name on the command line."""
+if TYPE_CHECKING:
+    from question_bank.formats.registry import FORMATS
 
 __all__ = [
     "FORMATS",
@@ -49,10 +34,13 @@ __all__ = [
     "Format",
     "FormatRefused",
     "Imported",
-    "Incoming",
-    "Intake",
     "Loss",
-    "free_id",
-    "renamed",
-    "slug",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "FORMATS":
+        from question_bank.formats.registry import FORMATS
+
+        return FORMATS
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,8 +18,9 @@ from typing import Any, ClassVar
 
 from question_bank.formats.common import sampled
 from question_bank.formats.interface import Exported, Format, Loss
-from question_bank.formats.markup import to_html, without_control
+from question_bank.formats.markup import to_html
 from question_bank.formats.tags import to_tags
+from question_bank.formats.text import without_control
 from question_bank.kinds import KINDS
 from question_bank.preview import after_answer, answering
 from question_bank.question import Question

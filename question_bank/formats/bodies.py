@@ -9,7 +9,7 @@ from typing import Any
 
 from question_bank.body import Written, entry
 from question_bank.fences import fenced
-from question_bank.formats.markup import tame_markdown
+from question_bank.formats.text import tame_markdown
 from question_bank.items import FenceTracker
 from question_bank.kinds.matching import joined_pair
 

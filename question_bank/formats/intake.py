@@ -16,10 +16,11 @@ from typing import Any
 from question_bank.body import Written
 from question_bank.document import read
 from question_bank.formats.interface import MAX_QUESTIONS, Imported, Loss
-from question_bank.formats.markup import tame_markdown, tangled
+from question_bank.formats.text import tame_markdown
 from question_bank.loader import parse
 from question_bank.question import Question
 from question_bank.schema import MAX_FILE_BYTES, CannotWrite, Fault
+from question_bank.tangle import tangled
 from question_bank.writer import compose, write
 
 NO_EXPLANATION = "‹Imported without an explanation: say how one gets to the answer.›"

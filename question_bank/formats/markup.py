@@ -13,14 +13,12 @@ from markdownify import MarkdownConverter
 
 from question_bank.fences import fenced
 from question_bank.items import FenceTracker
+from question_bank.tangle import tangled
 
 _MATH = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"))
 MAX_HTML = 60_000
 """Characters of one text; what a question may hold is far less."""
 _MAX_DEPTH = 100
-_MAX_BRACKETS = 400
-_NESTED = re.compile(r"(?:\s*(?:[-*+>]|\d{1,9}[.)])){25}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})\b[^<>]*>")
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())  # noqa: SIM905
 _SCRIPT = re.compile(r"<script[\s>/]", re.IGNORECASE)
@@ -116,20 +114,6 @@ def to_html(text: str) -> str:
     return nh3.clean(made, tags=nh3.ALLOWED_TAGS, attributes={**nh3.ALLOWED_ATTRIBUTES, "code": {"class"}})
 
 
-def tangled(text: str) -> bool:
-    """Whether a Markdown text has so many brackets, or lists in lists, that showing it takes very long. People write
-    no such text.
-    """
-    fence = FenceTracker()
-    brackets = 0
-    for number, line in enumerate(text.split("\n")):
-        if not fence.feed(number, line):
-            brackets += line.count("[")
-            if _NESTED.match(line):
-                return True
-    return brackets > _MAX_BRACKETS
-
-
 def to_plain(text: str) -> str:
     """The words of a Markdown text."""
     return BeautifulSoup(to_html(text), "html.parser").get_text().strip()
@@ -141,25 +125,6 @@ def from_plain(text: str) -> str:
     escaped = re.sub(r"^([ \t]*)(#{1,6} |>|[-+] |-{3,})", r"\1\\\2", escaped, flags=re.MULTILINE)
     escaped = re.sub(r"^([ \t]*)([=~])", lambda m: f"{m[1]}&#{ord(m[2])};", escaped, flags=re.MULTILINE)
     return re.sub(r"^([ \t]*\d{1,9})([.)] )", r"\1\\\2", escaped, flags=re.MULTILINE)
-
-
-def without_control(text: str) -> str:
-    """A text without what XML can't hold."""
-    return _CONTROL.sub("", text)
-
-
-def tame_markdown(text: str) -> str:
-    """A text that a section can hold: nothing invisible, no `## ` heading, no code block left open."""
-    fence = FenceTracker()
-    lines = []
-    for number, line in enumerate(_CONTROL.sub("", "\n".join(text.splitlines())).split("\n"), start=1):
-        in_code = fence.feed(number, line)
-        lines.append(f"#{line}" if not in_code and line.startswith("## ") else line)
-    if fence.inside:
-        opening = re.match(r"\s*(`+|~+)", lines[fence.opened_at - 1])
-        assert opening is not None
-        lines.append(opening[1])
-    return "\n".join(lines)
 
 
 def _tidied(text: str) -> str:

@@ -1,12 +1,15 @@
-"""Reading bytes as text, whatever a system wrote."""
+"""Reading bytes as text, whatever a system wrote, and texts that a question's file can hold."""
 
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 
 from question_bank.formats.interface import FormatRefused
+from question_bank.items import FenceTracker
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -55,3 +58,22 @@ def decode(data: bytes, name: str) -> Decoded:
     if "\0" in text:
         raise FormatRefused(f"{name} is no text file: choose the format that it has, or save it as UTF-8.")
     return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), doubt)
+
+
+def without_control(text: str) -> str:
+    """A text without what XML can't hold."""
+    return _CONTROL.sub("", text)
+
+
+def tame_markdown(text: str) -> str:
+    """A text that a section can hold: nothing invisible, no `## ` heading, no code block left open."""
+    fence = FenceTracker()
+    lines = []
+    for number, line in enumerate(_CONTROL.sub("", "\n".join(text.splitlines())).split("\n"), start=1):
+        in_code = fence.feed(number, line)
+        lines.append(f"#{line}" if not in_code and line.startswith("## ") else line)
+    if fence.inside:
+        opening = re.match(r"\s*(`+|~+)", lines[fence.opened_at - 1])
+        assert opening is not None
+        lines.append(opening[1])
+    return "\n".join(lines)

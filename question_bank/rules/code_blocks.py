@@ -15,9 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-import sqlglot
 import yaml
-from sqlglot.errors import SqlglotError
 
 from question_bank.fences import Block, blocks
 from question_bank.kinds.cloze import Cloze, fill_gaps
@@ -139,6 +137,10 @@ def _yaml(text: str) -> tuple[int, str]:
 
 @lru_cache(maxsize=4_000)
 def _sql(text: str) -> tuple[int, str]:
+    # It takes a third of a second to load, which only what checks SQL should pay.
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
     log = logging.getLogger("sqlglot")
     level = log.level
     log.setLevel(logging.CRITICAL)  # it warns of each statement that it knows by its first word alone

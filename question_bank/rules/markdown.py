@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from question_bank.items import MARKERS, FenceTracker
 from question_bank.question import Question
 from question_bank.schema import Fault
+from question_bank.tangle import tangled
 
 RULE = "markdown"
 
@@ -42,6 +43,10 @@ def markdown(question: Question) -> Iterator[Fault]:
     if document is None:
         return
     for name, section in (("", document.prompt), *document.sections.items()):
+        if tangled(section.text):
+            message = "It has more brackets, tags, headings or lists in lists than can be laid out: write it more simply."
+            yield Fault(question.path, section.line, message, RULE)
+            continue
         lines = list(_outside_code(section.text, section.line))
         defined = {found.casefold() for found in _DEFINITION.findall(section.text)}
         complaints = [

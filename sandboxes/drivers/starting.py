@@ -13,6 +13,8 @@ from sandboxes.protocol import AGENT_SOCKET, JUPYTER_SOCKET
 from sandboxes.services import SERVICES, check_services
 
 LOOK_SECONDS = 0.02
+ALIVE_SECONDS = 0.25
+"""How often it is asked whether the sandbox still runs: an engine's answer costs more than a look at the agent's status."""
 LOG_LINES = 60
 
 
@@ -67,12 +69,19 @@ def wait_until_ready(
     `open_doors` raises OSError; without it the doors are links to the sockets.
     """
     deadline = time.monotonic() + spec.start_seconds
+    ask_at = time.monotonic()
     while True:
         # Alive first: a status read afterwards is the last word of an agent that ended.
-        alive = sandbox.alive()
+        asked = time.monotonic() >= ask_at
+        alive = sandbox.alive() if asked else True
+        if asked:
+            ask_at = time.monotonic() + ALIVE_SECONDS
         document = run_dir.status(spec.sandbox_id)
         reporter.tell_new_steps(document)
         status = parse_status(document)
+        if status.state is SandboxState.READY and not asked:
+            ask_at = 0.0
+            continue
         if status.state is SandboxState.READY and alive:
             break
         if status.state is SandboxState.FAILED or not alive:

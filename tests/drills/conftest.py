@@ -29,6 +29,8 @@ from tests.e2e.conftest import Product, start_product, stop_product
 
 POOL = 2
 """So many sandboxes wait: one for a learner, the others for grading."""
+LOOK_SECONDS = 0.05
+"""Between two looks at what waits, which ask the engine."""
 REAL_IMAGE = "drills/base:real"
 """What the private engine calls the image: under a name of ours a build would tidy it away, once it is an hour old."""
 LEFT_OUT = shutil.ignore_patterns(
@@ -109,7 +111,7 @@ class Site:
 
     def until_one_waits(self) -> str:
         """The id of the sandbox that waits for the next learner, once there is one."""
-        soon(lambda: self._waiting("session"), "no sandbox waits")
+        soon(lambda: self._waiting("session"), "no sandbox waits", LOOK_SECONDS)
         return self._waiting("session").pop()
 
     def until_pool_is_full(self) -> set[str]:
@@ -117,6 +119,7 @@ class Site:
         soon(
             lambda: (len(self._waiting("session")), len(self._waiting("grading"))) == (1, self.waiting - 1),
             "the pool was not filled",
+            LOOK_SECONDS,
         )
         return self._waiting("session") | self._waiting("grading")
 
@@ -128,6 +131,8 @@ class Site:
             return set()  # the worker has only just begun
         shelves = [flavour for flavour in note["flavours"] if flavour["purpose"] == purpose]
         warm = sum(flavour["warm"] for flavour in shelves)
+        if not warm:
+            return set()
         found = set()
         for sandbox_id, labels in self.running():
             record = RunDirectory(self.run_dir).record(sandbox_id)
@@ -175,12 +180,12 @@ class Site:
         shutil.rmtree(self.run_dir, ignore_errors=True)
 
 
-def soon(true: Callable[[], object], what: str) -> None:
-    """Wait until something is so."""
+def soon(true: Callable[[], object], what: str, pause: float = 0.005) -> None:
+    """Wait until something is so. The pause is short for what must be hit at its moment, long for what takes work to tell."""
     deadline = time.monotonic() + 150
     while not true():
         assert time.monotonic() < deadline, what
-        time.sleep(0.005)
+        time.sleep(pause)
 
 
 def sandbox_processes(sandbox_id: str) -> list[int]:

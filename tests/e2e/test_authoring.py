@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -162,6 +164,27 @@ def test_a_question_is_written_reviewed_published_and_asked(
     theirs.locator("#choose-module").select_option("transactions-and-isolation")
     theirs.locator("form:has(#choose-module) button[type=submit]").click()
     expect(theirs.locator("fieldset.question")).to_contain_text("Two doctors go off duty")
+
+    # The learner answers by keyboard, and the statistics of the question have the answer.
+    expect(theirs.locator("[data-practice][data-ready]")).to_be_attached()
+    theirs.keyboard.press("1")
+    theirs.keyboard.press("Enter")
+    expect(theirs.locator(".graded")).to_contain_text("Both transactions read the same rows")
+    his.goto(f"{site}/authoring/questions/write-skew")
+    his.get_by_role("link", name="Statistics").click()
+    expect(his.get_by_text("1 of them a learner’s first")).to_be_visible()
+
+    # Retired, it is asked no more; the answer stays, and so does what the learner saw.
+    answered = theirs.url
+    his.goto(f"{site}/authoring/questions/write-skew")
+    his.locator("summary", has_text="Retire").click()
+    his.get_by_label("Why").fill("Asked too often.")
+    his.get_by_role("button", name="Retire the question").click()
+    expect(his.get_by_text("nobody is asked it any more")).to_be_visible()
+    his.get_by_role("link", name="Statistics").click()
+    expect(his.get_by_text("1 of them a learner’s first")).to_be_visible()
+    theirs.goto(answered)
+    expect(theirs.locator(".graded")).to_contain_text("Two doctors go off duty")
     assert [text for text in violations if "Content Security Policy" in text] == []
 
 
@@ -212,3 +235,81 @@ def test_what_was_typed_outlives_the_page(browser: Browser, site: str, author: U
     expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
     expect(editor(page)).to_contain_text("Not saved yet.")
     expect(page.locator("[data-recovered]")).to_be_hidden()
+
+
+FAULTY = "---\nid: no-kind\n---\n\nWhat is it?\n"
+
+
+def package(*texts: str) -> bytes:
+    """A zip of these files of questions."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        for number, text in enumerate(texts):
+            made.writestr(f"bank/q{number}.md", text)
+    return out.getvalue()
+
+
+def test_of_a_package_with_faults_the_rest_is_taken_in(browser: Browser, site: str, author: User) -> None:
+    page = opened(browser, site, author)
+    page.goto(f"{site}/authoring/import")
+    page.get_by_label("File", exact=True).set_input_files(
+        {"name": "x.bin", "mimeType": "application/octet-stream", "buffer": b"\x00\x01nothing"}
+    )
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_text("x.bin looks like none of the formats: choose its format below.")).to_be_visible()
+    near = authoring.text("write-skew-again").replace("go off duty", "leave their duty")
+    page.get_by_label("File", exact=True).set_input_files(
+        {
+            "name": "quiz.zip",
+            "mimeType": "application/zip",
+            "buffer": package(FAULTY, "no front matter", authoring.TEXT, near),
+        }
+    )
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_text("2 that could not be read")).to_be_visible()
+    expect(page.locator(".import-files > li")).to_have_count(2)
+    expect(page.get_by_role("heading", name="Could not be read")).to_have_count(0)  # a notice, no section
+    expect(page.get_by_role("checkbox", name="write-skew", exact=False).first).to_be_visible()
+    chosen = page.locator("input[name=take]:checked")
+    assert chosen.evaluate_all("found => found.map(one => one.value)") == ["write-skew"]
+    page.get_by_role("button", name="Take in as drafts").click()
+    expect(page.get_by_text("1 question is taken in as drafts.")).to_be_visible()
+    expect(page.get_by_role("row", name="write-skew")).to_have_count(1)
+
+    # The same file again: nothing new; and an export of the draft comes as a file, after which the button is free again.
+    page.locator("input[name=question]").check()
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="Export").click()
+    assert coming.value.suggested_filename == "questions.zip"
+    expect(page.get_by_role("button", name="Export")).not_to_have_attribute("aria-busy", "true")
+
+
+def test_nobody_is_caught_in_the_editor_and_a_lost_check_is_made_up_for(
+    browser: Browser, site: str, author: User
+) -> None:
+    page = opened(browser, site, author)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{site}/authoring/questions/a-single/edit")
+    editor(page).click()
+    for key in ("Escape", "Tab"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.id") == "look-seed"
+
+    # The portal is away for a moment: the page says that what it shows is old, and checks again by itself.
+    page.route("**/check", lambda route: route.abort())
+    editor(page).click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\nNot lost.")
+    expect(page.locator("#checking")).to_contain_text("could not be checked")
+    expect(page.locator("#toasts")).to_contain_text("This window keeps your text")
+    page.unroute("**/check")
+    expect(page.locator("#checking")).to_have_text("Checking …")
+    expect(page.locator("#toasts > *")).to_have_count(0)
+
+    # The last line stands above the bar with the buttons.
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\n\n\n\n\n\n\n\n\n\n\n\nThe last.")
+    caret = page.evaluate(
+        "document.querySelector('[data-editor-place]').shadowRoot.querySelector('.cm-cursor').getBoundingClientRect().bottom"
+    )
+    assert caret <= page.locator(".editor-bar").bounding_box()["y"]  # type: ignore[index]

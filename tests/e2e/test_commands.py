@@ -8,15 +8,25 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.conftest import clean_environment, start_product, stop_product
+from tests.e2e.conftest import Product, clean_environment, start_product, stop_product
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("e2e")]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """One product for what leaves it running; it stops cleanly whatever was done to it."""
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as run_dir:
+        product = start_product("local", tmp_path_factory.mktemp("instance"), Path(run_dir))
+        yield product
+        assert stop_product(product) == 0
 
 
 def processes_of(instance: Path) -> list[str]:
@@ -62,30 +72,28 @@ def test_it_stops_cleanly_and_keeps_the_data(tmp_path: Path) -> None:
         assert stop_product(second) == 0
 
 
-def test_a_taken_port_gets_a_clear_message(tmp_path: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as run_dir:
-        running = start_product("local", tmp_path / "one", Path(run_dir))
-        port = re.search(r":(\d+)$", running.origin)
-        assert port
-        second = subprocess.run(
-            [sys.executable, "-m", "portal", "serve"],
-            cwd=ROOT,
-            env={
-                **clean_environment(),
-                "PORT": port[1],
-                "INSTANCE_DIR": str(tmp_path / "two"),
-                "RUN_DIR": run_dir,
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert second.returncode == 1
-        assert f"Port {port[1]}" in second.stderr
-        assert "make run" in second.stderr
-        assert "Traceback" not in second.stderr
-        assert stop_product(running) == 0
+def test_a_taken_port_gets_a_clear_message(running: Product, tmp_path: Path) -> None:
+    port = re.search(r":(\d+)$", running.origin)
+    assert port
+    second = subprocess.run(
+        [sys.executable, "-m", "portal", "serve"],
+        cwd=ROOT,
+        env={
+            **clean_environment(),
+            "PORT": port[1],
+            "INSTANCE_DIR": str(tmp_path),
+            "RUN_DIR": str(running.run_dir),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert f"Port {port[1]}" in second.stderr
+    assert "make run" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert httpx.get(running.origin, follow_redirects=True).status_code == 200
 
 
 def test_local_sandboxes_are_refused_on_the_network(tmp_path: Path) -> None:
@@ -107,18 +115,15 @@ def test_local_sandboxes_are_refused_on_the_network(tmp_path: Path) -> None:
     assert "I trust everyone who can reach this port" in refused.stderr
 
 
-def test_a_part_that_dies_comes_back(tmp_path: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as run_dir:
-        running = start_product("local", tmp_path, Path(run_dir))
-        os.kill(running.pid_of("sandboxes.gateway"), 9)
-        deadline = time.monotonic() + 60
-        port = int(running.origin.rsplit(":", 1)[1]) + 1
-        while time.monotonic() < deadline:
-            try:
-                assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).status_code == 200
-                break
-            except httpx.HTTPError:
-                time.sleep(0.2)
-        else:
-            raise AssertionError("the gateway did not come back")
-        assert stop_product(running) == 0
+def test_a_part_that_dies_comes_back(running: Product) -> None:
+    os.kill(running.pid_of("sandboxes.gateway"), 9)
+    deadline = time.monotonic() + 60
+    port = int(running.origin.rsplit(":", 1)[1]) + 1
+    while time.monotonic() < deadline:
+        try:
+            assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).status_code == 200
+            break
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    else:
+        raise AssertionError("the gateway did not come back")

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from portal.models import Role, User
 
 PASSWORD = "correct horse battery"
+HASHER = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+"""Cheap parameters: what is tested is our code, not Argon2's cost."""
 _numbers = itertools.count(1)
 
 
 @functools.cache
 def _hash() -> str:
-    # Cheap parameters: what is tested is our code, not Argon2's cost.
-    return PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    return HASHER.hash(PASSWORD)
 
 
 def user(db: Session, *, role: Role = Role.LEARNER, email: str | None = None, active: bool = True) -> User:

@@ -83,6 +83,7 @@ def test_no_machine_paths_are_committed() -> None:
         "question_bank",
         "sandboxes",
         "reference_impl",
+        "commandline",
         "notebooks",
         "docs",
         "ci",

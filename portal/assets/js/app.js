@@ -1,5 +1,5 @@
 import htmx from "htmx.org";
-import { announce, showTimes, toast } from "./live.js";
+import { announce, dismiss, showTimes, toast } from "./live.js";
 
 // Errors are shown by us, never swapped into a fragment; what a person opened stays open when its part is replaced.
 Object.assign(htmx.config, {
@@ -63,21 +63,46 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  // A form that gives a file may be sent again.
-  if (event.defaultPrevented || form.matches("[hx-post], [data-again]")) return;
+  if (event.defaultPrevented || form.matches("[hx-post]")) return;
   if (form.dataset.sent) {
     event.preventDefault();
     return;
   }
   form.dataset.sent = "true";
   event.submitter?.setAttribute("aria-busy", "true");
+  if (form.matches("[data-again]")) untilItCame(form);
 });
 addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[data-sent]")) {
-    delete form.dataset.sent;
-    form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
-  }
+  for (const form of document.querySelectorAll("form[data-sent]")) release(form);
 });
+
+function release(form) {
+  delete form.dataset.sent;
+  form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
+}
+
+/* A form that gives a file leaves the page as it is: the answer says by a cookie that it came, and the form may be sent again. */
+
+const FILE_SECONDS = 120;
+
+function untilItCame(form) {
+  const mark = `pg-file=${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+  let field = form.querySelector("[name=mark]");
+  if (!field) {
+    field = Object.assign(document.createElement("input"), { type: "hidden", name: "mark" });
+    form.append(field);
+  }
+  field.value = mark.split("=")[1];
+  announce("The file is being made.");
+  const start = Date.now();
+  const look = setInterval(() => {
+    const came = document.cookie.split("; ").includes(mark);
+    if (!came && Date.now() - start < FILE_SECONDS * 1000) return;
+    clearInterval(look);
+    release(form);
+    if (came) announce("The file is there.");
+  }, 250);
+}
 
 /* The first field with an error gets the focus, so that nobody has to look for it. */
 document.querySelector("[aria-invalid='true']")?.focus();
@@ -117,6 +142,12 @@ function isPoll(context) {
   return context?.sourceElement?.matches?.("[data-poll]");
 }
 
+const safe = document.body.classList.contains("is-lab")
+  ? "Your notebook is safe; this"
+  : document.querySelector("form[data-editor]")
+    ? "This window keeps your text; this"
+    : "This";
+const UNREACHABLE = `The portal does not answer. ${safe} page goes on when the portal is back.`;
 let missed = 0;
 
 document.addEventListener("htmx:response:error", (event) => {
@@ -132,8 +163,9 @@ document.addEventListener("htmx:response:error", (event) => {
 document.addEventListener("htmx:error", (event) => {
   const context = event.detail.ctx;
   if (isPoll(context) && (missed += 1) < 5) return;
-  toast("The portal does not answer. Your notebook is safe; this page goes on when the portal is back.");
+  toast(UNREACHABLE);
 });
 document.addEventListener("htmx:after:swap", () => {
   missed = 0;
+  dismiss(UNREACHABLE);
 });

@@ -30,7 +30,12 @@ export const theme = EditorView.theme({
     background: "var(--pg-surface)",
     border: "1px solid var(--pg-line-strong)",
     borderRadius: "4px",
+    fontSize: "0.875rem",
+    minHeight: "1.75rem",
   },
+  ".cm-panels input[type=checkbox]": { minHeight: "0", verticalAlign: "middle" },
+  ".cm-panels label": { fontSize: "0.875rem" },
+  ".cm-panels :focus-visible": { outline: "3px solid var(--pg-link)", outlineOffset: "1px" },
   ".cm-tooltip": {
     backgroundColor: "var(--pg-raised)",
     color: "var(--pg-ink)",

@@ -70,6 +70,9 @@ function kept() {
 
 /* Checking: a little after the last key. */
 
+const AGAIN_AFTER = 5_000;
+
+const checking = document.getElementById("checking");
 let timer = 0;
 
 function check() {
@@ -81,6 +84,21 @@ function checkSoon() {
   clearTimeout(timer);
   timer = setTimeout(check, CHECK_AFTER);
 }
+
+// A check that did not come through is tried again until one does; what is shown meanwhile is of an earlier text.
+for (const failure of ["htmx:error", "htmx:response:error"]) {
+  document.addEventListener(failure, (event) => {
+    if (event.detail?.ctx?.sourceElement !== checker) return;
+    checking.classList.add("is-late");
+    checking.textContent = "This is of an earlier text: it could not be checked. Trying again …";
+    clearTimeout(timer);
+    timer = setTimeout(check, AGAIN_AFTER);
+  });
+}
+document.addEventListener("htmx:after:swap", () => {
+  checking.classList.remove("is-late");
+  checking.textContent = "Checking …";
+});
 
 /* The editor */
 
@@ -98,6 +116,10 @@ const keys = [
   ...historyKeymap,
   ...defaultKeymap,
 ];
+
+// The bar with the buttons lies over the end of a tall editor: a line that one moves to must stay above it.
+const bar = form.querySelector(".editor-bar");
+const margins = () => ({ bottom: getComputedStyle(bar).position === "sticky" ? bar.offsetHeight + 8 : 0 });
 
 place.hidden = false;
 textarea.hidden = true;
@@ -118,6 +140,8 @@ const view = new EditorView({
       highlightSelectionMatches(),
       search({ top: true }),
       EditorView.lineWrapping,
+      EditorView.scrollMargins.of(margins),
+      EditorView.theme({ ".cm-content": { paddingBottom: "5rem" } }),
       EditorState.tabSize.of(2),
       yamlFrontmatter({ content: markdown() }),
       syntaxHighlighting(colours),

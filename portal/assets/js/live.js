@@ -23,6 +23,11 @@ export function toast(text) {
   while (list.children.length > 3) list.firstElementChild.remove();
 }
 
+/** Take a message away that holds no more. */
+export function dismiss(text) {
+  for (const shown of document.querySelectorAll("#toasts > *")) if (shown.dataset.text === text) shown.remove();
+}
+
 /** `4:05`, `1:02:09`. */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));

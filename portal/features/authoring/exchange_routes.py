@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Response, flash, redirect, render_template, request, url_for
@@ -17,7 +18,10 @@ from portal.features.authoring.importing import Found, ImportService
 from portal.features.practice.views import plain
 from portal.guards import requires, takes_files
 from portal.models import Role
-from question_bank.formats import FORMATS
+from question_bank import formats
+
+MARK = re.compile(r"[0-9]{1,10}-[0-9]{1,10}")
+"""What a page calls a file that it waits for."""
 
 
 @blueprint.route("/import", methods=["GET", "POST"])
@@ -72,7 +76,7 @@ def decide(import_id: int) -> Any:
         "authoring/decide.html",
         row=row,
         found=found,
-        title=FORMATS[row.format].title if row.format in FORMATS else row.format,
+        title=formats.FORMATS[row.format].title if row.format in formats.FORMATS else row.format,
         others={item.like: bank.find(item.like) for item in found.items if item.like},
         problem=problem,
         kind_words=KIND_WORDS,
@@ -95,10 +99,13 @@ def export_file() -> Any:
         result = export(texts_of_request(), [name[:80] for name in ids], request.form.get("format", ""))
     except Invalid as error:
         flash(error.message, "warning")
-        return redirect(url_for("authoring.index"))
+        return redirect(url_for("authoring.index", **filters_of(request.form).given))
     if not result.complete and "anyway" not in request.form:
         return render_template("authoring/export.html", result=result, ids=ids)
     answer = Response(result.made.data, mimetype=result.format.media_type)
     answer.headers["Content-Disposition"] = f'attachment; filename="{result.file_name}"'
     answer.headers["Cache-Control"] = "no-store"
+    if (mark := request.form.get("mark", "")) and MARK.fullmatch(mark):
+        # For the page's script, which waits for it: the page itself doesn't change when a file comes.
+        answer.set_cookie("pg-file", mark, max_age=60, path=url_for("authoring.index"), samesite="Strict")
     return answer

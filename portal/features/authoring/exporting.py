@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from portal.errors import Invalid, NotFound
 from portal.features.authoring.service import AuthoringService
-from question_bank import Question
-from question_bank.formats import FORMATS, Exported, Format, FormatRefused
+from question_bank import Question, formats
+from question_bank.formats import Exported, Format, FormatRefused
 from question_bank.loader import parse
 
 QUESTIONS_MOST = 5_000
@@ -36,19 +36,22 @@ class Export:
 
 def export(texts: AuthoringService, ids: Iterable[str], format_name: str) -> Export:
     """These questions as a file: what learners see of each, or else its draft. Raises Invalid."""
-    chosen = FORMATS.get(format_name)
+    chosen = formats.FORMATS.get(format_name)
     if chosen is None or not chosen.can_export:
         raise Invalid("There is no such format to export to. Choose one of the list.")
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        raise Invalid("Tick the questions to export, or choose all that the filter finds.")
     questions: list[Question] = []
     unusable: list[str] = []
-    for question_id in list(dict.fromkeys(ids))[:QUESTIONS_MOST]:
+    for question_id in wanted[:QUESTIONS_MOST]:
         found = texts.content.bank.questions.get(question_id) or _draft(texts, question_id)
         if found is None:
             unusable.append(question_id)
         else:
             questions.append(found)
     if not questions:
-        raise Invalid("Choose questions to export: none of these can be used yet.")
+        raise Invalid("None of these questions can be used yet: mend their faults first.")
     try:
         made = chosen.write(questions)
     except FormatRefused as error:

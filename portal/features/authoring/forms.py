@@ -9,8 +9,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length, Regexp
 
 from portal.content import Content
-from question_bank import KINDS
-from question_bank.formats import FORMATS
+from question_bank import KINDS, formats
 from question_bank.transfer import GUESS
 
 KIND_WORDS = {
@@ -62,17 +61,16 @@ class ImportForm(FlaskForm):
     """A file of another system."""
 
     file = FileField("File", [FileRequired("Choose a file.")])
-    format = SelectField(
-        "Format",
-        choices=[
-            SelectChoice(GUESS, "Find out"),
-            *(SelectChoice(each.name, each.title) for each in FORMATS.values() if each.can_import),
-        ],
-    )
+    format = SelectField("Format")
     topic = SelectField("Topic of questions whose file names none")
 
     def offer(self, content: Content) -> ImportForm:
-        """Offer the topics of the roadmap, by module."""
+        """Offer the formats that can be read, and the topics of the roadmap, by module."""
+        readable = (each for each in formats.FORMATS.values() if each.can_import)
+        self.format.choices = [
+            SelectChoice(GUESS, "Find out"),
+            *(SelectChoice(each.name, each.title) for each in readable),
+        ]
         self.topic.choices = [SelectChoice("", "Decide later"), *_topics(content)]
         return self
 

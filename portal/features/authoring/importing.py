@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,8 +15,8 @@ from portal.features.authoring import queries
 from portal.features.authoring.checking import known_of
 from portal.features.authoring.service import AuthoringService
 from portal.models import AuthoredQuestion, QuestionAction, QuestionImport, utcnow
-from question_bank import Fault, Question
-from question_bank.formats import FORMATS, FormatRefused, Imported, Loss
+from question_bank import Fault, Question, formats
+from question_bank.formats import FormatRefused, Imported, Loss
 from question_bank.importing import CannotImport, Placed, Plan, compare
 from question_bank.loader import parse
 from question_bank.transfer import GUESS, guess
@@ -47,13 +47,22 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """A part of a file that could not be read, and all that is wrong with it."""
+
+    name: str
+    """The file inside a package, or the file itself; empty for what concerns no part of it."""
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Found:
     """What a file holds, and what importing it would do."""
 
     items: tuple[Item, ...]
     same: tuple[tuple[str, str], ...]
     """(id in the file, id in the bank) of what is there already."""
-    faults: tuple[str, ...]
+    faults: tuple[Unread, ...]
     """What could not be read."""
     losses: tuple[str, ...]
     """What is lost of questions that can't be taken in."""
@@ -70,7 +79,7 @@ class Found:
         return cls(
             tuple(items),
             tuple((one, other) for one, other in stored["same"]),
-            tuple(stored["faults"]),
+            tuple(Unread(one["name"], tuple(one["messages"])) for one in stored["faults"]),
             tuple(stored["losses"]),
             stored["further"],
         )
@@ -92,7 +101,12 @@ class ImportService:
         """
         file_name = " ".join(file_name.split())[-200:] or "upload"
         try:
-            chosen = guess(data, file_name) if format_name == GUESS else FORMATS.get(format_name)
+            try:
+                chosen = guess(data, file_name) if format_name == GUESS else formats.FORMATS.get(format_name)
+            except FormatRefused as error:
+                raise Invalid(
+                    f"{file_name} looks like none of the formats: choose its format below."
+                ) from error
             if chosen is None:
                 raise Invalid("There is no such format. Choose one of the list.")
             found = chosen.read(data, file_name)
@@ -138,7 +152,7 @@ class ImportService:
         items = [item for item in Found.of(row.found).items if item.question_id in chosen]
         if not items:
             raise Invalid("Choose at least one question, or leave the page to import none.")
-        title = FORMATS[row.format].title if row.format in FORMATS else row.format
+        title = formats.FORMATS[row.format].title if row.format in formats.FORMATS else row.format
         taken, left = [], []
         for item in items:
             try:
@@ -193,7 +207,7 @@ def _found(plan: Plan, imported: Imported) -> Found:
     return Found(
         tuple(items),
         plan.same[:LINES_MOST],
-        tuple(_fault(fault) for fault in plan.faults[:LINES_MOST]),
+        _unread(plan.faults[:LINES_MOST]),
         tuple(rest[:LINES_MOST]),
         len(entries) - len(kept),
     )
@@ -203,6 +217,9 @@ def _loss(loss: Loss) -> str:
     return f"{loss.part}: {loss.message}"
 
 
-def _fault(fault: Fault) -> str:
-    where = "" if fault.path == "." else f"{fault.path}, line {fault.line}: "
-    return f"{where}{fault.message}"
+def _unread(faults: Iterable[Fault]) -> tuple[Unread, ...]:
+    gathered: dict[str, list[str]] = {}
+    for fault in faults:
+        where = f"line {fault.line}: " if fault.line > 1 else ""
+        gathered.setdefault("" if fault.path == "." else fault.path, []).append(f"{where}{fault.message}")
+    return tuple(Unread(name, tuple(dict.fromkeys(messages))) for name, messages in gathered.items())

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from portal.content import Content
 from portal.features.authoring import queries
-from portal.features.authoring.service import Origin
+from portal.features.authoring.working import Origin
 from portal.models import AuthoringState
 from question_bank import Bank, Question
 
@@ -62,6 +63,18 @@ class Filters:
     kind: str = ""
     module: str = ""
     origin: str = ""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is looked for, as an address has it."""
+        named = {
+            "q": self.words,
+            "show": self.show,
+            "kind": self.kind,
+            "module": self.module,
+            "origin": self.origin,
+        }
+        return {name: value for name, value in named.items() if value}
 
     def fit(self, entry: Entry, user_id: int) -> bool:
         """Whether the entry is looked for."""
@@ -143,7 +156,7 @@ def _entry(
         module=module,
         topics=topics,
         difficulty=question.difficulty if question else None,
-        excerpt=text if len(text) <= EXCERPT else text[: EXCERPT - 1].rsplit(" ", 1)[0] + " …",
+        excerpt=text if len(text) <= EXCERPT else text[: EXCERPT - 1].rsplit(" ", 1)[0] + "\N{NO-BREAK SPACE}…",
         origin=origin,
         asked=asked,
         updated_at=line.updated_at if line else None,

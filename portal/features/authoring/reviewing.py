@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from portal.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.features.authoring import queries
-from portal.features.authoring.service import NOTE_MOST, AuthoringService, Stale, Working
+from portal.features.authoring.service import NOTE_MOST, AuthoringService
+from portal.features.authoring.working import Stale, Working
 from portal.models import AuthoringState, QuestionAction, ReviewComment, utcnow
 
 COMMENT_MOST = 2_000

@@ -7,8 +7,6 @@ with that text, and decides.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import update
@@ -20,6 +18,7 @@ from portal.content import Content
 from portal.errors import Conflict, Invalid, NotFound, Unavailable
 from portal.features.authoring import queries
 from portal.features.authoring.checking import Checked, check, cleaned, digest, gist, is_slug
+from portal.features.authoring.working import Origin, Stale, Working
 from portal.models import (
     AuthoredQuestion,
     AuthoringState,
@@ -36,53 +35,6 @@ from question_bank.starting import CannotStart, starting_text
 NOTE_MOST = 500
 _ID_LINE = re.compile(r"^id:.*$", re.MULTILINE)
 _REPLACES_LINE = re.compile(r"^replaces:[^\n]*\n(?:[ \t]+[^\n]*\n|- [^\n]*\n)*", re.MULTILINE)
-
-
-class Origin(StrEnum):
-    """Where a question comes from."""
-
-    BUILT_IN = "built in"
-    CHANGED = "built in, changed here"
-    OWN = "own"
-
-
-@dataclass(frozen=True)
-class Working:
-    """A question as it is worked on now, whether anybody ever did or not."""
-
-    question_id: str
-    text: str
-    text_hash: str
-    state: AuthoringState
-    origin: Origin
-    live: Question | None
-    """What learners are asked."""
-    retired: Question | None
-    """What they were asked before it was retired."""
-    row: AuthoredQuestion | None
-    """None when nobody ever worked on it here."""
-    outside: bool = False
-    """Whether the file was changed by something else than the portal since it was published."""
-
-    @property
-    def fixed(self) -> bool:
-        """Whether the id can't change any more, because answers may be stored under it."""
-        return self.live is not None or self.retired is not None or bool(self.row and self.row.live_version)
-
-    @property
-    def version(self) -> int:
-        """The number of this text; 0 when nobody ever worked on it."""
-        return self.row.version if self.row else 0
-
-
-class Stale(Conflict):
-    """Somebody else changed the question meanwhile; `newest` is what it is now."""
-
-    def __init__(self, newest: Working) -> None:
-        super().__init__(
-            "Somebody else changed this question since you opened it. Look at both texts and decide."
-        )
-        self.newest = newest
 
 
 class AuthoringService:

@@ -66,7 +66,9 @@ def previews(question: Question, content: Content, look: Look) -> list[dict[str,
                 content_hash=question.content_hash,
             )
         variant = seed_of(question, seed) + 1 if question.parameterised else None
-        values = [f"{name} = {value}" for name, value in question.at(seed_of(question, seed)).values.items()]
+        values = [
+            f"{name} = {_short(value)}" for name, value in question.at(seed_of(question, seed)).values.items()
+        ]
         found.append(
             {
                 "seed": seed,
@@ -96,6 +98,11 @@ def source_lines(
         for number, line in enumerate(lines, 1)
     ]
     return found, by_line.get(0, [])
+
+
+def _short(value: object) -> str:
+    """A value as a person compares it: six digits are enough."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _between(value: object, least: int, most: int, otherwise: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -138,9 +139,15 @@ def links(question: Question, content: Content) -> list[dict[str, str]]:
     for code in question.links.code:
         path, _, line = code.partition("#")
         if path.startswith("reference_impl/"):
-            url = url_for("reference.file", path=path, _anchor=line or None)
+            url = url_for("reference.file", path=path, _anchor=_line_anchor(line))
             found.append({"label": f"Code: {path.removeprefix('reference_impl/')}", "url": url})
     return found
+
+
+def _line_anchor(given: str) -> str | None:
+    """`line-12`, as the page of a file has it, for `L12`, `L12-L20` or `line-12`; None for no line."""
+    found = re.search(r"\d+", given)
+    return f"line-{int(found[0])}" if found else None
 
 
 def _common(question: Question, shown: Presented, number: int, given: Answer) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from question_bank.formats.common import joined_explanation, lose_patterns, lose_percent, number, sampled
 from question_bank.formats.gift.syntax import escape
 from question_bank.formats.interface import Exported, Loss
-from question_bank.formats.markup import without_control
 from question_bank.formats.tags import to_tags
+from question_bank.formats.text import without_control
 from question_bank.kinds.matching import Matching
 from question_bank.kinds.numeric import Numeric
 from question_bank.kinds.open import OpenAnswer

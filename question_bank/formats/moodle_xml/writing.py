@@ -14,9 +14,9 @@ from question_bank.formats.common import (
     sampled,
 )
 from question_bank.formats.interface import Exported, Loss
-from question_bank.formats.markup import without_control
 from question_bank.formats.moodle_xml.gaps import flattens, joined
 from question_bank.formats.tags import to_tags
+from question_bank.formats.text import without_control
 from question_bank.kinds.cloze import Cloze
 from question_bank.kinds.matching import Matching
 from question_bank.kinds.multiple import MultipleChoice

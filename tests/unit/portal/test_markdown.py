@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from portal.markdown import render, render_inline
@@ -39,9 +43,9 @@ def test_words_after_the_language_are_not_shown() -> None:
 
 
 def test_a_diagram_keeps_its_source() -> None:
-    html = render("```mermaid\nflowchart LR\n  A --> B\n```").html
-    assert '<pre class="mermaid">' in html
-    assert "A --&gt; B" in html
+    shown = render("```mermaid\nflowchart LR\n  A --> B\n```").html
+    assert '<pre class="mermaid">' in shown
+    assert "A --&gt; B" in shown
 
 
 def test_headings_make_the_table_of_contents() -> None:
@@ -57,3 +61,21 @@ def test_a_short_text_has_no_paragraph_around_it() -> None:
 def test_pictures_may_be_inline_but_not_documents() -> None:
     assert "data:image/png;base64" in render("![dot](data:image/png;base64,AAAA)").html
     assert "data:image/svg" not in render("![dot](data:image/svg+xml;base64,AAAA)").html
+
+
+@pytest.mark.parametrize("mark", ["[", "<a ", "# a\n", "```a\n", "- "])
+def test_what_would_take_minutes_to_lay_out_is_shown_as_it_was_written(mark: str) -> None:
+    text = mark * (60_000 // len(mark))
+    with no_rendering():
+        shown = render(text).html
+    assert "It stands here as it was written." in shown
+    assert html.escape(text.strip()) in shown
+    assert "<script>" not in render(text + "<script>").html
+
+
+@contextmanager
+def no_rendering() -> Iterator[None]:
+    """Whoever lays out Markdown in here fails."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("portal.markdown.markdown_library.Markdown", None)
+        yield

@@ -126,7 +126,7 @@ def test_a_variant_that_cannot_be_read_is_never_drawn(question):
         ("parameters: {a: {formula: b + 1}}\n", 8, "no parameter or function `b`"),
         ("parameters: {a: {from: 1, to: 9}}\nrequire: [a > 10]\n", 9, "loosen it"),
         ("parameters: {a: {from: 1, to: 9}}\nrequire: [b]\n", 8, "`b`"),
-        ("require: [a]\n", 1, "`parameters`: Field required"),
+        ("require: [a]\n", 1, "`parameters` is missing: add it."),
         ("parameters: {a: {from: 1, to: 9}}\n", 13, "no parameter or function `rate`"),
     ],
 )

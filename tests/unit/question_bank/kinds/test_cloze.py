@@ -100,7 +100,7 @@ def test_blank_answers(asked, blank):
         (GAPS, f"{TEXT}\n[[?Lock it]]", None, "word in lower case"),
         ("gaps: {}\n", TEXT, 8, "1 to 12 gaps"),
         ("gaps: [a]\n", TEXT, 8, "1 to 12 gaps"),
-        ("gaps: {a: }\n", "[[?a]]", 8, "`gaps.a.accept`: Field required"),
+        ("gaps: {a: }\n", "[[?a]]", 8, "`gaps.a.accept` is missing: add it."),
         ("gaps: {a: {value: yes}}\n", "[[?a]]", 8, "must be a number"),
         ("gaps: {a: {choices: [{text: b}, {text: c}]}}\n", "[[?a]]", 8, "exactly one choice"),
         ("gaps: {a: {choices: [{text: b, right: true}, {text: b}]}}\n", "[[?a]]", 8, "the same"),

@@ -85,7 +85,7 @@ def test_what_is_no_marked_text_is_refused(answer):
         (RUBRIC, "## Options\n\n- [x] Aa", None, "has no options"),
         (RUBRIC, "", 3, "needs a section `## Model answer`"),
         (RUBRIC, "## Model answer", 18, "needs a section `## Model answer`"),
-        ("", "## Model answer\n\nYes.", 1, "`rubric`: Field required"),
+        ("", "## Model answer\n\nYes.", 1, "`rubric` is missing: add it."),
         ("rubric: [{points: 1, criterion: One.}]\n", "## Model answer\n\nYes.", 8, "at least 2"),
         (RUBRIC.replace("points: 1", "points: 0"), "## Model answer\n\nYes.", 8, "rubric.1.points"),
         (RUBRIC.replace("another", "one  thing"), "## Model answer\n\nYes.", 8, "twice"),

@@ -88,7 +88,7 @@ def test_patterns_that_would_hang_a_backtracking_engine_do_not():
     ("fields", "says"),
     [
         ("answer: {accept: []}", "at least 1 item"),
-        ("answer: {patterns: [a]}", "Field required"),
+        ("answer: {patterns: [a]}", "is missing: add it."),
         ("answer: {accept: [a], patterns: ['(']}", "no RE2 pattern"),
         ("answer: {accept: [a], patterns: ['(?=a)b']}", "no RE2 pattern"),
         ("answer: {accept: [a], patterns: ['.*']}", "matches anything"),

@@ -96,3 +96,10 @@ def test_the_gist_is_what_can_be_read() -> None:
     assert gist(authoring.TEXT).module == "transactions-and-isolation"
     assert gist("---\nid: 5\nkind: single\n---\n\nA prompt.\n").question_id == ""
     assert gist("---\nid: 5\nkind: single\n---\n\nA  prompt.\n").excerpt == "A prompt."
+
+
+def test_a_text_that_can_not_be_laid_out_is_answered_with_a_remark(small: Content) -> None:
+    checked = check(authoring.text(prompt="[" * 8_000), small, question_id="write-skew", fixed=False)
+    assert [remark.message for remark in checked.remarks if remark.rule == "markdown"] == [
+        "It has more brackets, tags, headings or lists in lists than can be laid out: write it more simply."
+    ]

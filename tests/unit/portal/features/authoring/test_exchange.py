@@ -232,3 +232,32 @@ def test_what_a_format_can_t_carry_is_said_before(as_ann: Client, texts: Texts, 
         export(texts(), ["a-single"], "no-such")
     nothing = as_ann.post("/authoring/export", {"format": "archive"})
     assert nothing.status_code == 302
+
+
+def test_what_could_not_be_read_is_said_file_by_file(texts: Texts, ann: User) -> None:
+    found = Found.of(
+        upload(texts, ann, archive("---\nid: [\n---\nx\n", "---\nid: no-kind\n---\n\nWhat?\n")).found
+    )
+    assert [unread.name for unread in found.faults] == ["questions/acid/q0.md", "questions/acid/q1.md"]
+    assert len(found.faults[0].messages) == 1
+    assert len(found.faults[1].messages) > 3
+    assert len(set(found.faults[1].messages)) == len(found.faults[1].messages)
+
+
+def test_a_file_of_no_format_is_refused_in_the_words_of_the_page(texts: Texts, ann: User) -> None:
+    with pytest.raises(Invalid, match=r"^x\.bin looks like none of the formats: choose its format below\.$"):
+        upload(texts, ann, b"\x00\x01nothing", "x.bin")
+
+
+def test_an_export_of_nothing_keeps_the_filters(as_ann: Client) -> None:
+    answer = as_ann.post("/authoring/export", {"format": "archive", "kind": "single", "q": "a"})
+    assert answer.headers["Location"].endswith("/authoring/?q=a&kind=single")
+
+
+def test_a_file_says_to_the_page_that_it_came(as_ann: Client) -> None:
+    form = {"question": ["a-single"], "format": "archive", "anyway": "1"}
+    cookies = as_ann.post("/authoring/export", {**form, "mark": "12-34"}).headers.getlist("Set-Cookie")
+    assert any(cookie.startswith("pg-file=12-34;") and "Path=/authoring/" in cookie for cookie in cookies)
+    for mark in ("", "x; Path=/", "1-" + "2" * 99):
+        cookies = as_ann.post("/authoring/export", {**form, "mark": mark}).headers.getlist("Set-Cookie")
+        assert not any("pg-file" in cookie for cookie in cookies)

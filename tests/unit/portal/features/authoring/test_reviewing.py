@@ -14,7 +14,8 @@ from portal.database import Database
 from portal.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from portal.features.authoring import try_to_write_out, write_out
 from portal.features.authoring.reviewing import ReviewService, Step, placed
-from portal.features.authoring.service import AuthoringService, Stale
+from portal.features.authoring.service import AuthoringService
+from portal.features.authoring.working import Stale
 from portal.features.practice import Encounter, QuizService, Recorder, seed_of
 from portal.models import AuthoredQuestion, AuthoringState, ItemTally, QuizAttempt, User, utcnow
 from portal.own_bank import OwnBank

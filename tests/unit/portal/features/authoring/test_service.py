@@ -12,7 +12,8 @@ from portal.content import ContentSource
 from portal.database import Database
 from portal.errors import Conflict, Invalid, NotFound
 from portal.features.authoring import queries
-from portal.features.authoring.service import AuthoringService, Origin, Stale
+from portal.features.authoring.service import AuthoringService
+from portal.features.authoring.working import Origin, Stale
 from portal.models import AuthoredQuestion, AuthoringState, QuestionAction, QuestionRevision, User
 from portal.own_bank import OwnBank
 from question_bank import KINDS
