@@ -96,6 +96,9 @@ def _counts(catalogue: Catalogue) -> dict[str, int]:
         "modules": len(catalogue.modules),
         "topics": len(catalogue.topics),
         "lessons": len(catalogue.lessons),
+        "activities": len(catalogue.activities),
+        "plans": len(catalogue.plans),
+        "terms": len(catalogue.terms),
     }
 
 
