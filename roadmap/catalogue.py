@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from roadmap import companions, references, tracks
+from roadmap import companions, quotes, references, tracks
 from roadmap.planning_schema import GlossaryFile, ScorecardFile
 from roadmap.schema import LessonHead, ModuleFile
 from roadmap.shelves import EntryT, Placed, Shelves
@@ -28,22 +28,27 @@ ARTIFACT_HOURS = 4
 T = TypeVar("T")
 
 
-def load(root: Path | None = None) -> Catalogue:
-    """Read all content below `root` (by default the package's own).
+REPOSITORY = Path(__file__).parent.parent
+"""Where lessons quote code from."""
+
+
+def load(root: Path | None = None, repository: Path = REPOSITORY) -> Catalogue:
+    """Read all content below `root` (by default the package's own), and what it quotes below `repository`.
 
     Never raises for what is in the files: look at `faults`. Reads everything anew on each call:
     keep the result.
     """
     shelves = Shelves(root or CONTENT_ROOT)
     shelves.read()
-    return _Builder(shelves).build()
+    return _Builder(shelves, repository).build()
 
 
 class _Builder:
     """Ties the entries together."""
 
-    def __init__(self, shelves: Shelves) -> None:
+    def __init__(self, shelves: Shelves, repository: Path) -> None:
         self.shelves = shelves
+        self.repository = repository
         self.faults = shelves.faults
 
     def build(self) -> Catalogue:
@@ -108,7 +113,7 @@ class _Builder:
             ),
             labs=references.distinct(source, ("labs",), head.labs, self.faults),
             quick=references.distinct(source, ("quick",), head.quick, self.faults),
-            body=source.body.strip("\n") + "\n",
+            body=quotes.filled(source, self.repository, self.faults).strip("\n") + "\n",
             content_hash=hashlib.sha256(source.text.encode()).hexdigest(),
         )
 

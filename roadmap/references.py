@@ -55,9 +55,12 @@ class Claim:
     line: int
 
 
+LAB = "lab"
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What references may name: ids by kind. Labs are not known here; whoever ties both together checks them."""
+    """What references may name: ids by kind. References to labs are checked only where the labs are given."""
 
     by_kind: Mapping[str, Collection[str]]
 
@@ -82,20 +85,17 @@ def resolved(
     for index, ref in enumerate(refs):
         kind, _, id_ = ref.partition("/")
         line = source.lines.of(*place, index)
-        if kind == "lab":
+        known = targets.by_kind.get(kind)
+        if known is None and kind != LAB:
+            kinds = ", ".join(sorted({*targets.by_kind, LAB}))
+            faults.add(source.path, line, f"'{ref}' names no kind of entry: {kinds}")
+        elif known is None or id_ in known:
             sound.append(ref)
-        elif kind not in targets.by_kind:
-            faults.add(
-                source.path, line, f"'{ref}' names no kind of entry: {', '.join(sorted(targets.by_kind))}, lab"
-            )
-        elif id_ in targets.by_kind[kind]:
-            sound.append(ref)
+        elif kind == LAB:
+            faults.add(source.path, line, f"there is no lab '{id_}'")
         elif not faults.is_explained(Kind(kind), id_):
-            faults.add(
-                source.path,
-                line,
-                f"there is no {kind} '{id_}'{_advice(id_, targets.by_kind[kind], Kind(kind))}",
-            )
+            message = f"there is no {kind} '{id_}'{_advice(id_, known, Kind(kind))}"
+            faults.add(source.path, line, message)
     return tuple(dict.fromkeys(sound))
 
 
