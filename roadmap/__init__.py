@@ -5,6 +5,50 @@ with file and line. Nothing here knows of learners, pages or labs; lesson bodies
 """
 
 from roadmap.catalogue import CONTENT_ROOT, load
-from roadmap.values import Catalogue, Depth, Fault, Kind, Lesson, Module, Topic, Track
+from roadmap.planning import Commitment, Dimension, Metric, Plan, PlanWeek, Scorecard, Term
+from roadmap.values import (
+    Activity,
+    ActivityKind,
+    Catalogue,
+    Criterion,
+    Depth,
+    Entry,
+    Fault,
+    Kind,
+    Lesson,
+    Module,
+    Priority,
+    Reading,
+    ReadingKind,
+    Stage,
+    Topic,
+    Track,
+)
 
-__all__ = ["CONTENT_ROOT", "Catalogue", "Depth", "Fault", "Kind", "Lesson", "Module", "Topic", "Track", "load"]
+__all__ = [
+    "CONTENT_ROOT",
+    "Activity",
+    "ActivityKind",
+    "Catalogue",
+    "Commitment",
+    "Criterion",
+    "Depth",
+    "Dimension",
+    "Entry",
+    "Fault",
+    "Kind",
+    "Lesson",
+    "Metric",
+    "Module",
+    "Plan",
+    "PlanWeek",
+    "Priority",
+    "Reading",
+    "ReadingKind",
+    "Scorecard",
+    "Stage",
+    "Term",
+    "Topic",
+    "Track",
+    "load",
+]

@@ -1,4 +1,4 @@
-"""The command line: `python -m roadmap lint` and `python -m roadmap list`, each with `--json`."""
+"""The command line: `python -m roadmap lint|list|coverage`, each with `--json`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from roadmap.catalogue import CONTENT_ROOT, load
+from roadmap import coverage
+from roadmap.catalogue import CONTENT_ROOT, REPOSITORY, load
 from roadmap.values import Catalogue
+
+PAGE = REPOSITORY / "docs" / "coverage.md"
+"""The page that `coverage` writes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     catalogue = load(options.root)
     if options.command == "lint":
         return _lint(catalogue, options.root, as_json=options.json)
+    if options.command == "coverage":
+        return _coverage(catalogue, options)
     return _list(catalogue, as_json=options.json)
 
 
@@ -38,7 +44,38 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("lint", parents=[shared], help="report every fault with file and line; exit 1 if any")
     commands.add_parser("list", parents=[shared], help="list tracks, modules, topics and lessons")
+    covering = commands.add_parser(
+        "coverage",
+        parents=[shared],
+        help="say what covers the documents that the roadmap was made from; exit 1 if something is missing or "
+        "the page is out of date",
+    )
+    covering.add_argument("--write", action="store_true", help=f"write {_shown(PAGE)} anew")
     return parser
+
+
+def _coverage(catalogue: Catalogue, options: argparse.Namespace) -> int:
+    """The list of sources against the catalogue, and the page against both."""
+    labs = {path.parent.name for path in (REPOSITORY / "labs" / "content").glob("*/lab.yaml")}
+    found = coverage.read(catalogue, labs)
+    page = coverage.as_markdown(found, catalogue)
+    if options.write:
+        PAGE.write_text(page, encoding="utf-8")
+    current = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page
+    counts = {document.id: len(document.entries) for document in found.documents}
+    if options.json:
+        faults = [asdict(fault) for fault in found.faults]
+        _print_json(
+            {"ok": current and not faults, "entries": counts, "page_current": current, "faults": faults}
+        )
+    else:
+        for fault in found.faults:
+            print(f"{_shown(coverage.SOURCES.parent / fault.path)}:{fault.line}: {fault.message}")
+        for document, count in counts.items():
+            print(f"{document}: {count} headings and items")
+        if not current:
+            print(f"{_shown(PAGE)} is out of date: write it anew with --write")
+    return 0 if current and not found.faults else 1
 
 
 def _lint(catalogue: Catalogue, root: Path, *, as_json: bool) -> int:
@@ -96,6 +133,9 @@ def _counts(catalogue: Catalogue) -> dict[str, int]:
         "modules": len(catalogue.modules),
         "topics": len(catalogue.topics),
         "lessons": len(catalogue.lessons),
+        "activities": len(catalogue.activities),
+        "plans": len(catalogue.plans),
+        "terms": len(catalogue.terms),
     }
 
 

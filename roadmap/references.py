@@ -12,14 +12,19 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from roadmap.markdown_lines import fenced_blocks, own_links
+from roadmap.planning_schema import PlanFile
 from roadmap.schema import LessonHead, ModuleFile, TrackFile
-from roadmap.sources import FileT, Source
+from roadmap.sources import FileT, Location, Source
 from roadmap.values import Fault, Kind
 
-TopFileT = TypeVar("TopFileT", TrackFile, ModuleFile, LessonHead)
+TopFileT = TypeVar("TopFileT", TrackFile, ModuleFile, LessonHead, PlanFile)
 
-_HOME = {Kind.MODULE: "modules/{}.yaml", Kind.LESSON: "lessons/{}.md"}
+_HOME = {Kind.TRACK: "tracks/{}.yaml", Kind.MODULE: "modules/{}.yaml", Kind.LESSON: "lessons/{}.md"}
 """Where the file of an entry belongs; a topic has none of its own."""
+_LISTED = {
+    Kind.TOPIC: "; a module has to list it under 'topics'",
+    Kind.ACTIVITY: "; a module has to list it under 'activities'",
+}
 
 
 @dataclass(slots=True)
@@ -34,8 +39,10 @@ class FaultLog:
         self.faults.add(Fault(path, line, message))
 
     def is_explained(self, kind: Kind, id_: str) -> bool:
-        """Whether `id_` may be missing because of a broken file; topics live in the modules' files."""
-        return bool(self.broken[Kind.MODULE]) if kind is Kind.TOPIC else id_ in self.broken[kind]
+        """Whether `id_` may be missing because of a broken file; topics and activities live in the modules' files."""
+        return (
+            bool(self.broken[Kind.MODULE]) if kind in (Kind.TOPIC, Kind.ACTIVITY) else id_ in self.broken[kind]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +55,64 @@ class Claim:
     line: int
 
 
-def distinct(source: Source[FileT], key: str, ids: Sequence[str], faults: FaultLog) -> tuple[str, ...]:
-    """`ids` of the list `key`, each once."""
+LAB = "lab"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What references may name: ids by kind. References to labs are checked only where the labs are given."""
+
+    by_kind: Mapping[str, Collection[str]]
+
+    def ids(self, kind: Kind) -> Collection[str]:
+        """All ids of a kind."""
+        return self.by_kind.get(kind, ())
+
+
+def distinct(source: Source[FileT], place: Location, ids: Sequence[str], faults: FaultLog) -> tuple[str, ...]:
+    """`ids` of the list at `place`, each once."""
     for index, id_ in enumerate(ids):
         if id_ in ids[:index]:
-            faults.add(source.path, source.lines.of(key, index), f"'{id_}' stands in '{key}' twice")
+            faults.add(source.path, source.lines.of(*place, index), f"'{id_}' stands in '{place[-1]}' twice")
     return tuple(dict.fromkeys(ids))
+
+
+def resolved(
+    source: Source[FileT], place: Location, refs: Sequence[str], targets: Targets, faults: FaultLog
+) -> tuple[str, ...]:
+    """Those of `refs` (`topic/cache-aside`) that name an entry, each once; labs stay unchecked."""
+    sound = []
+    for index, ref in enumerate(refs):
+        kind, _, id_ = ref.partition("/")
+        line = source.lines.of(*place, index)
+        known = targets.by_kind.get(kind)
+        if known is None and kind != LAB:
+            kinds = ", ".join(sorted({*targets.by_kind, LAB}))
+            faults.add(source.path, line, f"'{ref}' names no kind of entry: {kinds}")
+        elif known is None or id_ in known:
+            sound.append(ref)
+        elif kind == LAB:
+            faults.add(source.path, line, f"there is no lab '{id_}'")
+        elif not faults.is_explained(Kind(kind), id_):
+            message = f"there is no {kind} '{id_}'{_advice(id_, known, Kind(kind))}"
+            faults.add(source.path, line, message)
+    return tuple(dict.fromkeys(sound))
 
 
 def known(
     source: Source[FileT],
-    key: str,
+    place: Location,
     ids: Sequence[str],
     entries: Collection[str],
     kind: Kind,
     faults: FaultLog,
 ) -> tuple[str, ...]:
-    """`ids` of the list `key` that name one of `entries`, each once."""
+    """`ids` of the list at `place` that name one of `entries`, each once."""
     for index, id_ in enumerate(ids):
         if id_ not in entries and not faults.is_explained(kind, id_):
             message = f"there is no {kind} '{id_}'{_advice(id_, entries, kind)}"
-            faults.add(source.path, source.lines.of(key, index), message)
-    return tuple(id_ for id_ in distinct(source, key, ids, faults) if id_ in entries)
+            faults.add(source.path, source.lines.of(*place, index), message)
+    return tuple(id_ for id_ in distinct(source, place, ids, faults) if id_ in entries)
 
 
 def _advice(id_: str, entries: Collection[str], kind: Kind) -> str:
@@ -78,7 +121,7 @@ def _advice(id_: str, entries: Collection[str], kind: Kind) -> str:
         return f"; did you mean '{near[0]}'?"
     if kind in _HOME:
         return f"; the file {_HOME[kind].format(id_)} is missing"
-    return "; a module has to list it under 'topics'"
+    return _LISTED.get(kind, "")
 
 
 def sound_prerequisites(
@@ -86,7 +129,7 @@ def sound_prerequisites(
 ) -> dict[str, tuple[str, ...]]:
     """The known prerequisites of each module, without those that close a cycle."""
     edges = {
-        id_: known(source, "prerequisites", source.data.prerequisites, modules, Kind.MODULE, faults)
+        id_: known(source, ("prerequisites",), source.data.prerequisites, modules, Kind.MODULE, faults)
         for id_, source in modules.items()
     }
     component = _components(edges)

@@ -13,9 +13,13 @@ TRACK = """\
 id: databases
 title: Databases
 summary: From a first schema to transactions that hold.
-modules:
-  - schema
-  - transactions
+stages:
+  - id: relational
+    title: Relational data
+    summary: Tables first, then what runs on them at once.
+    modules:
+      - schema
+      - transactions
 """
 
 SCHEMA = """\

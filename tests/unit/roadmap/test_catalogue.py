@@ -25,7 +25,9 @@ def test_sound_content_loads_without_a_fault(content: ContentFolder) -> None:
 
 
 def test_modules_come_in_the_order_of_the_track_and_not_of_the_alphabet(content: ContentFolder) -> None:
-    content.change("tracks/databases.yaml", "  - schema\n  - transactions", "  - transactions\n  - schema")
+    content.change(
+        "tracks/databases.yaml", "      - schema\n      - transactions", "      - transactions\n      - schema"
+    )
     content.change("modules/transactions.yaml", "prerequisites:\n  - schema\n", "")
 
     catalogue = content.load()
@@ -82,7 +84,7 @@ def test_a_lesson_hash_follows_its_text_but_not_its_line_ends(content: ContentFo
 
 
 def test_all_faults_of_all_files_are_gathered(content: ContentFolder) -> None:
-    content.change("tracks/databases.yaml", "  - transactions", "  - transaction")
+    content.change("tracks/databases.yaml", "      - transactions", "      - transaction")
     content.change("modules/schema.yaml", "hours: 6", "hours: 0")
     content.change("lessons/levels.md", "minutes: 15", "minutes: fifteen")
 
@@ -154,16 +156,16 @@ def test_all_faults_of_all_files_are_gathered(content: ContentFolder) -> None:
         ),
         pytest.param(
             "tracks/databases.yaml",
-            "  - transactions",
-            "  - transactons",
-            "tracks/databases.yaml:6: there is no module 'transactons'; did you mean 'transactions'?",
+            "      - transactions",
+            "      - transactons",
+            "tracks/databases.yaml:10: there is no module 'transactons'; did you mean 'transactions'?",
             id="unknown-module-in-a-track",
         ),
         pytest.param(
             "tracks/databases.yaml",
-            "  - transactions",
-            "  - transactions\n  - kafka",
-            "tracks/databases.yaml:7: there is no module 'kafka'; the file modules/kafka.yaml is missing",
+            "      - transactions",
+            "      - transactions\n      - kafka",
+            "tracks/databases.yaml:11: there is no module 'kafka'; the file modules/kafka.yaml is missing",
             id="missing-module-file",
         ),
         pytest.param(
@@ -219,16 +221,16 @@ def test_all_faults_of_all_files_are_gathered(content: ContentFolder) -> None:
         ),
         pytest.param(
             "tracks/databases.yaml",
-            "  - transactions\n",
+            "      - transactions\n",
             "",
             "modules/transactions.yaml:1: no track names the module 'transactions', so nobody finds it",
             id="module-without-a-track",
         ),
         pytest.param(
             "tracks/databases.yaml",
-            "  - schema\n  - transactions",
-            "  - transactions\n  - schema",
-            "tracks/databases.yaml:5: 'transactions' stands before 'schema', which it needs first",
+            "      - schema\n      - transactions",
+            "      - transactions\n      - schema",
+            "tracks/databases.yaml:9: 'transactions' stands before 'schema', which it needs first",
             id="module-before-its-prerequisite",
         ),
         pytest.param(
@@ -323,7 +325,9 @@ def test_a_diamond_of_prerequisites_is_no_cycle(content: ContentFolder) -> None:
         module = module.replace("id: constraints", f"id: {name}-a").replace("id: data-types", f"id: {name}-b")
         content.write(f"modules/{name}.yaml", module.replace("[constraints-first]", "[]"))
     content.change(
-        "tracks/databases.yaml", "  - transactions\n", "  - transactions\n  - left\n  - right\n  - bottom\n"
+        "tracks/databases.yaml",
+        "      - transactions\n",
+        "      - transactions\n      - left\n      - right\n      - bottom\n",
     )
 
     catalogue = content.load()
@@ -333,7 +337,7 @@ def test_a_diamond_of_prerequisites_is_no_cycle(content: ContentFolder) -> None:
 
 
 def test_unknown_ids_are_left_out_of_the_values(content: ContentFolder) -> None:
-    content.change("tracks/databases.yaml", "  - transactions", "  - transactions\n  - kafka")
+    content.change("tracks/databases.yaml", "      - transactions", "      - transactions\n      - kafka")
     content.change("lessons/levels.md", "  - isolation-levels", "  - isolation-levels\n  - sharding")
 
     catalogue = content.load()

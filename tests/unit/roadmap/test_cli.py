@@ -19,7 +19,10 @@ def test_lint_of_sound_content_ends_with_zero(
     content: ContentFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["lint", "--root", str(content.root)]) == 0
-    assert capsys.readouterr().out == "1 tracks, 2 modules, 3 topics, 2 lessons: no fault\n"
+    assert (
+        capsys.readouterr().out
+        == "1 tracks, 2 modules, 3 topics, 2 lessons, 2 activities, 0 plans, 0 terms: no fault\n"
+    )
 
 
 def test_lint_prints_each_fault_with_file_and_line_and_ends_with_one(
@@ -42,7 +45,15 @@ def test_lint_json_is_one_document_and_nothing_else(
 
     assert code == 1
     assert document["ok"] is False
-    assert document["counts"] == {"tracks": 1, "modules": 2, "topics": 3, "lessons": 2}
+    assert document["counts"] == {
+        "tracks": 1,
+        "modules": 2,
+        "topics": 3,
+        "lessons": 2,
+        "activities": 2,
+        "plans": 0,
+        "terms": 0,
+    }
     assert [(fault["path"], fault["line"]) for fault in document["faults"]] == [
         ("lessons/levels.md", 9),
         ("lessons/levels.md", 12),
