@@ -147,7 +147,7 @@ const view = new EditorView({
       syntaxHighlighting(colours),
       theme,
       keymap.of(keys),
-      EditorView.contentAttributes.of({ "aria-label": "Text of the file", spellcheck: "true", lang: "en" }),
+      EditorView.contentAttributes.of({ tabindex: "0", "aria-label": "Text of the file", spellcheck: "true", lang: "en" }),
       EditorView.updateListener.of((update) => {
         if (!update.docChanged) return;
         textarea.value = update.state.doc.toString();

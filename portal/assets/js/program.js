@@ -60,6 +60,7 @@ function edit() {
           ...defaultKeymap,
         ]),
         EditorView.contentAttributes.of({
+          tabindex: "0",
           "aria-label": `${label.textContent.trim()}. Escape leaves the editor.`,
           spellcheck: "false",
           autocapitalize: "off",
