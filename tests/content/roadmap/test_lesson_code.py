@@ -1,4 +1,4 @@
-"""The code that lessons print: Python and Go parse, SQL runs.
+"""The code that lessons print: Python, Go, HCL, YAML, JSON and shell parse, diagrams are drawn, SQL runs.
 
 The SQL blocks of one lesson run in order in one new database, statement by statement, as a reader types them.
 A block marked `sql noexec` is a fragment or needs several sessions; the lesson shows its outcome instead.
@@ -7,6 +7,7 @@ A block marked `sql noexec` is a fragment or needs several sessions; the lesson 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 from functools import cache
@@ -15,15 +16,20 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+import yaml
 
 from roadmap import load
 from roadmap.markdown_lines import FencedBlock, fenced_blocks
 from sandboxes.services.base import find_program
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.fixtures.postgres import ScratchServer
 
 LESSONS = load().lessons
+MERMAID = ROOT / "node_modules" / "mermaid" / "dist" / "mermaid.min.js"
 ERROR_WANTED = re.compile(r"^--\s*ERROR:\s*(?P<text>.+)$", re.MULTILINE)
 """A comment that says with which error the statement above it is to end."""
 
@@ -62,6 +68,59 @@ def test_go_in_a_lesson_parses_and_is_formatted(lesson: str, block: FencedBlock)
 
     assert done.stderr == "", f"{lesson}, body line {block.line}"
     assert done.stdout.rstrip() == block.code.rstrip(), f"{lesson}, body line {block.line}"
+
+
+@pytest.mark.parametrize(("lesson", "block"), [*_blocks("yaml"), *_blocks("json")], ids=_name)
+def test_yaml_and_json_in_a_lesson_parse(lesson: str, block: FencedBlock) -> None:
+    documents = list(yaml.safe_load_all(block.code)) if block.language == "yaml" else [json.loads(block.code)]
+
+    assert all(document is not None for document in documents), f"{lesson}, body line {block.line}"
+
+
+@pytest.mark.parametrize(("lesson", "block"), _blocks("bash"), ids=_name)
+def test_shell_in_a_lesson_parses(lesson: str, block: FencedBlock) -> None:
+    done = subprocess.run(
+        ["bash", "-n"], input=block.code, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 0, f"{lesson}, body line {block.line}: {done.stderr}"
+
+
+@pytest.mark.cloud
+@pytest.mark.parametrize(("lesson", "block"), _blocks("hcl"), ids=_name)
+def test_hcl_in_a_lesson_parses_and_is_formatted(lesson: str, block: FencedBlock) -> None:
+    terraform = find_program("terraform")
+    assert terraform is not None
+    done = subprocess.run(
+        [terraform, "fmt", "-"],
+        input=block.code + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, f"{lesson}, body line {block.line}: {done.stderr}"
+    assert done.stdout.rstrip() == block.code.rstrip(), f"{lesson}, body line {block.line}"
+
+
+@pytest.mark.browser
+def test_every_diagram_can_be_drawn(browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto("about:blank")
+    page.add_script_tag(path=MERMAID)
+    draw = """async (text) => {
+        try { await mermaid.render('d', text); return ''; } catch (error) { return String(error.message ?? error); }
+    }"""
+    assert page.evaluate(draw, "flowchart LR\n a --> ") != "", "a broken diagram has to be found"
+
+    faults = {
+        f"{lesson}, body line {block.line}": said
+        for lesson, block in _blocks("mermaid")
+        if (said := page.evaluate(draw, block.code))
+    }
+
+    assert faults == {}
 
 
 @pytest.mark.postgres
