@@ -84,9 +84,9 @@ class QuotaWatch:
                 reason = complaint(
                     usage, Limits(workspace_mb=record.workspace_mb, workspace_files=record.workspace_files)
                 )
-                self._run_dir.save(
-                    replace(record, ended=f"The sandbox was ended. {reason} All your files are kept.")
-                )
+                told = replace(record, ended=f"The sandbox was ended. {reason} All your files are kept.")
+                if not self._run_dir.update(told):
+                    continue  # it ended by itself while it was measured
                 log.warning("sandbox %s was ended: %d bytes in %d files", record.id, usage.bytes, usage.files)
                 self._end(record)
                 ended.append(record.id)

@@ -198,6 +198,17 @@ class RunDirectory:
     def save(self, record: Record) -> None:
         write_document(self._records / f"{record.id}.json", asdict(record))
 
+    def update(self, record: Record) -> bool:
+        """Save the record of a sandbox that another thread or process may be removing; whether it was still there.
+
+        `remove` takes the sandbox's folder first and the record last: while the folder is there, the record goes with it.
+        """
+        self.save(record)
+        if self.inside(record.id).is_dir():
+            return True
+        (self._records / f"{record.id}.json").unlink(missing_ok=True)
+        return False
+
     def record(self, sandbox_id: str) -> Record | None:
         """The record of a sandbox, or None when there is none (or none that makes sense)."""
         if not ID_PATTERN.fullmatch(sandbox_id):
