@@ -16,10 +16,12 @@ from portal.features import (
     home,
     insights,
     lab_sessions,
+    portfolio,
     practice,
     reference,
     reviews,
     roadmap,
+    scorecard,
 )
 from portal.guards import init_body_limits, init_guards
 from portal.jobs import Jobs, QueuedJobs, make_huey
@@ -57,6 +59,8 @@ def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs
         practice,
         reviews,
         insights,
+        portfolio,
+        scorecard,
         authoring,
         reference,
         admin,

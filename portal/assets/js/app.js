@@ -46,6 +46,17 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
+/* Evidence of a state: shown on hover and focus; Escape takes it away until the pointer or the focus has left. */
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const shown of document.querySelectorAll(".evidence:is(:hover, :focus-within)")) shown.classList.add("is-dismissed");
+});
+for (const left of ["pointerleave", "focusout"]) {
+  const forget = (event) => event.target.closest?.(".evidence")?.classList.remove("is-dismissed");
+  document.addEventListener(left, forget, true);
+}
+
 /* Forms that load a page: a second click does nothing. */
 
 document.addEventListener("submit", (event) => {

@@ -1,6 +1,15 @@
 """The roadmap: tracks, modules, lessons, and the progress that evidence bought."""
 
+from portal.features.roadmap.progress import ModuleProgress, Progress, Standing, TopicProgress, TopicState
 from portal.features.roadmap.routes import blueprint
-from portal.features.roadmap.service import ModuleProgress, Progress, ProgressService, TopicProgress, TopicState
+from portal.features.roadmap.service import ProgressService
 
-__all__ = ["ModuleProgress", "Progress", "ProgressService", "TopicProgress", "TopicState", "blueprint"]
+__all__ = [
+    "ModuleProgress",
+    "Progress",
+    "ProgressService",
+    "Standing",
+    "TopicProgress",
+    "TopicState",
+    "blueprint",
+]

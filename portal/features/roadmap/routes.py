@@ -12,7 +12,8 @@ from portal.errors import NotFound
 from portal.extensions import db, portal
 from portal.features.practice import QuizService, practisable, quizzable
 from portal.features.roadmap.graph import layout
-from portal.features.roadmap.service import Progress, ProgressService
+from portal.features.roadmap.progress import Progress
+from portal.features.roadmap.service import ProgressService
 from roadmap import Kind, Lesson, Module, Track
 
 blueprint = Blueprint("roadmap", __name__)
@@ -88,6 +89,7 @@ def module(module_id: str) -> str:
                 "topic": topic,
                 "progress": progress.topics[topic.id],
                 "proofs": _proofs(topic.id),
+                "makes": next(iter(content.activities_by_topic.get(topic.id, ())), None),
             }
             for topic in found.topics
         ],
@@ -96,6 +98,10 @@ def module(module_id: str) -> str:
             for lesson_id in found.lessons
         ],
         labs=[lab for lab in (content.lab(lab_id) for lab_id in found.labs) if lab is not None],
+        activities=[
+            {"activity": activity, "standing": progress.activities.get(activity.id)}
+            for activity in found.activities
+        ],
         prerequisites=[content.roadmap.modules[module_id] for module_id in found.prerequisites],
         track=_track_of(found.id),
         question_count=sum(practisable(q) for q in questions),
