@@ -109,7 +109,7 @@ def decided(db: Session) -> list[QueueLine]:
 _claimer, _decider = aliased(User), aliased(User)
 
 
-def _queue() -> Select[tuple[HandIn, str, int, str, str, str]]:
+def _queue() -> Select[HandIn, str, int, str, str, str]:
     return (
         select(
             HandIn,
@@ -128,7 +128,7 @@ def _queue() -> Select[tuple[HandIn, str, int, str, str, str]]:
     )
 
 
-def _lines(db: Session, wanted: Select[tuple[HandIn, str, int, str, str, str]]) -> list[QueueLine]:
+def _lines(db: Session, wanted: Select[HandIn, str, int, str, str, str]) -> list[QueueLine]:
     return [
         QueueLine(one, activity_id, user_id, learner, claimer or "", decider or "")
         for one, activity_id, user_id, learner, claimer, decider in db.execute(wanted)

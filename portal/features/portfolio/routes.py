@@ -125,9 +125,7 @@ def queue() -> str:
             for line in waiting
         ],
         full=len(waiting) == queries.QUEUE_MOST,
-        decided=[
-            {"line": line, "activity": _named(line.activity_id)} for line in queries.decided(db())
-        ],
+        decided=[{"line": line, "activity": _named(line.activity_id)} for line in queries.decided(db())],
     )
 
 
