@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import CursorResult, Select, Update, func, select, update
 from sqlalchemy.orm import Session, aliased, defer
 
-from portal.models import ActivityWork, HandIn, User
+from portal.models import ActivityWork, HandIn, User, Verdict
 
 QUEUE_MOST = 100
 DECIDED_MOST = 20
@@ -67,6 +67,7 @@ def versions(db: Session, user_id: int, activity_ids: Collection[str]) -> list[V
         .where(ActivityWork.user_id == user_id, ActivityWork.activity_id.in_(activity_ids))
         .order_by(HandIn.created_at, HandIn.id)
         .options(defer(HandIn.text))
+        .execution_options(populate_existing=True)
     )
     return [Version(hand_in, number, decider or "") for number, (hand_in, decider) in enumerate(rows, 1)]
 
@@ -74,6 +75,23 @@ def versions(db: Session, user_id: int, activity_ids: Collection[str]) -> list[V
 def text_of(db: Session, hand_in_id: int) -> str:
     """The text of one version."""
     return db.scalar(select(HandIn.text).where(HandIn.id == hand_in_id)) or ""
+
+
+def withdraw(db: Session, hand_in_id: int, at: datetime) -> bool:
+    """Take back what waits, unless an instructor has it by now; whether it was taken back."""
+    return changed(
+        db,
+        update(HandIn)
+        .where(HandIn.id == hand_in_id, HandIn.verdict.is_(None), HandIn.claimed_by.is_(None))
+        .values(verdict=Verdict.WITHDRAWN, decided_at=at),
+    )
+
+
+def changed(db: Session, statement: Update) -> bool:
+    """Change one row if it is as the statement asks for; of two who try at once one succeeds."""
+    result = db.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
 
 
 def handed_in_since(db: Session, user_id: int, since: datetime) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, or_, update
+from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 
 from portal.errors import Conflict, Forbidden, Invalid, NotFound
@@ -47,7 +47,8 @@ class ReviewService:
         line = self.line(hand_in_id)
         if line.user_id == self.instructor_id:
             raise Forbidden("This is your own work: another instructor decides on it.")
-        taken = self.db.execute(
+        taken = queries.changed(
+            self.db,
             update(HandIn)
             .where(
                 HandIn.id == hand_in_id,
@@ -58,10 +59,9 @@ class ReviewService:
                     HandIn.claimed_at < _stale(),
                 ),
             )
-            .values(claimed_by=self.instructor_id, claimed_at=utcnow())
-            .execution_options(synchronize_session=False)
+            .values(claimed_by=self.instructor_id, claimed_at=utcnow()),
         )
-        if _count(taken) != 1:
+        if not taken:
             now = self.line(hand_in_id)
             if now.hand_in.verdict is not None:
                 raise Conflict("Somebody was faster: this is decided already, or was taken back.")
@@ -69,13 +69,13 @@ class ReviewService:
 
     def release(self, hand_in_id: int) -> None:
         """Give it back to the queue. Raises Conflict when it is not this instructor's."""
-        given = self.db.execute(
+        given = queries.changed(
+            self.db,
             update(HandIn)
             .where(HandIn.id == hand_in_id, HandIn.verdict.is_(None), HandIn.claimed_by == self.instructor_id)
-            .values(claimed_by=None, claimed_at=None)
-            .execution_options(synchronize_session=False)
+            .values(claimed_by=None, claimed_at=None),
         )
-        if _count(given) != 1:
+        if not given:
             raise Conflict("This is not with you any more. Reload the page.")
 
     def decide(self, hand_in_id: int, verdict: Verdict, comment: str) -> None:
@@ -91,17 +91,17 @@ class ReviewService:
         if line.user_id == self.instructor_id:
             raise Forbidden("This is your own work: another instructor decides on it.")
         now = utcnow()
-        done = self.db.execute(
+        work = queries.locked(self.db, line.hand_in.work_id)
+        done = queries.changed(
+            self.db,
             update(HandIn)
             .where(HandIn.id == hand_in_id, HandIn.verdict.is_(None), HandIn.claimed_by == self.instructor_id)
-            .values(verdict=verdict, decided_by=self.instructor_id, decided_at=now, comment=comment)
-            .execution_options(synchronize_session=False)
+            .values(verdict=verdict, decided_by=self.instructor_id, decided_at=now, comment=comment),
         )
-        if _count(done) != 1:
+        if not done:
             raise Conflict(
                 "This is not with you any more: it was decided, taken over or taken back. Reload the page."
             )
-        work = queries.locked(self.db, line.hand_in.work_id)
         _record(work, verdict, now)
 
 
@@ -114,8 +114,3 @@ def _record(work: ActivityWork, verdict: Verdict, at: datetime) -> None:
 
 def _stale() -> datetime:
     return utcnow() - timedelta(hours=CLAIM_HOURS)
-
-
-def _count(result: object) -> int:
-    assert isinstance(result, CursorResult)
-    return result.rowcount

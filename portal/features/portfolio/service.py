@@ -16,7 +16,7 @@ from portal.features.portfolio.forms import Draft
 from portal.features.portfolio.queries import Version
 from portal.features.roadmap import Progress, Standing
 from portal.links import https_link
-from portal.models import FURTHEST_LAST, ActivityWork, HandIn, Verdict, WorkState, utcnow
+from portal.models import FURTHEST_LAST, ActivityWork, HandIn, WorkState, utcnow
 from roadmap import Activity, Kind, Module, Track
 
 TEXT_MOST = 20_000
@@ -167,9 +167,8 @@ class PortfolioService:
         waiting = self.folder(activity).waiting
         if waiting is None:
             raise Conflict("Nothing of yours waits here any more. Reload the page.")
-        if waiting.claimed_by is not None:
+        if not queries.withdraw(self.db, waiting.id, utcnow()):
             raise Conflict("An instructor is looking at it already. Wait for the answer.")
-        waiting.verdict, waiting.decided_at = Verdict.WITHDRAWN, utcnow()
         work.state = WorkState.DONE
 
     def by_state(self, progress: Progress) -> dict[WorkState, list[tuple[Activity, Standing]]]:
