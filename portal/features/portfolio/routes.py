@@ -207,6 +207,7 @@ def _page(found: Activity, *, draft: Draft | None = None, wrong: Mapping[str, st
         ],
         shown=_shown(folder.versions),
         draft=draft or _last_draft(folder),
+        show_form=folder.may_hand_in or draft is not None,
         wrong=wrong or {},
         text_most=TEXT_MOST,
         note_most=NOTE_MOST,

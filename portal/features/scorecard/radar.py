@@ -8,7 +8,7 @@ from math import cos, pi, sin
 
 from portal.features.scorecard.measuring import LEVELS
 
-WIDTH, HEIGHT = 380, 310
+WIDTH, HEIGHT = 430, 310
 RADIUS = 102
 SMALL = 130
 """Width and height of a chart without words."""

@@ -57,11 +57,8 @@ class Week:
         return Kept.NOT if self.is_counted else Kept.BEFORE
 
     def share(self, commitment: Commitment) -> tuple[int, int]:
-        """How often it was kept, and how often it was due. A running week asks for no more than was done."""
-        done = min(self.counts.get(commitment.id, 0), commitment.per_week)
-        if self.is_running or not self.is_counted:
-            return done, done
-        return done, commitment.per_week
+        """How often it was kept, and how often it was due."""
+        return min(self.counts.get(commitment.id, 0), commitment.per_week), commitment.per_week
 
 
 def month_of(day: date) -> str:
@@ -98,8 +95,10 @@ def overview(days: Iterable[tuple[str, date, int]], today: date, since: date | N
 
 
 def kept_in_month(commitments: Iterable[Commitment], weeks: Iterable[Week], month: str) -> tuple[int, int]:
-    """How often these commitments were kept and due in the weeks of a month."""
-    shares = [
-        week.share(one) for one in commitments for week in weeks if week.month == month or week.is_running
-    ]
+    """How often these commitments were kept and due in the weeks of the current month that are over; while there is
+    none, in the running one.
+    """
+    counted = [week for week in weeks if week.is_counted and (week.month == month or week.is_running)]
+    chosen = [week for week in counted if not week.is_running] or counted
+    shares = [week.share(one) for one in commitments for week in chosen]
     return sum(done for done, _due in shares), sum(due for _done, due in shares)

@@ -17,7 +17,7 @@ from portal.features.scorecard.criteria import Reached, judge
 from portal.features.scorecard.measuring import Measured, measure
 from portal.features.scorecard.radar import HEIGHT, RADIUS, WIDTH, draw
 from portal.features.scorecard.service import ScorecardService
-from portal.features.scorecard.weeks import Kept, overview
+from portal.features.scorecard.weeks import Kept, kept_in_month, overview
 from portal.models import CommitmentEntry, CriterionClaim, ScorecardMonth, User, WorkState
 from roadmap import Commitment, Criterion, Dimension, Metric, Scorecard, Track
 from tests.factories import activities, submissions, users
@@ -79,10 +79,10 @@ class TestMeasuring:
     def test_it_counts_the_evidence_of_the_dimension(self, db: Session, made: Content, user: User) -> None:
         activities.work(db, user, state=WorkState.APPROVED, done_at=WEDNESDAY, approved_at=WEDNESDAY)
         activities.work(db, users.user(db), state=WorkState.APPROVED, done_at=WEDNESDAY, approved_at=WEDNESDAY)
-        weeks = overview([("publish", WEDNESDAY.date(), 1)], WEDNESDAY.date(), None)
+        weeks = overview([("publish", WEDNESDAY.date(), 1)], WEDNESDAY.date(), WEDNESDAY.date())
         found = measure(made.roadmap, progress(db, made, user), weeks, "2026-05")
         topics = made.roadmap.modules[activities.MODULE].topics
-        assert found["depth"] == Measured(topics=len(topics), proven=2, activities=1, approved=1, due=1, kept=1)
+        assert found["depth"] == Measured(topics=len(topics), proven=2, activities=1, approved=1, due=3, kept=1)
         assert found["open"].share is None
 
 
@@ -102,10 +102,14 @@ class TestWeeks:
         assert [w.kept(TWICE) for w in weeks[:4]] == [Kept.RUNNING, Kept.KEPT, Kept.PARTLY, Kept.BEFORE]
         assert [w.kept(ONCE) for w in weeks[:4]] == [Kept.KEPT, Kept.NOT, Kept.NOT, Kept.BEFORE]
 
-    def test_the_running_week_asks_for_no_more_than_was_done(self) -> None:
-        running = overview([("comment", self.TODAY, 1)], self.TODAY, self.SINCE)[0]
-        assert running.share(TWICE) == (1, 1)
-        assert running.share(ONCE) == (0, 0)
+    def test_the_running_week_counts_while_no_other_does(self) -> None:
+        first = overview([("comment", self.TODAY, 1)], self.TODAY, self.TODAY)
+        assert kept_in_month([ONCE, TWICE], first, "2026-05") == (1, 3)
+        later = overview(
+            [("comment", self.TODAY, 1), ("comment", date(2026, 5, 12), 2)], self.TODAY, self.SINCE
+        )
+        assert kept_in_month([ONCE, TWICE], later, "2026-05") == (2, 6), "the weeks from 4 and 11 May"
+        assert kept_in_month([TWICE], overview([], self.TODAY, None), "2026-05") == (0, 0)
 
     def test_more_than_was_promised_counts_as_kept(self) -> None:
         week = overview([("comment", date(2026, 5, 12), 9)], self.TODAY, self.SINCE)[1]
@@ -314,7 +318,7 @@ class TestRadar:
 
     def test_words_stay_in_the_picture(self) -> None:
         for label in draw(self.TITLES, [0.0] * 6, [1] * 6).labels:
-            width = max(len(line) for line in label.lines) * 6.6
+            width = max(len(line) for line in label.lines) * 7.4
             left = {"start": label.x, "middle": label.x - width / 2, "end": label.x - width}[label.anchor]
             assert left >= 0
             assert left + width <= WIDTH
