@@ -124,7 +124,7 @@ def _index_page(*, levels: Mapping[str, str] | None = None, problem: str = "") -
     card = portal().content.roadmap.scorecard
     if not card.dimensions:
         return render_template("scorecard/index.html", card=card, months=[])
-    months = _service().months(_progress())
+    months = _service().look(_progress()).months
     current = months[-1]
     return render_template(
         "scorecard/index.html",
@@ -150,9 +150,9 @@ def _commitments_page(
     content = portal().content
     card = content.roadmap.scorecard
     service = _service()
-    weeks = service.weeks()
-    months = service.months(_progress()) if card.dimensions or card.metrics else []
-    noted = months[-1].metrics if months else {}
+    look = service.look(_progress())
+    weeks, months = look.weeks, look.months
+    noted = months[-1].metrics
     return render_template(
         "scorecard/commitments.html",
         card=card,

@@ -50,6 +50,16 @@ class Month:
         return f"{self.first_day:%B %Y}"
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a learner sees at one moment."""
+
+    months: list[Month]
+    """Oldest first; the current one comes last."""
+    weeks: list[Week]
+    """The running one first."""
+
+
 class ScorecardService:
     """The scorecard of one learner at one moment (aware, UTC), in one database session."""
 
@@ -61,10 +71,10 @@ class ScorecardService:
         self.today = now.date()
         self.month = month_of(now.date())
 
-    def months(self, progress: Progress) -> list[Month]:
-        """All months that were looked at, oldest first; the current one is brought up to date and comes last.
+    def look(self, progress: Progress) -> Look:
+        """All months that were looked at, with the current one brought up to date, and the last weeks.
 
-        What was measured in a month that is over never changes.
+        What was measured in a month that is over never changes. Three statements, and two more in a new month.
         """
         rows = queries.months(self.db, self.user_id)
         weeks = self._weeks(rows)
@@ -75,11 +85,8 @@ class ScorecardService:
         current = rows[-1]
         if current.computed != stored:
             current.computed, current.computed_at = stored, self.now
-        return [_month(row, _distance(rows[0].month, row.month) + 1) for row in rows]
-
-    def weeks(self) -> list[Week]:
-        """The last weeks, the running one first: three statements."""
-        return self._weeks(queries.months(self.db, self.user_id))
+        months = [_month(row, _distance(rows[0].month, row.month) + 1) for row in rows]
+        return Look(months, weeks)
 
     def assess(self, month: str, levels: Mapping[str, str]) -> None:
         """Store what the learner thinks of themselves this month. Raises Invalid, and Conflict for another month."""

@@ -61,7 +61,7 @@ def progress(db: Session, content: Content, user: User) -> Progress:
 def months(
     db: Session, content: Content, user: User, now: datetime = WEDNESDAY
 ) -> list[scorecard_service.Month]:
-    return card(db, content, user, now).months(progress(db, content, user))
+    return card(db, content, user, now).look(progress(db, content, user)).months
 
 
 class TestMeasuring:
@@ -190,7 +190,7 @@ class TestLog:
     def test_an_entry_appears_in_its_week(self, db: Session, made: Content, user: User) -> None:
         card(db, made, user).log("publish", "2026-05-12", " On retries. ", "https://posts.example.org/1")
         card(db, made, users.user(db)).log("publish", "2026-05-05", "", "")
-        weeks = card(db, made, user).weeks()
+        weeks = card(db, made, user).look(progress(db, made, user)).weeks
         assert [w.kept(ONCE) for w in weeks[:3]] == [Kept.RUNNING, Kept.KEPT, Kept.BEFORE]
         assert (
             db.scalars(select(CommitmentEntry.note).where(CommitmentEntry.user_id == user.id)).one()
