@@ -53,7 +53,11 @@ document.addEventListener("keydown", (event) => {
   for (const shown of document.querySelectorAll(".evidence:is(:hover, :focus-within)")) shown.classList.add("is-dismissed");
 });
 for (const left of ["pointerleave", "focusout"]) {
-  const forget = (event) => event.target.closest?.(".evidence")?.classList.remove("is-dismissed");
+  const forget = (event) => {
+    const shown = event.target.closest?.(".evidence");
+    // Pointer and focus have moved on only once the event is over.
+    if (shown) setTimeout(() => shown.matches(":hover, :focus-within") || shown.classList.remove("is-dismissed"));
+  };
   document.addEventListener(left, forget, true);
 }
 
