@@ -16,10 +16,12 @@ from portal.features import (
     home,
     insights,
     lab_sessions,
+    portfolio,
     practice,
     reference,
     reviews,
     roadmap,
+    scorecard,
     search,
 )
 from portal.guards import init_body_limits, init_guards
@@ -58,6 +60,8 @@ def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs
         practice,
         reviews,
         insights,
+        portfolio,
+        scorecard,
         authoring,
         reference,
         search,

@@ -18,6 +18,7 @@ from portal.own_bank import OwnBank, Stamp
 from portal.settings import Settings
 from question_bank import Question
 from question_bank.layers import layered
+from roadmap import Activity, Kind
 
 
 @dataclass(frozen=True)
@@ -39,22 +40,35 @@ class Content:
 
     @cached_property
     def questions_by_topic(self) -> dict[str, list[Question]]:
-        """Questions that touch a topic, by topic id."""
+        """Questions that touch a topic, by the id that the topic goes by now."""
         result: dict[str, list[Question]] = {}
         for question in self.bank.questions.values():
-            for topic in question.topics:
+            for topic in dict.fromkeys(map(self.topic_id, question.topics)):
                 result.setdefault(topic, []).append(question)
         return result
 
     @cached_property
     def proofs_by_topic(self) -> dict[str, list[tuple[str, str]]]:
-        """(lab, task) pairs that prove a topic, by topic id."""
+        """(lab, task) pairs that prove a topic, by the id that the topic goes by now."""
         result: dict[str, list[tuple[str, str]]] = {}
         for lab in self.labs.labs.values():
             for task in lab.tasks:
-                for topic in task.proves:
+                for topic in dict.fromkeys(map(self.topic_id, task.proves)):
                     result.setdefault(topic, []).append((lab.id, task.id))
         return result
+
+    @cached_property
+    def activities_by_topic(self) -> dict[str, list[Activity]]:
+        """Activities that prove a topic once they are approved, by topic id."""
+        result: dict[str, list[Activity]] = {}
+        for activity in self.roadmap.activities.values():
+            for topic in activity.topics:
+                result.setdefault(topic, []).append(activity)
+        return result
+
+    def topic_id(self, named: str) -> str:
+        """The id that a topic goes by now, for one that a lab or a question names by a former id."""
+        return self.roadmap.current_id(Kind.TOPIC, named) or named
 
     def lab(self, lab_id: str) -> Lab | None:
         """The lab of that id, or the one that replaces it."""

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import CursorResult, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
+
+from portal.models import Base
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -45,6 +48,16 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def insert_once(db: Session, model: type[Base], **values: Any) -> bool:
+    """Insert a row unless one with its key is there, also when two requests do so at once; whether it was new."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    result = db.execute(insert(table).values(**values).on_conflict_do_nothing())
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
 
 
 def make_engine(url: str) -> Engine:

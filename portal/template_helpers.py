@@ -16,6 +16,7 @@ def init_template_helpers(app: Flask) -> None:
     """Register them."""
     app.jinja_env.filters["markdown"] = lambda text: Markup(markdown.render(text).html)  # noqa: S704 - sanitised
     app.jinja_env.filters["markdown_inline"] = lambda text: Markup(markdown.render_inline(text))  # noqa: S704 - sanitised
+    app.jinja_env.filters["foreign"] = lambda text: Markup(markdown.render_foreign(text))  # noqa: S704 - sanitised
     app.jinja_env.filters["code_spans"] = code_spans
     app.jinja_env.filters["day"] = day
     app.jinja_env.filters["moment"] = moment

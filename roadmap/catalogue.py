@@ -183,7 +183,7 @@ class _Builder:
             for index, entry in enumerate(data.activities)
             if self.shelves.activities[entry.id].entry is entry
         ]
-        artifact = f"{data.id}-artifact"
+        artifact = _artifact_id(data.id)
         if artifact in self.shelves.activities:
             line = self.shelves.activities[artifact].line
             self.faults.add(
@@ -237,9 +237,17 @@ class _Builder:
             Kind.TOPIC: self.shelves.topics,
             Kind.ACTIVITY: self.shelves.activities,
         }
-        return MappingProxyType(
-            {kind: references.resolve_claims(kind, claims[kind], in_use[kind], self.faults) for kind in claims}
-        )
+        found = {
+            kind: references.resolve_claims(kind, claims[kind], in_use[kind], self.faults) for kind in claims
+        }
+        # Whoever takes a module's place takes its artifact's.
+        artifacts = {_artifact_id(old): _artifact_id(now) for old, now in found[Kind.MODULE].items()}
+        found[Kind.ACTIVITY] = MappingProxyType(artifacts | dict(found[Kind.ACTIVITY]))
+        return MappingProxyType(found)
+
+
+def _artifact_id(module: str) -> str:
+    return f"{module}-artifact"
 
 
 def _part_claims(placed: Mapping[str, Placed[EntryT]]) -> list[references.Claim]:

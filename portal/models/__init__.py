@@ -1,8 +1,11 @@
 """What people did. Content lives in files; only this lives in the database."""
 
+from portal.models.activity_work import FURTHEST_LAST, ActivityWork, HandIn, Verdict, WorkState
 from portal.models.authored_question import AuthoredQuestion, AuthoringState
 from portal.models.base import Base, utcnow
 from portal.models.code_run import RUNS_PENDING, CodeRun, RunPurpose, RunState
+from portal.models.commitment_entry import CommitmentEntry
+from portal.models.criterion_claim import CriterionClaim
 from portal.models.failure import Failure, Work
 from portal.models.hint_use import HintUse
 from portal.models.item_tally import CountOf, ItemCount, ItemTally
@@ -18,6 +21,7 @@ from portal.models.question_revision import WRITING, QuestionAction, QuestionEve
 from portal.models.quiz_attempt import QuizAnswer, QuizAttempt
 from portal.models.review_card import ReviewCard
 from portal.models.review_comment import ReviewComment
+from portal.models.scorecard_month import ScorecardMonth
 from portal.models.sign_in_link import SignInLink
 from portal.models.submission import (
     PENDING_STATES,
@@ -30,18 +34,23 @@ from portal.models.user import Role, User
 from portal.models.worker_status import WorkerStatus
 
 __all__ = [
+    "FURTHEST_LAST",
     "OPEN_STATES",
     "PENDING_STATES",
     "PLACE_STATES",
     "RUNS_PENDING",
     "WRITING",
+    "ActivityWork",
     "AuthoredQuestion",
     "AuthoringState",
     "Base",
     "CodeRun",
+    "CommitmentEntry",
     "CountOf",
+    "CriterionClaim",
     "EndReason",
     "Failure",
+    "HandIn",
     "HintUse",
     "ItemCount",
     "ItemTally",
@@ -66,6 +75,7 @@ __all__ = [
     "Role",
     "RunPurpose",
     "RunState",
+    "ScorecardMonth",
     "SessionState",
     "SignInLink",
     "Submission",
@@ -73,7 +83,9 @@ __all__ = [
     "SubmissionState",
     "TaskResult",
     "User",
+    "Verdict",
     "Work",
+    "WorkState",
     "WorkerStatus",
     "utcnow",
 ]

@@ -7,9 +7,9 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from portal.content import Content
-from portal.models import QuizAnswer, QuizAttempt, Role, User
+from portal.models import QuizAnswer, QuizAttempt, Role, User, WorkState, utcnow
 from portal.settings import Settings
-from tests.factories import authoring, lab_sessions, practice, submissions, users
+from tests.factories import activities, authoring, lab_sessions, practice, scorecards, submissions, users
 from tests.fixtures.portal import Client, signed_in
 
 ANYONE = "anyone"
@@ -41,6 +41,26 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "roadmap.note": ("POST", "/lessons/{lesson}/note", SIGNED_IN),
     "roadmap.preview_lesson": ("GET", "/roadmap/preview", INSTRUCTORS),
     "roadmap.mark_read": ("POST", "/lessons/{lesson}/read", SIGNED_IN),
+    "portfolio.index": ("GET", "/portfolio", SIGNED_IN),
+    "portfolio.activity": ("GET", "/activities/{activity}", SIGNED_IN),
+    "portfolio.start": ("POST", "/activities/{activity}/start", SIGNED_IN),
+    "portfolio.leave": ("POST", "/activities/{activity}/leave", SIGNED_IN),
+    "portfolio.done": ("POST", "/activities/{activity}/done", SIGNED_IN),
+    "portfolio.hand_in": ("POST", "/activities/{new_activity}/hand-in", SIGNED_IN),
+    "portfolio.withdraw": ("POST", "/activities/{activity}/withdraw", SIGNED_IN),
+    "portfolio.queue": ("GET", "/portfolio/queue", INSTRUCTORS),
+    "portfolio.review": ("GET", "/portfolio/queue/{hand_in}", INSTRUCTORS),
+    "portfolio.claim": ("POST", "/portfolio/queue/{other_hand_in}/claim", INSTRUCTORS),
+    "portfolio.release": ("POST", "/portfolio/queue/{other_hand_in}/release", INSTRUCTORS),
+    "portfolio.decide": ("POST", "/portfolio/queue/{claimed_hand_in}/decide", INSTRUCTORS),
+    "scorecard.index": ("GET", "/scorecard", SIGNED_IN),
+    "scorecard.assess": ("POST", "/scorecard/assess", SIGNED_IN),
+    "scorecard.criteria": ("GET", "/scorecard/criteria", SIGNED_IN),
+    "scorecard.say": ("POST", "/scorecard/criteria/{criterion}", SIGNED_IN),
+    "scorecard.commitments": ("GET", "/scorecard/commitments", SIGNED_IN),
+    "scorecard.log": ("POST", "/scorecard/commitments/entries", SIGNED_IN),
+    "scorecard.forget": ("POST", "/scorecard/commitments/entries/{entry}/delete", SIGNED_IN),
+    "scorecard.metrics": ("POST", "/scorecard/metrics", SIGNED_IN),
     "lab_sessions.index": ("GET", "/labs/", SIGNED_IN),
     "lab_sessions.lab": ("GET", "/labs/never-oversell", SIGNED_IN),
     "lab_sessions.status": ("GET", "/labs/never-oversell/status", SIGNED_IN),
@@ -115,6 +135,11 @@ FORMS: dict[str, dict[str, object]] = {
     "authoring.comment": {"base": authoring.TEXT_HASH, "line": "1", "text": "Say it shorter."},
     "authoring.restore": {"base": authoring.TEXT_HASH, "version": "1"},
     "authoring.discard": {"base": authoring.TEXT_HASH},
+    "portfolio.hand_in": {"link": "https://code.example.org/it"},
+    "portfolio.decide": {"verdict": "returned", "comment": "Show the second session, too."},
+    "scorecard.assess": {"month": f"{utcnow():%Y-%m}", "level-technical-depth": "3"},
+    "scorecard.log": {"commitment": "comment-on-posts", "day": f"{utcnow():%Y-%m-%d}"},
+    "scorecard.metrics": {"month": f"{utcnow():%Y-%m}", "metric-posts-published": "2"},
 }
 
 
@@ -143,6 +168,14 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
     draft = authoring.draft(db, user)
     comment = authoring.comment(db, draft, user)
     uploaded = authoring.uploaded(db, user)
+    first, second, third = list(content.roadmap.activities)[:3]
+    own = activities.hand_in(db, activities.work(db, user, first, state=WorkState.HANDED_IN))
+    waiting = []
+    for by in (None, user):
+        work = activities.work(db, users.user(db), second, state=WorkState.HANDED_IN)
+        waiting.append(activities.hand_in(db, work, by=by))
+    entry = scorecards.entry(db, user)
+    scorecards.month(db, user)
     db.commit()
     return {
         "lesson": next(iter(content.roadmap.lessons)),
@@ -158,6 +191,15 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         "draft": draft.question_id,
         "comment": comment.id,
         "import": uploaded.id,
+        "activity": first,
+        "new_activity": third,
+        "hand_in": own.id,
+        "other_hand_in": waiting[0].id,
+        "claimed_hand_in": waiting[1].id,
+        "entry": entry.id,
+        "criterion": next(
+            each.id for track in content.roadmap.tracks.values() for each in track.criteria if not each.evidence
+        ),
     }
 
 
@@ -218,6 +260,7 @@ OWN = [
     "reviews.program",
     "reviews.end",
     "reviews.result",
+    "scorecard.forget",
 ]
 
 

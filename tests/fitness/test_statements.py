@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.content import Content
 from portal.models import (
+    ActivityWork,
     AuthoredQuestion,
     Failure,
     QuestionNote,
@@ -20,10 +21,21 @@ from portal.models import (
     QuizAttempt,
     Role,
     User,
+    Verdict,
     Work,
+    WorkState,
     utcnow,
 )
-from tests.factories import authoring, lab_sessions, practice, reports, submissions, users
+from tests.factories import (
+    activities,
+    authoring,
+    lab_sessions,
+    practice,
+    reports,
+    scorecards,
+    submissions,
+    users,
+)
 from tests.fitness.test_routes import ADMINS, INSTRUCTORS, ROUTES, SIGNED_IN, things_of
 from tests.fixtures.portal import Client
 
@@ -97,4 +109,15 @@ def busy(db: Session, user: User, content: Content) -> None:
             practice.report(db, person, question)
         if person is not user:
             lab_sessions.lab_session(db, person)
+        for activity_id in list(content.roadmap.activities)[5:12]:
+            work = activities.work(db, person, activity_id, state=WorkState.HANDED_IN)
+            for verdict in (Verdict.RETURNED, Verdict.WITHDRAWN, None):
+                activities.hand_in(db, work, verdict=verdict, by=user)
+        handed_in = db.scalars(select(ActivityWork).where(ActivityWork.user_id == user.id)).first()
+        assert handed_in is not None
+        activities.hand_in(db, handed_in, verdict=Verdict.RETURNED, by=person)
+        for days in range(40):
+            scorecards.entry(db, person, days=days)
+        for months in range(2, 8):
+            scorecards.month(db, person, months=months)
     db.commit()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -16,15 +16,20 @@ from sqlalchemy.orm import Session
 
 from portal.content import Content
 from portal.database import MIGRATIONS, Database
+from portal.errors import Conflict
 from portal.features.accounts import AccountService
 from portal.features.insights import queries as insight_queries
 from portal.features.insights.service import InsightService
 from portal.features.lab_sessions import queries
+from portal.features.portfolio.reviewing import ReviewService
+from portal.features.portfolio.service import PortfolioService
 from portal.features.practice import Encounter, Recorder, rebuild
 from portal.features.reviews import queries as practice_queries
 from portal.features.reviews.service import PracticeService
 from portal.features.roadmap import ProgressService, TopicState
+from portal.features.scorecard.service import ScorecardService
 from portal.models import (
+    ActivityWork,
     Base,
     ItemTally,
     LabSession,
@@ -32,14 +37,16 @@ from portal.models import (
     PracticeSession,
     PracticeSource,
     ReviewCard,
+    Role,
     SessionState,
     Submission,
     SubmissionState,
     User,
+    WorkState,
     utcnow,
 )
 from portal.work.claims import claim
-from tests.factories import lab_sessions, practice, submissions, users
+from tests.factories import activities, lab_sessions, practice, submissions, users
 from tests.fixtures import questions
 from tests.fixtures.postgres import ScratchServer
 
@@ -95,7 +102,7 @@ def revise(store: Database, revision: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     with store.engine.connect() as connection:
         config.attributes["connection"] = connection
-        move = command.downgrade if revision < "0002" else command.upgrade
+        move = command.upgrade if revision == "head" else command.downgrade
         move(config, revision)
         connection.commit()
 
@@ -201,7 +208,8 @@ def test_practice_is_rebuilt_alike(session: Session, content: Content) -> None:
     assert rebuild(session, bank.bank).answers == 10
     assert len(service.chooser(user.id).dues()) == 10
     assert ProgressService(session, bank).of(user.id).topics[questions.TOPIC].state == TopicState.UNSEEN
-    practice.practice_session(session, user, [questions.question("single")], answered=True)
+    known = [questions.question("single"), questions.question("numeric")]
+    practice.practice_session(session, user, known, answered=True)
     assert ProgressService(session, bank).of(user.id).topics[questions.TOPIC].state == TopicState.PRACTISED
 
 
@@ -232,3 +240,78 @@ def test_answers_from_two_browsers_at_once_all_count(store: Database, content: C
         assert db.scalars(select(ReviewCard)).one().reviews == len(sessions)
         tally = db.scalars(select(ItemTally)).one()
         assert (tally.answers, tally.counted) == (len(sessions), 1)
+
+
+def test_the_day_on_which_a_question_was_right_again_is_found_in_old_answers(
+    store: Database, content: Content
+) -> None:
+    bank = questions.content_of(content, questions.question("single"))
+    first = datetime(2026, 5, 4, 22, 0, tzinfo=UTC)
+    with store.transaction() as db:
+        learner, hasty = users.user(db), users.user(db)
+        for user, again in ((learner, timedelta(hours=2)), (hasty, timedelta(hours=1))):
+            for at in (first, first + again, first + timedelta(days=9)):
+                made = practice.practice_session(db, user, [questions.question("single")], answered=True)
+                made.answers[0].given_at = at
+                made.answers[0].correct = user is learner or at <= first + again
+            card = db.scalars(select(ReviewCard).where(ReviewCard.user_id == user.id)).one()
+            card.first_right_at = first
+        ids = learner.id, hasty.id
+    revise(store, "0006")
+    revise(store, "head")
+    with store.session() as db:
+        found = [db.get_one(ReviewCard, (id_, "a-single")).right_again_at for id_ in ids]
+        assert found == [first + timedelta(hours=2), None]
+        states = [ProgressService(db, bank).of(id_).topics[questions.TOPIC].state for id_ in ids]
+        assert states == [TopicState.PRACTISED, TopicState.UNSEEN]
+
+
+def test_of_two_instructors_who_claim_at_once_one_has_it(store: Database) -> None:
+    with store.transaction() as db:
+        waiting = activities.hand_in(db, activities.work(db, users.user(db), state=WorkState.HANDED_IN)).id
+        instructors = [users.user(db, role=Role.INSTRUCTOR).id for _ in range(2)]
+    barrier = Barrier(2)
+
+    def claim_it(instructor: int) -> bool:
+        with store.session() as db:
+            barrier.wait(30)
+            try:
+                ReviewService(db, instructor).claim(waiting)
+            except Conflict:
+                return False
+            db.commit()
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(claim_it, instructors)) == [False, True]
+
+
+def test_an_activity_that_is_begun_twice_at_once_is_begun_once(store: Database, content: Content) -> None:
+    made = activities.content_with(content)
+    with store.transaction() as db:
+        user_id = users.user(db).id
+    barrier = Barrier(2)
+
+    def begin(_number: int) -> None:
+        with store.session() as db:
+            barrier.wait(30)
+            PortfolioService(db, made, user_id).start(activities.activity())
+            db.commit()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(begin, range(2)))
+    with store.session() as db:
+        assert len(db.scalars(select(ActivityWork)).all()) == 1
+
+
+def test_an_approval_and_a_month_are_counted_alike(session: Session, content: Content) -> None:
+    made, user = activities.content_with(content), users.user(session)
+    at = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
+    activities.work(session, user, state=WorkState.APPROVED, done_at=at, approved_at=at)
+    progress = ProgressService(session, made).of(user.id)
+    assert progress.topics[activities.TOPICS[0]].state == TopicState.PROVEN
+    card = ScorecardService(session, made, user.id, at)
+    card.log("comment-on-posts", "2026-05-04", "", "")
+    for _ in range(2):
+        (month,) = card.look(progress).months
+    assert month.measured["networking-and-visibility"].kept == 1

@@ -59,6 +59,21 @@ document.addEventListener("keydown", (event) => {
   else link.click();
 });
 
+/* Evidence of a state: shown on hover and focus; Escape takes it away until the pointer or the focus has left. */
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const shown of document.querySelectorAll(".evidence:is(:hover, :focus-within)")) shown.classList.add("is-dismissed");
+});
+for (const left of ["pointerleave", "focusout"]) {
+  const forget = (event) => {
+    const shown = event.target.closest?.(".evidence");
+    // Pointer and focus have moved on only once the event is over.
+    if (shown) setTimeout(() => shown.matches(":hover, :focus-within") || shown.classList.remove("is-dismissed"));
+  };
+  document.addEventListener(left, forget, true);
+}
+
 /* Forms that load a page: a second click does nothing. */
 
 document.addEventListener("submit", (event) => {

@@ -148,6 +148,7 @@ def meet(
             reviews=0,
             lapses=0,
             first_right_at=None,
+            right_again_at=None,
             created_at=encounter.at,
         )
         cards[question.id] = card
@@ -157,8 +158,11 @@ def meet(
     card.last_fraction = graded.fraction
     if counted:
         card.content_hash, card.first_fraction = question.content_hash, graded.fraction
-    if graded.correct and card.first_right_at is None:
-        card.first_right_at = encounter.at
+    if graded.correct:
+        if card.first_right_at is None:
+            card.first_right_at = encounter.at
+        elif card.right_again_at is None and encounter.at.date() > card.first_right_at.date():
+            card.right_again_at = encounter.at
     return rating
 
 

@@ -3,15 +3,27 @@
 from portal.features.roadmap import lesson_routes, routes  # noqa: F401 - they register their views
 from portal.features.roadmap.blueprint import blueprint
 from portal.features.roadmap.marks import Mark, MarkService
-from portal.features.roadmap.service import ModuleProgress, Progress, ProgressService, TopicProgress, TopicState
+from portal.features.roadmap.progress import (
+    ORDER,
+    ModuleProgress,
+    Progress,
+    Standing,
+    TopicProgress,
+    TopicState,
+    hours_left,
+)
+from portal.features.roadmap.service import ProgressService
 
 __all__ = [
+    "ORDER",
     "Mark",
     "MarkService",
     "ModuleProgress",
     "Progress",
     "ProgressService",
+    "Standing",
     "TopicProgress",
     "TopicState",
     "blueprint",
+    "hours_left",
 ]

@@ -13,7 +13,7 @@ from portal.errors import Invalid
 from portal.extensions import db, limiter, portal
 from portal.features.roadmap.blueprint import blueprint, find, progress_service, track_of
 from portal.features.roadmap.marks import NOTE_MAX, MarkService
-from portal.features.roadmap.service import Progress
+from portal.features.roadmap.progress import Progress
 from portal.features.search import linked
 from portal.guards import requires
 from portal.models import Role

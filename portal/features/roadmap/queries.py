@@ -1,14 +1,18 @@
-"""The evidence of one learner: three statements, however much they did."""
+"""The evidence of one learner: four statements, however much they did."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import cast, func, null, select, union_all
 from sqlalchemy.orm import Session
 
+from portal.features.roadmap.progress import Standing
 from portal.models import (
+    ActivityWork,
     LessonRead,
     QuizAnswer,
     QuizAttempt,
@@ -17,6 +21,7 @@ from portal.models import (
     SubmissionKind,
     SubmissionState,
     TaskResult,
+    WorkState,
 )
 
 
@@ -31,14 +36,33 @@ class PassedTask:
 
 
 @dataclass(frozen=True)
+class Right:
+    """A question that was answered right."""
+
+    question_id: str
+    at: datetime
+    """The first time."""
+    again: datetime | None = None
+    """A time on a later day (UTC), if there was one."""
+
+    @classmethod
+    def joined(cls, question_id: str, parts: Sequence[Right]) -> Self:
+        """What is known under several ids of one question."""
+        first = min(part.at for part in parts)
+        times = [time for part in parts for time in (part.at, part.again) if time is not None]
+        return cls(question_id, first, min((t for t in times if t.date() > first.date()), default=None))
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What one learner has done, by the ids that were current then."""
 
     lessons: dict[str, datetime]
     """Lesson id → when it was marked as read."""
-    questions: dict[str, datetime]
-    """Question id → when it was first answered right."""
+    questions: tuple[Right, ...]
     tasks: tuple[PassedTask, ...]
+    activities: tuple[tuple[str, Standing], ...]
+    """Activity id → where the learner is with it."""
 
 
 def evidence(db: Session, user_id: int) -> Evidence:
@@ -47,20 +71,26 @@ def evidence(db: Session, user_id: int) -> Evidence:
         select(LessonRead.lesson_id, LessonRead.created_at).where(LessonRead.user_id == user_id)
     )
     # Quizzes that were handed in before there were cards have none.
-    first_right = union_all(
-        select(QuizAnswer.question_id, QuizAttempt.finished_at.label("at"))
+    moment = QuizAttempt.finished_at.type
+    right = union_all(
+        select(
+            ReviewCard.question_id,
+            ReviewCard.first_right_at.label("at"),
+            ReviewCard.right_again_at.label("again"),
+        ).where(ReviewCard.user_id == user_id, ReviewCard.first_right_at.is_not(None)),
+        select(QuizAnswer.question_id, QuizAttempt.finished_at, cast(null(), moment))
         .join(QuizAttempt, QuizAttempt.id == QuizAnswer.attempt_id)
         .where(
             QuizAttempt.user_id == user_id, QuizAttempt.finished_at.is_not(None), QuizAnswer.correct.is_(True)
         ),
-        select(ReviewCard.question_id, ReviewCard.first_right_at.label("at")).where(
-            ReviewCard.user_id == user_id, ReviewCard.first_right_at.is_not(None)
-        ),
     ).subquery()
     questions = db.execute(
         select(
-            first_right.c.question_id, func.min(first_right.c.at, type_=QuizAttempt.finished_at.type)
-        ).group_by(first_right.c.question_id)
+            right.c.question_id,
+            func.min(right.c.at, type_=moment),
+            func.max(right.c.at, type_=moment),
+            func.min(right.c.again, type_=moment),
+        ).group_by(right.c.question_id)
     )
     tasks = db.execute(
         select(
@@ -78,11 +108,27 @@ def evidence(db: Session, user_id: int) -> Evidence:
         )
         .group_by(Submission.lab_id, TaskResult.task_id, Submission.kind)
     )
+    works = db.execute(
+        select(
+            ActivityWork.activity_id,
+            ActivityWork.state,
+            ActivityWork.started_at,
+            ActivityWork.done_at,
+            ActivityWork.approved_at,
+        ).where(ActivityWork.user_id == user_id)
+    )
     return Evidence(
         lessons={lesson_id: at for lesson_id, at in lessons},
-        questions={question_id: at for question_id, at in questions if at is not None},
+        questions=tuple(
+            Right.joined(question_id, [Right(question_id, first, again), Right(question_id, last)])
+            for question_id, first, last, again in questions
+        ),
         tasks=tuple(
             PassedTask(lab, task, SubmissionKind(kind), at) for lab, task, kind, at in tasks if at is not None
+        ),
+        activities=tuple(
+            (activity_id, Standing(WorkState(state), started, done, approved))
+            for activity_id, state, started, done, approved in works
         ),
     )
 

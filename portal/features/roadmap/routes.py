@@ -12,7 +12,7 @@ from portal.extensions import db, portal
 from portal.features.practice import QuizService, practisable, quizzable
 from portal.features.roadmap.blueprint import blueprint, find, progress_service, track_of
 from portal.features.roadmap.graph import layout
-from portal.features.roadmap.service import ModuleProgress, Progress, hours_left
+from portal.features.roadmap.progress import ModuleProgress, Progress, hours_left
 from roadmap import Kind, Module, Stage, Track
 
 
@@ -103,6 +103,7 @@ def module(module_id: str) -> str:
                 "topic": topic,
                 "progress": progress.topics[topic.id],
                 "proofs": _proofs(topic.id),
+                "makes": next(iter(content.activities_by_topic.get(topic.id, ())), None),
             }
             for topic in found.topics
         ],
@@ -111,6 +112,10 @@ def module(module_id: str) -> str:
             for lesson_id in found.lessons
         ],
         labs=[lab for lab in (content.lab(lab_id) for lab_id in found.labs) if lab is not None],
+        activities=[
+            {"activity": activity, "standing": progress.activities.get(activity.id)}
+            for activity in found.activities
+        ],
         prerequisites=[content.roadmap.modules[module_id] for module_id in found.prerequisites],
         track=track_of(found.id),
         question_count=sum(practisable(q) for q in questions),

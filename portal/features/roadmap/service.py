@@ -2,80 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
 from portal.content import Content
 from portal.features.practice import practisable
 from portal.features.roadmap import queries
-from portal.models import LessonRead, SubmissionKind, utcnow
-from roadmap import Kind, Lesson, Module
-
-
-class TopicState(StrEnum):
-    """How much of a topic a learner has shown; each includes the one before it."""
-
-    UNSEEN = "unseen"
-    READ = "read"
-    PRACTISED = "practised"
-    PROVEN = "proven"
-
-
-ORDER = {state: number for number, state in enumerate(TopicState)}
-
-
-@dataclass(frozen=True)
-class TopicProgress:
-    """The state of one topic and the evidence that bought it."""
-
-    topic_id: str
-    state: TopicState = TopicState.UNSEEN
-    why: str = ""
-    """One sentence that names the evidence; empty when unseen."""
-    at: datetime | None = None
-    best: TopicState = TopicState.PROVEN
-    """The furthest state that today's content lets anyone reach."""
-
-
-@dataclass(frozen=True)
-class ModuleProgress:
-    """How far a learner is in a set of topics."""
-
-    percent: int
-    """Steps taken of the steps that can be taken: read is one, practised two, proven three."""
-    counts: dict[TopicState, int]
-
-    @property
-    def state(self) -> str:
-        """`done`, `started` or `unseen`."""
-        if self.percent >= 100:
-            return "done"
-        return "started" if self.percent else "unseen"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The progress of one learner over the whole roadmap."""
-
-    topics: dict[str, TopicProgress]
-    lessons_read: frozenset[str]
-
-    def of_topics(self, topic_ids: Iterable[str]) -> ModuleProgress:
-        """The progress over some topics."""
-        found = [self.topics[topic_id] for topic_id in topic_ids]
-        possible = sum(ORDER[topic.best] for topic in found)
-        done = sum(min(ORDER[topic.state], ORDER[topic.best]) for topic in found)
-        counts = {state: sum(topic.state == state for topic in found) for state in TopicState}
-        return ModuleProgress(percent=100 * done // possible if possible else 0, counts=counts)
-
-    def of_module(self, module: Module) -> ModuleProgress:
-        """The progress in one module."""
-        return self.of_topics(topic.id for topic in module.topics)
+from portal.features.roadmap.crediting import Ledger
+from portal.features.roadmap.progress import Progress, TopicProgress, TopicState
+from portal.models import LessonRead, utcnow
+from roadmap import Kind, Lesson
 
 
 class ProgressService:
@@ -86,55 +24,19 @@ class ProgressService:
         self.content = content
 
     def of(self, user_id: int) -> Progress:
-        """This learner's progress: three statements, then arithmetic."""
+        """This learner's progress: four statements, then arithmetic."""
         found = queries.evidence(self.db, user_id)
-        catalogue = self.content.roadmap
-        best: dict[str, TopicProgress] = {}
-
-        def credit(named: str, state: TopicState, why: str, at: datetime) -> None:
-            topic_id = catalogue.current_id(Kind.TOPIC, named)
-            if topic_id is None:
-                return
-            known = best.get(topic_id)
-            if known is None or (ORDER[known.state], -_stamp(known.at)) < (ORDER[state], -_stamp(at)):
-                best[topic_id] = TopicProgress(topic_id, state, why, at)
-
-        lessons_read: set[str] = set()
-        for lesson_id, at in found.lessons.items():
-            lesson = catalogue.lessons.get(catalogue.current_id(Kind.LESSON, lesson_id) or "")
-            if lesson is not None:
-                lessons_read.add(lesson.id)
-                for topic_id in lesson.topics:
-                    credit(topic_id, TopicState.READ, f"read in “{lesson.title}” on {_day(at)}", at)
-        for question_id, at in found.questions.items():
-            question = self.content.bank.find(question_id)
-            for topic_id in question.topics if question is not None else ():
-                credit(
-                    topic_id,
-                    TopicState.PRACTISED,
-                    f"practised by a question answered right on {_day(at)}",
-                    at,
-                )
-        for passed in found.tasks:
-            lab = self.content.lab(passed.lab_id)
-            task = next((t for t in lab.tasks if t.id == passed.task_id), None) if lab else None
-            if lab is None or task is None:
-                continue
-            proven = passed.kind == SubmissionKind.SUBMIT
-            state = TopicState.PROVEN if proven else TopicState.PRACTISED
-            verb = "proven by" if proven else "practised in a check of"
-            for topic_id in task.proves:
-                credit(
-                    topic_id,
-                    state,
-                    f"{verb} “{task.title}” of {lab.title} on {_day(passed.first_at)}",
-                    passed.first_at,
-                )
+        ledger = Ledger(self.content)
+        lessons_read = ledger.lessons(found.lessons)
+        ledger.questions(found.questions)
+        tasks_proven = ledger.tasks(found.tasks)
+        activities = ledger.activities(found.activities)
         topics: dict[str, TopicProgress] = {}
         for topic_id in self.content.roadmap.topics:
-            seen = best.get(topic_id, TopicProgress(topic_id))
-            topics[topic_id] = TopicProgress(topic_id, seen.state, seen.why, seen.at, self._reachable(topic_id))
-        return Progress(topics=topics, lessons_read=frozenset(lessons_read))
+            seen = ledger.best.get(topic_id, TopicProgress(topic_id))
+            hint = ledger.hints.get(topic_id, "") if seen.state in (TopicState.UNSEEN, TopicState.READ) else ""
+            topics[topic_id] = replace(seen, best=self._reachable(topic_id), hint=hint)
+        return Progress(topics, lessons_read, activities, tasks_proven)
 
     def mark_read(self, user_id: int, lesson: Lesson) -> None:
         """Record that this learner read the lesson; twice is the same as once."""
@@ -152,22 +54,9 @@ class ProgressService:
         return queries.lesson_is_read(self.db, user_id, (lesson.id, *former))
 
     def _reachable(self, topic_id: str) -> TopicState:
-        if topic_id in self.content.proofs_by_topic:
+        if topic_id in self.content.proofs_by_topic or topic_id in self.content.activities_by_topic:
             return TopicState.PROVEN
         if any(practisable(question) for question in self.content.questions_by_topic.get(topic_id, ())):
             return TopicState.PRACTISED
         has_lesson = self.content.roadmap.topics[topic_id].lesson is not None
         return TopicState.READ if has_lesson else TopicState.UNSEEN
-
-
-def hours_left(modules: Iterable[Module], states: Mapping[str, ModuleProgress]) -> int:
-    """What the rest of some modules is reckoned to take, in hours: what isn't done of each, rounded up once."""
-    return math.ceil(sum(module.hours * (100 - states[module.id].percent) for module in modules) / 100)
-
-
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%B %Y}"
-
-
-def _stamp(at: datetime | None) -> float:
-    return at.timestamp() if at else 0.0

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from portal.markdown import render, render_inline
+from portal.markdown import render, render_foreign, render_inline
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,42 @@ def no_rendering() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("portal.markdown.markdown_library.Markdown", None)
         yield
+
+
+class TestForeign:
+    """What learners write is shown to others."""
+
+    def test_markdown_is_rendered_below_the_headings_of_the_page(self) -> None:
+        html = render_foreign("# One\n\nTwo\n===\n\n###### Six\n\n**bold** `code`\n\n|a|\n|-|\n|b|\n")
+        assert "<h3>One</h3>" in html
+        assert "<h3>Two</h3>" in html
+        assert "<h6>Six</h6>" in html
+        assert "<strong>bold</strong> <code>code</code>" in html
+        assert "<td>b</td>" in html
+
+    def test_html_is_text(self) -> None:
+        html = render_foreign('<h1 id="main">x</h1> <script>alert(1)</script>\n\n<div onclick="x">y</div>')
+        assert "<h1" not in html
+        assert "<script" not in html
+        assert "<div" not in html
+        assert "&lt;script&gt;" in html
+
+    def test_nothing_is_loaded(self) -> None:
+        html = render_foreign(
+            "![a cat](https://spy.example.org/cat.png) ![b][r]\n\n[r]: https://spy.example.org/b.png"
+        )
+        assert "<img" not in html
+        assert "a cat (https://spy.example.org/cat.png)" in html
+
+    @pytest.mark.parametrize(
+        "address", ["javascript:alert(1)", "data:text/html,x", "vbscript:x", "JaVaScRiPt:x"]
+    )
+    def test_links_that_act_are_no_links(self, address: str) -> None:
+        assert "href" not in render_foreign(f"[go]({address}) <{address}>")
+
+    def test_links_tell_the_other_side_nothing(self) -> None:
+        assert 'rel="noopener noreferrer nofollow"' in render_foreign("[go](https://example.org)")
+
+    @pytest.mark.parametrize("sign", ["[", "![", "[a](", "*a _b ", "> ", "`", "1. ", "<a@", "|a"])
+    def test_twenty_thousand_hostile_signs_are_rendered(self, sign: str) -> None:
+        assert render_foreign((sign * 20_000)[:20_000])

@@ -185,3 +185,12 @@ def test_a_reference_finds_what_it_names(staged: ContentFolder) -> None:
         assert catalogue.find(reference).title == title
     for reference in ("topic/none", "planet/mars", "topic", ""):
         assert catalogue.find(reference) is None
+
+
+def test_the_artifact_of_a_module_that_replaces_another_is_found_by_the_old_id(staged: ContentFolder) -> None:
+    staged.change("modules/schema.yaml", "hours: 6", "hours: 6\nreplaces: [old-schema]")
+
+    catalogue = staged.load()
+
+    assert catalogue.faults == ()
+    assert catalogue.current_id(Kind.ACTIVITY, "old-schema-artifact") == "schema-artifact"

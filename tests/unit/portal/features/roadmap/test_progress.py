@@ -8,10 +8,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from portal.content import Content
-from portal.features.practice import Encounter, Recorder
 from portal.features.roadmap import ProgressService, TopicState
 from portal.models import QuizAnswer, QuizAttempt, SubmissionKind, SubmissionState, User, utcnow
-from tests.factories import practice, submissions, users
+from tests.factories import submissions, users
 from tests.fixtures import questions
 
 WHEN = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
@@ -55,48 +54,23 @@ def test_reading_a_lesson_makes_its_topics_read(
     assert {progress.topics[t].state for t in untouched} == {TopicState.UNSEEN}
 
 
-def test_a_right_answer_practises_and_a_wrong_one_does_not(
-    service: ProgressService, user: User, content: Content, db: Session
-) -> None:
-    right, wrong = [item for item in content.bank.questions.values() if item.kind == "single"][:2]
-    attempt = QuizAttempt(user_id=user.id, module_id=right.module, seed=1, finished_at=WHEN, score=0.5)
-    attempt.answers = [
-        QuizAnswer(question_id=right.id, position=1, content_hash="", correct=True, fraction=1.0),
-        QuizAnswer(question_id=wrong.id, position=2, content_hash="", correct=False, fraction=0.5),
-    ]
-    db.add(attempt)
-    db.flush()
-    progress = service.of(user.id)
-    assert {progress.topics[t].state for t in right.topics} == {TopicState.PRACTISED}
-    for topic in set(wrong.topics) - set(right.topics):
-        assert progress.topics[topic].state == TopicState.UNSEEN
-
-
-def test_a_right_answer_in_practice_counts_like_one_in_a_quiz(
-    service: ProgressService, user: User, content: Content, db: Session
-) -> None:
-    right, wrong = [item for item in content.bank.questions.values() if item.kind == "single"][:2]
-    practice.practice_session(db, user, [right], answered=True)
-    Recorder(db).record(user.id, [Encounter(wrong, wrong.grade(None), utcnow())])
-    practice.practice_session(db, users.user(db), [wrong], answered=True)
-    db.flush()
-    progress = service.of(user.id)
-    assert {progress.topics[t].state for t in right.topics} == {TopicState.PRACTISED}
-    for topic in set(wrong.topics) - set(right.topics):
-        assert progress.topics[topic].state == TopicState.UNSEEN
-
-
 def test_answers_of_an_unfinished_quiz_count_for_nothing(
     service: ProgressService, user: User, content: Content, db: Session
 ) -> None:
-    question = next(iter(content.bank.questions.values()))
-    attempt = QuizAttempt(user_id=user.id, module_id=question.module, seed=1)
+    topic, questions_of_it = next(
+        (topic, found) for topic, found in content.questions_by_topic.items() if len(found) > 1
+    )
+    attempt = QuizAttempt(user_id=user.id, module_id=questions_of_it[0].module, seed=1)
     attempt.answers = [
-        QuizAnswer(question_id=question.id, position=1, content_hash="", correct=True, fraction=1.0)
+        QuizAnswer(question_id=question.id, position=n, content_hash="", correct=True, fraction=1.0)
+        for n, question in enumerate(questions_of_it[:2], 1)
     ]
     db.add(attempt)
     db.flush()
-    assert service.of(user.id).topics[question.topics[0]].state == TopicState.UNSEEN
+    assert service.of(user.id).topics[topic].state == TopicState.UNSEEN
+    attempt.finished_at = WHEN
+    db.flush()
+    assert service.of(user.id).topics[topic].state == TopicState.PRACTISED
 
 
 def test_a_check_practises_and_a_submission_proves(
@@ -144,7 +118,7 @@ def test_other_people_s_evidence_is_theirs(
     assert service.of(user.id).topics[task[1]].state == TopicState.UNSEEN
 
 
-def test_progress_takes_three_statements_however_much_was_done(
+def test_progress_takes_four_statements_however_much_was_done(
     service: ProgressService, user: User, db: Session, task: tuple[str, str], content: Content
 ) -> None:
     from sqlalchemy import event
@@ -158,7 +132,7 @@ def test_progress_takes_three_statements_however_much_was_done(
     engine = db.get_bind()
     event.listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
     service.of(user.id)
-    assert len(seen) == 3
+    assert len(seen) == 4
 
 
 def test_a_topic_with_code_questions_alone_can_be_practised(db: Session, user: User, content: Content) -> None:
