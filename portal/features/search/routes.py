@@ -64,8 +64,7 @@ def _address(hit: Hit) -> str | None:
             topic = portal().content.roadmap.topics[hit.id]
             return url_for("roadmap.module", module_id=topic.module, _anchor=f"topic-{topic.id}")
         case Found.ACTIVITY:
-            activity = portal().content.roadmap.activities[hit.id]
-            return url_for("roadmap.module", module_id=activity.module, _anchor=f"activity-{activity.id}")
+            return url_for("portfolio.activity", activity_id=hit.id)
         case Found.QUESTION:
             if current_user.has_role(Role.INSTRUCTOR):
                 return url_for("insights.question", question_id=hit.id)
