@@ -13,8 +13,9 @@ from portal.content import Content
 from portal.models import ActivityWork, HandIn, User, Verdict, WorkState, utcnow
 from roadmap import Activity, ActivityKind, Kind
 
-MODULE = "transactions-and-isolation"
-TOPICS = ("conditional-updates", "transaction-retries")
+MODULE = "schema-design"
+TOPICS = ("naming-conventions", "hierarchies")
+"""No activity of the content proves them."""
 NAME = "lose-an-update"
 
 
