@@ -2,6 +2,7 @@
 
 from portal.models.authored_question import AuthoredQuestion, AuthoringState
 from portal.models.base import Base, utcnow
+from portal.models.calendar_feed import CalendarFeed
 from portal.models.code_run import RUNS_PENDING, CodeRun, RunPurpose, RunState
 from portal.models.failure import Failure, Work
 from portal.models.hint_use import HintUse
@@ -9,6 +10,7 @@ from portal.models.item_tally import CountOf, ItemCount, ItemTally
 from portal.models.lab_session import OPEN_STATES, PLACE_STATES, EndReason, LabSession, SessionState
 from portal.models.lesson_mark import LessonMark
 from portal.models.lesson_read import LessonRead
+from portal.models.plan_tick import PlanTick
 from portal.models.practice_session import PracticeAnswer, PracticeSession, PracticeSource
 from portal.models.practice_setting import PracticeSetting
 from portal.models.question_import import QuestionImport
@@ -19,6 +21,7 @@ from portal.models.quiz_attempt import QuizAnswer, QuizAttempt
 from portal.models.review_card import ReviewCard
 from portal.models.review_comment import ReviewComment
 from portal.models.sign_in_link import SignInLink
+from portal.models.study_plan import StudyPlan
 from portal.models.submission import (
     PENDING_STATES,
     Submission,
@@ -38,6 +41,7 @@ __all__ = [
     "AuthoredQuestion",
     "AuthoringState",
     "Base",
+    "CalendarFeed",
     "CodeRun",
     "CountOf",
     "EndReason",
@@ -48,6 +52,7 @@ __all__ = [
     "LabSession",
     "LessonMark",
     "LessonRead",
+    "PlanTick",
     "PracticeAnswer",
     "PracticeSession",
     "PracticeSetting",
@@ -68,6 +73,7 @@ __all__ = [
     "RunState",
     "SessionState",
     "SignInLink",
+    "StudyPlan",
     "Submission",
     "SubmissionKind",
     "SubmissionState",

@@ -3,9 +3,11 @@
 from portal.features.roadmap import lesson_routes, routes  # noqa: F401 - they register their views
 from portal.features.roadmap.blueprint import blueprint
 from portal.features.roadmap.marks import Mark, MarkService
+from portal.features.roadmap.queries import Evidence
 from portal.features.roadmap.service import ModuleProgress, Progress, ProgressService, TopicProgress, TopicState
 
 __all__ = [
+    "Evidence",
     "Mark",
     "MarkService",
     "ModuleProgress",

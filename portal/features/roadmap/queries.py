@@ -40,6 +40,23 @@ class Evidence:
     """Question id → when it was first answered right."""
     tasks: tuple[PassedTask, ...]
 
+    def before(self, moment: datetime) -> Evidence:
+        """What there was of it before that moment."""
+        return Evidence(
+            lessons={name: at for name, at in self.lessons.items() if at < moment},
+            questions={name: at for name, at in self.questions.items() if at < moment},
+            tasks=tuple(one for one in self.tasks if one.first_at < moment),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been done yet."""
+        return not (self.lessons or self.questions or self.tasks)
+
+    def right_answers(self) -> list[datetime]:
+        """When questions were answered right for the first time."""
+        return list(self.questions.values())
+
 
 def evidence(db: Session, user_id: int) -> Evidence:
     """Everything that counts as progress of this learner."""
