@@ -208,7 +208,10 @@ def _index(token: str | None = None) -> str:
         plans=list(content.roadmap.plans.values()),
         history=views.history(content, plans.history()),
         feed=queries.feed(db(), current_user.id),
-        address=url_for("plan.feed", token=token, _external=True) if token else None,
+        address=portal().settings.portal_origin_effective + url_for("plan.feed", token=token)
+        if token
+        else None,
+        item_link=views.item_link,
     )
 
 
