@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from portal.content import Content
 from portal.models import QuizAnswer, QuizAttempt, Role, User
 from portal.settings import Settings
-from tests.factories import authoring, lab_sessions, practice, submissions, users
+from tests.factories import authoring, lab_sessions, plans, practice, submissions, users
 from tests.fixtures.portal import Client, signed_in
 
 ANYONE = "anyone"
@@ -41,6 +41,16 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "roadmap.note": ("POST", "/lessons/{lesson}/note", SIGNED_IN),
     "roadmap.preview_lesson": ("GET", "/roadmap/preview", INSTRUCTORS),
     "roadmap.mark_read": ("POST", "/lessons/{lesson}/read", SIGNED_IN),
+    "plan.index": ("GET", "/plan/", SIGNED_IN),
+    "plan.new": ("GET", "/plan/new", SIGNED_IN),
+    "plan.ready": ("GET", "/plan/ready/weekly-tracker", SIGNED_IN),
+    "plan.change": ("POST", "/plan/change", SIGNED_IN),
+    "plan.end": ("POST", "/plan/end", SIGNED_IN),
+    "plan.tick": ("POST", "/plan/aims/tracker-go-tour", SIGNED_IN),
+    "plan.download": ("GET", "/plan/calendar.ics", SIGNED_IN),
+    "plan.address": ("POST", "/plan/calendar/address", SIGNED_IN),
+    "plan.revoke": ("POST", "/plan/calendar/revoke", SIGNED_IN),
+    "plan.feed": ("GET", "/plan/calendar/{feed}.ics", ANYONE),
     "lab_sessions.index": ("GET", "/labs/", SIGNED_IN),
     "lab_sessions.lab": ("GET", "/labs/never-oversell", SIGNED_IN),
     "lab_sessions.status": ("GET", "/labs/never-oversell/status", SIGNED_IN),
@@ -140,6 +150,7 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         session_of_practice = practice.practice_session(db, user, [question], finished_at=finished)
         sessions.append(session_of_practice.id)
     report = practice.report(db, user, question)
+    planned = plans.plan(db, user, content)
     draft = authoring.draft(db, user)
     comment = authoring.comment(db, draft, user)
     uploaded = authoring.uploaded(db, user)
@@ -155,6 +166,7 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         "practice": sessions[0],
         "finished_practice": sessions[1],
         "report": report.id,
+        "feed": planned.token,
         "draft": draft.question_id,
         "comment": comment.id,
         "import": uploaded.id,
