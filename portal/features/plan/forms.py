@@ -26,10 +26,21 @@ HOURS_RULE = f"Give a whole number of hours from {HOURS_MIN} to {HOURS_MAX}."
 DATE_RULE = "Give a day as YYYY-MM-DD, for example 2026-09-01."
 
 
+class DayField(DateField):
+    """A day; what is none is told how to be one."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read it. Raises ValueError with the rule."""
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError(DATE_RULE) from None
+
+
 class ReadyForm(FlaskForm):
     """What a learner says when they take a ready-made plan."""
 
-    starts_on = DateField("Start", [InputRequired(DATE_RULE)])
+    starts_on = DayField("Start", [InputRequired(DATE_RULE)])
     days_off = SelectMultipleField(
         "Days without study", choices=[(n, name) for n, name in enumerate(WEEKDAYS)], coerce=int
     )
@@ -61,5 +72,5 @@ class PlanForm(ReadyForm):
     hours = IntegerField(
         "Hours a week", [InputRequired(HOURS_RULE), NumberRange(HOURS_MIN, HOURS_MAX, HOURS_RULE)], default=6
     )
-    target_on = DateField("Done by", [Optional()])
+    target_on = DayField("Done by", [Optional()])
     left_out = SelectMultipleField("Modules to leave out", choices=[], validate_choice=False)

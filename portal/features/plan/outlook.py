@@ -194,7 +194,12 @@ class Reckoner:
         whole = {block.id: block.minutes for block in blocks(modules, then)}
         laid = layout.lay([Block(name, minutes) for name, minutes in whole.items()], pace, first)[:1]
         taken = {share.id: share.minutes for week in laid for share in week.shares}
-        spreads = {m.id: Spread(m, tuple(items_left(m, then, self.now)), whole[m.id]) for m in modules}
+        spreads, seen = {}, set()
+        for module in modules:
+            # A lab that several modules share is done once: with the first of them that is not through.
+            items = [i for i in items_left(module, then, self.now) if (i.kind, i.id) not in seen]
+            spreads[module.id] = Spread(module, tuple(items), whole[module.id])
+            seen |= {(i.kind, i.id) for i in items} if whole[module.id] else set()
         ahead = [self._ahead(plan, week, spreads) for week in laid]
         here = {(item.kind, item.id) for week in ahead for item in week.items}
         left, rest = blocks(modules, self.now), []
@@ -205,7 +210,8 @@ class Reckoner:
                 spreads[block.id] = replace(spreads[block.id], offset=taken.get(block.id, 0))
             else:
                 # More was done than this week asked for: what is left now is spread anew.
-                items = [i for i in items_left(module, self.now, self.now) if (i.kind, i.id) not in here]
+                left_now = items_left(module, self.now, self.now)
+                items = [i for i in left_now if (i.kind, i.id) not in here]
                 spreads[block.id] = Spread(module, tuple(items), block.minutes)
         later = layout.lay(rest, pace, first + WEEK)
         ahead += [self._ahead(plan, week, spreads) for week in later]

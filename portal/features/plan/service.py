@@ -84,7 +84,8 @@ class PlanService:
             created_at=utcnow(),
         )
         ticked = queries.ticked(self.db, self.user_id) if wishes.ready else frozenset()
-        outlook = self.reckoner(today=today).of(Stored(plan, ticked))
+        reckoner, stored = self.reckoner(today=today), Stored(plan, ticked)
+        outlook = reckoner.of(stored)
         if outlook is None:
             raise Invalid("This track is no longer offered. Choose another one.")
         if outlook.ready is not None:
@@ -105,7 +106,7 @@ class PlanService:
             self.db.flush()
         except IntegrityError as error:
             raise Conflict("Another plan of yours was made at this moment. Open your plan and look.") from error
-        return outlook
+        return reckoner.of(stored) or outlook
 
     def end(self) -> None:
         """End the current plan, if there is one; it stays in the history."""

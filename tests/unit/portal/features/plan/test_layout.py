@@ -37,7 +37,9 @@ def test_every_minute_is_placed_once_and_in_order(work: list[Block], pace: Pace)
             assert share.begins == begins
             begins += share.minutes
     order = [share.id for share in shares]
-    assert order == sorted(order, key=lambda name: int(name[1:]))  # none begins before the one before it has ended
+    assert order == sorted(
+        order, key=lambda name: int(name[1:])
+    )  # none begins before the one before it has ended
 
 
 @given(blocks, paces())
@@ -98,11 +100,13 @@ def test_leaving_modules_out_from_the_end_is_enough_and_no_more_than_enough(
     kept = [block for block in left if block.id not in out]
     assert [block.id for block in left] == [*(block.id for block in kept), *out]
     end = layout.ends_on(kept, pace, START)
-    assert end is not None and end <= by
+    assert end is not None
+    assert end <= by
     one_more = left[: len(kept) + 1]
     if len(one_more) < len(left):
         later = layout.ends_on(one_more, pace, START)
-        assert later is not None and later > by
+        assert later is not None
+        assert later > by
 
 
 def test_a_module_is_split_over_weeks_and_its_short_rest_stays() -> None:
