@@ -16,6 +16,7 @@ from wtforms import (
     TimeField,
     ValidationError,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from portal.features.plan.layout import HOURS_MAX, HOURS_MIN
@@ -42,7 +43,7 @@ class ReadyForm(FlaskForm):
 
     starts_on = DayField("Start", [InputRequired(DATE_RULE)])
     days_off = SelectMultipleField(
-        "Days without study", choices=[(n, name) for n, name in enumerate(WEEKDAYS)], coerce=int
+        "Days without study", choices=[SelectChoice(n, name) for n, name in enumerate(WEEKDAYS)], coerce=int
     )
     holidays = StringField("Weeks off", [Length(max=500)])
     begins_at = TimeField(

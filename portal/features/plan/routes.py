@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from wtforms.fields.choices import SelectChoice
 
 from portal.errors import Invalid, NotFound
 from portal.extensions import db, limiter, portal
@@ -46,7 +47,7 @@ def new() -> ResponseReturnValue:
     asked = catalogue.current_id(Kind.TRACK, request.args.get("track", "")[:80])
     chosen = asked or (stored.plan.track_id if stored else "") or next(iter(catalogue.tracks), "")
     form = PlanForm(data=_defaults(chosen, stored))
-    form.track.choices = [(track.id, track.title) for track in catalogue.tracks.values()]
+    form.track.choices = [SelectChoice(track.id, track.title) for track in catalogue.tracks.values()]
     if form.validate_on_submit():
         track = catalogue.tracks[form.track.data]
         wishes = Wishes(
