@@ -3,6 +3,7 @@
 from portal.models.activity_work import FURTHEST_LAST, ActivityWork, HandIn, Verdict, WorkState
 from portal.models.authored_question import AuthoredQuestion, AuthoringState
 from portal.models.base import Base, utcnow
+from portal.models.calendar_feed import CalendarFeed
 from portal.models.code_run import RUNS_PENDING, CodeRun, RunPurpose, RunState
 from portal.models.commitment_entry import CommitmentEntry
 from portal.models.criterion_claim import CriterionClaim
@@ -12,6 +13,7 @@ from portal.models.item_tally import CountOf, ItemCount, ItemTally
 from portal.models.lab_session import OPEN_STATES, PLACE_STATES, EndReason, LabSession, SessionState
 from portal.models.lesson_mark import LessonMark
 from portal.models.lesson_read import LessonRead
+from portal.models.plan_tick import PlanTick
 from portal.models.practice_session import PracticeAnswer, PracticeSession, PracticeSource
 from portal.models.practice_setting import PracticeSetting
 from portal.models.question_import import QuestionImport
@@ -23,6 +25,7 @@ from portal.models.review_card import ReviewCard
 from portal.models.review_comment import ReviewComment
 from portal.models.scorecard_month import ScorecardMonth
 from portal.models.sign_in_link import SignInLink
+from portal.models.study_plan import StudyPlan
 from portal.models.submission import (
     PENDING_STATES,
     Submission,
@@ -44,6 +47,7 @@ __all__ = [
     "AuthoredQuestion",
     "AuthoringState",
     "Base",
+    "CalendarFeed",
     "CodeRun",
     "CommitmentEntry",
     "CountOf",
@@ -57,6 +61,7 @@ __all__ = [
     "LabSession",
     "LessonMark",
     "LessonRead",
+    "PlanTick",
     "PracticeAnswer",
     "PracticeSession",
     "PracticeSetting",
@@ -78,6 +83,7 @@ __all__ = [
     "ScorecardMonth",
     "SessionState",
     "SignInLink",
+    "StudyPlan",
     "Submission",
     "SubmissionKind",
     "SubmissionState",

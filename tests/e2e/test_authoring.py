@@ -63,7 +63,7 @@ def opened(browser: Browser, site: str, user: User) -> Page:
     page.get_by_label("E-mail").fill(user.email)
     page.get_by_label("Password").fill(users.PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome back")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")
     return page
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from portal.content import Content
 from portal.models import QuizAnswer, QuizAttempt, Role, User, WorkState, utcnow
 from portal.settings import Settings
-from tests.factories import activities, authoring, lab_sessions, practice, scorecards, submissions, users
+from tests.factories import activities, authoring, lab_sessions, plans, practice, scorecards, submissions, users
 from tests.fixtures.portal import Client, signed_in
 
 ANYONE = "anyone"
@@ -61,6 +61,16 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "scorecard.log": ("POST", "/scorecard/commitments/entries", SIGNED_IN),
     "scorecard.forget": ("POST", "/scorecard/commitments/entries/{entry}/delete", SIGNED_IN),
     "scorecard.metrics": ("POST", "/scorecard/metrics", SIGNED_IN),
+    "plan.index": ("GET", "/plan/", SIGNED_IN),
+    "plan.new": ("GET", "/plan/new", SIGNED_IN),
+    "plan.ready": ("GET", "/plan/ready/weekly-tracker", SIGNED_IN),
+    "plan.change": ("POST", "/plan/change", SIGNED_IN),
+    "plan.end": ("POST", "/plan/end", SIGNED_IN),
+    "plan.tick": ("POST", "/plan/aims/tracker-go-tour", SIGNED_IN),
+    "plan.download": ("GET", "/plan/calendar.ics", SIGNED_IN),
+    "plan.address": ("POST", "/plan/calendar/address", SIGNED_IN),
+    "plan.revoke": ("POST", "/plan/calendar/revoke", SIGNED_IN),
+    "plan.feed": ("GET", "/plan/calendar/{feed}.ics", ANYONE),
     "lab_sessions.index": ("GET", "/labs/", SIGNED_IN),
     "lab_sessions.lab": ("GET", "/labs/never-oversell", SIGNED_IN),
     "lab_sessions.status": ("GET", "/labs/never-oversell/status", SIGNED_IN),
@@ -165,6 +175,7 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         session_of_practice = practice.practice_session(db, user, [question], finished_at=finished)
         sessions.append(session_of_practice.id)
     report = practice.report(db, user, question)
+    planned = plans.plan(db, user, content)
     draft = authoring.draft(db, user)
     comment = authoring.comment(db, draft, user)
     uploaded = authoring.uploaded(db, user)
@@ -188,6 +199,7 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         "practice": sessions[0],
         "finished_practice": sessions[1],
         "report": report.id,
+        "feed": planned.token,
         "draft": draft.question_id,
         "comment": comment.id,
         "import": uploaded.id,

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
-from portal.models import OPEN_STATES, LabSession, QuizAttempt, ReviewCard, Submission, utcnow
+from portal.models import (
+    OPEN_STATES,
+    LabSession,
+    LessonRead,
+    PracticeAnswer,
+    PracticeSession,
+    QuizAttempt,
+    ReviewCard,
+    Submission,
+    User,
+    utcnow,
+)
 
 
 def recent_submissions(db: Session, user_id: int, limit: int = 5) -> list[Submission]:
@@ -40,13 +54,60 @@ def open_sessions(db: Session, user_id: int) -> list[LabSession]:
     )
 
 
-def due_count(db: Session, user_id: int) -> int:
-    """How many questions this learner would be asked again now."""
-    return (
-        db.scalar(
-            select(func.count())
-            .select_from(ReviewCard)
-            .where(ReviewCard.user_id == user_id, ReviewCard.due <= utcnow())
-        )
-        or 0
+@dataclass(frozen=True)
+class Waiting:
+    """What waits in practice."""
+
+    due: int
+    """Questions that this learner would be asked again now."""
+    session: PracticeSession | None
+    """The newest session that has not ended."""
+    questions: int
+    """In that session."""
+    answered: int
+
+
+def waiting(db: Session, user_id: int) -> Waiting:
+    """Due questions and the open practice session: one statement."""
+    due = (
+        select(func.count())
+        .select_from(ReviewCard)
+        .where(ReviewCard.user_id == user_id, ReviewCard.due <= utcnow())
+        .scalar_subquery()
     )
+    newest = (
+        select(func.max(PracticeSession.id))
+        .where(PracticeSession.user_id == user_id, PracticeSession.finished_at.is_(None))
+        .scalar_subquery()
+    )
+    asked = select(func.count()).where(PracticeAnswer.session_id == newest).scalar_subquery()
+    answered = (
+        select(func.count())
+        .where(PracticeAnswer.session_id == newest, PracticeAnswer.given_at.is_not(None))
+        .scalar_subquery()
+    )
+    row = db.execute(
+        select(due, PracticeSession, asked, answered)
+        .select_from(User)
+        .outerjoin(PracticeSession, PracticeSession.id == newest)
+        .where(User.id == user_id)
+    ).one()
+    return Waiting(row[0], row[1], row[2], row[3])
+
+
+def moments(db: Session, user_id: int, since: date) -> list[datetime]:
+    """When this learner left any evidence from that day on: a lesson read, an answer, a quiz, a check, a submission."""
+    begin = datetime.combine(since, time.min, UTC)
+    read = select(LessonRead.created_at.label("at")).where(
+        LessonRead.user_id == user_id, LessonRead.created_at >= begin
+    )
+    answers = (
+        select(PracticeAnswer.given_at)
+        .join(PracticeSession, PracticeSession.id == PracticeAnswer.session_id)
+        .where(PracticeSession.user_id == user_id, PracticeAnswer.given_at >= begin)
+    )
+    quizzes = select(QuizAttempt.finished_at).where(
+        QuizAttempt.user_id == user_id, QuizAttempt.finished_at >= begin
+    )
+    graded = select(Submission.created_at).where(Submission.user_id == user_id, Submission.created_at >= begin)
+    return list(db.scalars(union_all(read, answers, quizzes, graded)))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, render_template
 from flask_login import current_user
 from sqlalchemy import text
 
+from portal import markdown
+from portal.content import Content
 from portal.extensions import db, limiter, portal
-from portal.features.home import queries
-from portal.features.roadmap import Progress, ProgressService, TopicState
+from portal.features.home import queries, views
+from portal.features.home.steps import Facts, next_step
+from portal.features.plan import PlanService, item_link, verdict
+from portal.features.roadmap import Mark, MarkService, Progress, TopicState
 from portal.guards import public
-from roadmap import Kind, Lesson, Module
+from portal.models import utcnow
+from roadmap import Kind, Lesson
 
 blueprint = Blueprint("home", __name__)
 
@@ -31,47 +38,7 @@ def index() -> str:
             topic_count=len(content.roadmap.topics),
             allow_sign_up=portal().settings.allow_sign_up,
         )
-    progress = ProgressService(db(), content).of(current_user.id)
-    next_module, next_lesson = _next_step(progress)
-    return render_template(
-        "home.html",
-        signed_in=True,
-        tracks=[
-            {
-                "track": track,
-                "progress": progress.of_topics(
-                    topic.id
-                    for module_id in track.modules
-                    for topic in content.roadmap.modules[module_id].topics
-                ),
-            }
-            for track in content.roadmap.tracks.values()
-        ],
-        counts={state: sum(t.state == state for t in progress.topics.values()) for state in TopicState},
-        due=queries.due_count(db(), current_user.id),
-        next_module=next_module,
-        next_lesson=next_lesson,
-        sessions=[
-            {"session": session, "lab": lab}
-            for session in queries.open_sessions(db(), current_user.id)
-            if (lab := content.lab(session.lab_id)) is not None
-        ],
-        submissions=[
-            {"submission": submission, "lab": lab}
-            for submission in queries.recent_submissions(db(), current_user.id)
-            if (lab := content.lab(submission.lab_id)) is not None
-        ],
-        quizzes=[
-            {"attempt": attempt, "module": module}
-            for attempt in queries.recent_quizzes(db(), current_user.id)
-            if (
-                module := content.roadmap.modules.get(
-                    content.roadmap.current_id(Kind.MODULE, attempt.module_id) or ""
-                )
-            )
-            is not None
-        ],
-    )
+    return render_template("home.html", signed_in=True, **_learner(content, current_user.id))
 
 
 @blueprint.get("/healthz")
@@ -83,13 +50,80 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def _next_step(progress: Progress) -> tuple[Module | None, Lesson | None]:
-    """The first module that is not done, and the first lesson in it that was not read."""
-    catalogue = portal().content.roadmap
-    for track in catalogue.tracks.values():
-        for module_id in track.modules:
-            module = catalogue.modules[module_id]
-            if progress.of_module(module).percent < 100:
-                unread = next((i for i in module.lessons if i not in progress.lessons_read), None)
-                return module, catalogue.lessons[unread] if unread else None
-    return None, None
+def _learner(content: Content, user_id: int) -> dict[str, Any]:
+    """Everything that a learner's first page shows."""
+    plans, today = PlanService(db(), content, user_id), utcnow().date()
+    found = plans.progress.evidence(user_id)
+    outlook = plans.outlook(found, today)
+    shown = plans.reckoner(found, today).now
+    progress = shown.progress
+    sessions = [
+        {"session": session, "lab": lab}
+        for session in queries.open_sessions(db(), user_id)
+        if (lab := content.lab(session.lab_id)) is not None
+    ]
+    submissions = [
+        {"submission": submission, "lab": lab}
+        for submission in queries.recent_submissions(db(), user_id)
+        if (lab := content.lab(submission.lab_id)) is not None
+    ]
+    waiting = queries.waiting(db(), user_id)
+    latest = MarkService(db(), content.roadmap, user_id).latest()
+    days = views.strip(queries.moments(db(), user_id, views.strip_begins(today)), today)
+    track = views.chosen_track(content, progress, outlook)
+    week = outlook.this_week if outlook is not None else ()
+    begun = outlook is not None and outlook.plan.starts_on <= today
+    facts = Facts(
+        due=waiting.due,
+        has_plan=outlook is not None,
+        in_week=next((item for item in week if not item.done), None) if begun else None,
+        ahead=outlook.next_item if outlook is not None else None,
+        track=track.title if track is not None else "",
+        on_track=views.next_on(content, progress, track, shown.labs),
+    )
+    return {
+        "is_first_visit": outlook is None
+        and not (found.lessons or sessions or submissions or latest or any(day.active for day in days))
+        and found.is_empty,
+        "step": next_step(facts),
+        "due": waiting.due,
+        "practice": waiting if waiting.session is not None else None,
+        "latest": _latest(content, latest, progress),
+        "sessions": sessions,
+        "outlook": outlook,
+        "verdict": verdict(outlook) if outlook is not None else "",
+        "week": week,
+        "item_link": item_link,
+        "days": days,
+        "counts": {state: sum(t.state == state for t in progress.topics.values()) for state in TopicState},
+        "tracks": [
+            {
+                "track": one,
+                "progress": progress.of_topics(
+                    topic.id for name in one.modules for topic in content.roadmap.modules[name].topics
+                ),
+            }
+            for one in content.roadmap.tracks.values()
+        ],
+        "submissions": submissions,
+        "quizzes": [
+            {"attempt": attempt, "module": module}
+            for attempt in queries.recent_quizzes(db(), user_id)
+            if (
+                module := content.roadmap.modules.get(
+                    content.roadmap.current_id(Kind.MODULE, attempt.module_id) or ""
+                )
+            )
+            is not None
+        ],
+    }
+
+
+def _latest(content: Content, latest: tuple[Lesson, Mark] | None, progress: Progress) -> dict[str, Any] | None:
+    """The lesson that was open last, with its section, unless it was read to the end."""
+    if latest is None or latest[0].id in progress.lessons_read:
+        return None
+    lesson, mark = latest
+    headings = markdown.render(lesson.body).headings
+    section = next((one for one in headings if one.id == mark.heading), None)
+    return {"lesson": lesson, "percent": mark.percent, "section": section}

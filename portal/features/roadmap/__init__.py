@@ -12,10 +12,12 @@ from portal.features.roadmap.progress import (
     TopicState,
     hours_left,
 )
+from portal.features.roadmap.queries import Evidence
 from portal.features.roadmap.service import ProgressService
 
 __all__ = [
     "ORDER",
+    "Evidence",
     "Mark",
     "MarkService",
     "ModuleProgress",

@@ -65,6 +65,18 @@ class Standing:
     """When the learner said that it is done."""
     approved_at: datetime | None = None
 
+    def before(self, moment: datetime) -> Standing:
+        """Where the learner was at that moment, after the beginning."""
+        approved = self.approved_at is not None and self.approved_at < moment
+        done = self.done_at is not None and self.done_at < moment
+        if approved or (self.approved_at is None and done):
+            return self
+        return Standing(
+            state=WorkState.DONE if done else WorkState.STARTED,
+            started_at=self.started_at,
+            done_at=self.done_at if done else None,
+        )
+
 
 @dataclass(frozen=True)
 class Progress:

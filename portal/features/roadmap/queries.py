@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
@@ -45,6 +45,10 @@ class Right:
     again: datetime | None = None
     """A time on a later day (UTC), if there was one."""
 
+    def before(self, moment: datetime) -> Right:
+        """What was known of it before that moment, which comes after the first time."""
+        return self if self.again is None or self.again < moment else replace(self, again=None)
+
     @classmethod
     def joined(cls, question_id: str, parts: Sequence[Right]) -> Self:
         """What is known under several ids of one question."""
@@ -63,6 +67,26 @@ class Evidence:
     tasks: tuple[PassedTask, ...]
     activities: tuple[tuple[str, Standing], ...]
     """Activity id → where the learner is with it."""
+
+    def before(self, moment: datetime) -> Evidence:
+        """What there was of it before that moment."""
+        return Evidence(
+            lessons={name: at for name, at in self.lessons.items() if at < moment},
+            questions=tuple(one.before(moment) for one in self.questions if one.at < moment),
+            tasks=tuple(one for one in self.tasks if one.first_at < moment),
+            activities=tuple(
+                (name, one.before(moment)) for name, one in self.activities if one.started_at < moment
+            ),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been done yet."""
+        return not (self.lessons or self.questions or self.tasks or self.activities)
+
+    def right_answers(self) -> list[datetime]:
+        """When questions were answered right for the first time."""
+        return [one.at for one in self.questions]
 
 
 def evidence(db: Session, user_id: int) -> Evidence:

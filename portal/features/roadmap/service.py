@@ -23,9 +23,16 @@ class ProgressService:
         self.db = db
         self.content = content
 
+    def evidence(self, user_id: int) -> queries.Evidence:
+        """What this learner has done, with the dates."""
+        return queries.evidence(self.db, user_id)
+
     def of(self, user_id: int) -> Progress:
         """This learner's progress: four statements, then arithmetic."""
-        found = queries.evidence(self.db, user_id)
+        return self.bought_by(self.evidence(user_id))
+
+    def bought_by(self, found: queries.Evidence) -> Progress:
+        """The progress that this evidence buys with today's content."""
         ledger = Ledger(self.content)
         lessons_read = ledger.lessons(found.lessons)
         ledger.questions(found.questions)
