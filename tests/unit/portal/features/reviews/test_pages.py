@@ -237,7 +237,7 @@ def test_what_is_due_is_offered(learner: Client, db: Session, learner_user: User
     answer = one_of(db, started(learner, db), "single")
     learner.get(address(answer))
     learner.post(address(answer), {"pass": "yes"})
-    assert "is due" not in learner.get("/").text  # not before ten minutes have passed
+    assert "One question is due" not in learner.get("/").text  # not before ten minutes have passed
     db.expire_all()
     db.get_one(ReviewCard, (learner_user.id, "a-single")).due -= timedelta(hours=1)
     db.commit()
