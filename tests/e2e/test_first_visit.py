@@ -64,14 +64,16 @@ def site(settings: Settings, asked: Content, jobs: NotedJobs) -> Iterator[str]:
 
 def answer(page: Page, content: Content, lesson: Lesson) -> str:
     """Choose the right option of the question that is on the page, and submit; the question's id."""
+    expect(page.locator("[data-practice=open][data-ready]")).to_be_attached()
     shown = page.locator("fieldset.question .options input").evaluate_all("all => all.map(one => one.value)")
     prompt = page.locator("fieldset.question").inner_text()
     found = [content.bank.questions[name] for name in lesson.quick]
     question = next(q for q in found if {option.key for option in q.options} == set(shown) and _is(q, prompt))
     key = next(option.key for option in question.options if option.right)
-    page.locator(f"fieldset.question .options input[value='{key}']").check(force=True)
+    page.locator("fieldset.question .option").nth(shown.index(key)).click()
+    expect(page.locator(f"fieldset.question .options input[value='{key}']")).to_be_checked()
     page.get_by_role("button", name="Submit").click()
-    expect(page.locator(".graded .explanation")).to_be_visible()
+    expect(page.locator("[data-practice=answered][data-ready]")).to_be_attached()
     return question.id
 
 
