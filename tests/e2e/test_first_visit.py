@@ -123,7 +123,7 @@ def test_from_the_first_visit_to_a_topic_that_is_practised(
     expect(page.locator(f"#topic-{topic}")).to_contain_text("Practised")
 
     page.goto(f"{site}/")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome back")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")
     expect(page.locator(".days .is-active")).to_have_count(1)
     page.goto(f"{site}/plan/")
     expect(page.locator("main")).to_contain_text(lesson.title)
