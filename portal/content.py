@@ -6,8 +6,10 @@ Only the instance's own questions change while the portal runs: `ContentSource` 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import question_bank
 import roadmap
@@ -18,6 +20,8 @@ from portal.own_bank import OwnBank, Stamp
 from portal.settings import Settings
 from question_bank import Question
 from question_bank.layers import layered
+
+Derived = TypeVar("Derived")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,19 @@ class Content:
                 for topic in task.proves:
                     result.setdefault(topic, []).append((lab.id, task.id))
         return result
+
+    def derived(self, make: Callable[[Content], Derived]) -> Derived:
+        """What `make`, a function of a module, makes of this content: made at the first call, and kept as long as
+        the content. It is shared between threads and must not be changed.
+        """
+        found: Derived | None = self._derived.get(make)
+        if found is None:
+            found = self._derived[make] = make(self)
+        return found
+
+    @cached_property
+    def _derived(self) -> dict[Callable[[Content], Any], Any]:
+        return {}
 
     def lab(self, lab_id: str) -> Lab | None:
         """The lab of that id, or the one that replaces it."""

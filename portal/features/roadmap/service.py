@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from sqlalchemy.orm import Session
 
@@ -35,11 +36,16 @@ class TopicProgress:
 
     topic_id: str
     state: TopicState = TopicState.UNSEEN
-    why: str = ""
-    """One sentence that names the evidence; empty when unseen."""
+    source: str = ""
+    """The evidence in words; empty when unseen."""
     at: datetime | None = None
     best: TopicState = TopicState.PROVEN
     """The furthest state that today's content lets anyone reach."""
+
+    @property
+    def why(self) -> str:
+        """One sentence that names the evidence and its day; empty when unseen."""
+        return f"{self.source} on {_day(self.at)}" if self.at is not None else ""
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,14 @@ class Progress:
 
     def of_topics(self, topic_ids: Iterable[str]) -> ModuleProgress:
         """The progress over some topics."""
-        found = [self.topics[topic_id] for topic_id in topic_ids]
-        possible = sum(ORDER[topic.best] for topic in found)
-        done = sum(min(ORDER[topic.state], ORDER[topic.best]) for topic in found)
-        counts = {state: sum(topic.state == state for topic in found) for state in TopicState}
+        possible = done = 0
+        counts = dict.fromkeys(TopicState, 0)
+        for topic_id in topic_ids:
+            topic = self.topics[topic_id]
+            best = ORDER[topic.best]
+            possible += best
+            done += min(ORDER[topic.state], best)
+            counts[topic.state] += 1
         return ModuleProgress(percent=100 * done // possible if possible else 0, counts=counts)
 
     def of_module(self, module: Module) -> ModuleProgress:
@@ -89,32 +99,26 @@ class ProgressService:
         """This learner's progress: three statements, then arithmetic."""
         found = queries.evidence(self.db, user_id)
         catalogue = self.content.roadmap
-        best: dict[str, TopicProgress] = {}
+        best: dict[str, _Credit] = {}
+        current = self.content.derived(_current_topics)
 
-        def credit(named: str, state: TopicState, why: str, at: datetime) -> None:
-            topic_id = catalogue.current_id(Kind.TOPIC, named)
-            if topic_id is None:
-                return
-            known = best.get(topic_id)
-            if known is None or (ORDER[known.state], -_stamp(known.at)) < (ORDER[state], -_stamp(at)):
-                best[topic_id] = TopicProgress(topic_id, state, why, at)
+        def credit(topic_ids: Iterable[str], rank: int, source: str, at: datetime) -> None:
+            for topic_id in topic_ids:
+                known = best.get(topic_id)
+                if known is None or known[0] < rank or (known[0] == rank and known[1] > at):
+                    best[topic_id] = (rank, at, source)
 
         lessons_read: set[str] = set()
         for lesson_id, at in found.lessons.items():
             lesson = catalogue.lessons.get(catalogue.current_id(Kind.LESSON, lesson_id) or "")
             if lesson is not None:
                 lessons_read.add(lesson.id)
-                for topic_id in lesson.topics:
-                    credit(topic_id, TopicState.READ, f"read in “{lesson.title}” on {_day(at)}", at)
+                credit(current(lesson.topics), ORDER[TopicState.READ], f"read in “{lesson.title}”", at)
+        practised = ORDER[TopicState.PRACTISED]
         for question_id, at in found.questions.items():
             question = self.content.bank.find(question_id)
-            for topic_id in question.topics if question is not None else ():
-                credit(
-                    topic_id,
-                    TopicState.PRACTISED,
-                    f"practised by a question answered right on {_day(at)}",
-                    at,
-                )
+            if question is not None:
+                credit(current(question.topics), practised, "practised by a question answered right", at)
         for passed in found.tasks:
             lab = self.content.lab(passed.lab_id)
             task = next((t for t in lab.tasks if t.id == passed.task_id), None) if lab else None
@@ -123,17 +127,12 @@ class ProgressService:
             proven = passed.kind == SubmissionKind.SUBMIT
             state = TopicState.PROVEN if proven else TopicState.PRACTISED
             verb = "proven by" if proven else "practised in a check of"
-            for topic_id in task.proves:
-                credit(
-                    topic_id,
-                    state,
-                    f"{verb} “{task.title}” of {lab.title} on {_day(passed.first_at)}",
-                    passed.first_at,
-                )
-        topics: dict[str, TopicProgress] = {}
-        for topic_id in self.content.roadmap.topics:
-            seen = best.get(topic_id, TopicProgress(topic_id))
-            topics[topic_id] = TopicProgress(topic_id, seen.state, seen.why, seen.at, self._reachable(topic_id))
+            credit(current(task.proves), ORDER[state], f"{verb} “{task.title}” of {lab.title}", passed.first_at)
+        topics = dict(self.content.derived(_unseen))
+        states = tuple(TopicState)
+        for topic_id, (rank, at, source) in best.items():
+            if topic_id in topics:
+                topics[topic_id] = TopicProgress(topic_id, states[rank], source, at, topics[topic_id].best)
         return Progress(topics=topics, lessons_read=frozenset(lessons_read))
 
     def mark_read(self, user_id: int, lesson: Lesson) -> None:
@@ -151,13 +150,36 @@ class ProgressService:
         former = [old for old, now in replaced.items() if now == lesson.id]
         return queries.lesson_is_read(self.db, user_id, (lesson.id, *former))
 
-    def _reachable(self, topic_id: str) -> TopicState:
-        if topic_id in self.content.proofs_by_topic:
-            return TopicState.PROVEN
-        if any(practisable(question) for question in self.content.questions_by_topic.get(topic_id, ())):
-            return TopicState.PRACTISED
-        has_lesson = self.content.roadmap.topics[topic_id].lesson is not None
-        return TopicState.READ if has_lesson else TopicState.UNSEEN
+
+_Credit = tuple[int, datetime, str]
+"""The rank of a state, when it was reached first, and by what."""
+
+
+def _current_topics(content: Content) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    """From topics as somebody named them to the ids that they go by now; those that are gone are left out."""
+
+    @lru_cache(maxsize=8_192)
+    def current(named: tuple[str, ...]) -> tuple[str, ...]:
+        found = (content.roadmap.current_id(Kind.TOPIC, name) for name in named)
+        return tuple(topic_id for topic_id in found if topic_id is not None)
+
+    return current
+
+
+def _unseen(content: Content) -> Mapping[str, TopicProgress]:
+    """Every topic as it is for somebody who has done nothing."""
+    return {
+        topic_id: TopicProgress(topic_id, best=_reachable(content, topic_id))
+        for topic_id in content.roadmap.topics
+    }
+
+
+def _reachable(content: Content, topic_id: str) -> TopicState:
+    if topic_id in content.proofs_by_topic:
+        return TopicState.PROVEN
+    if any(practisable(question) for question in content.questions_by_topic.get(topic_id, ())):
+        return TopicState.PRACTISED
+    return TopicState.READ if content.roadmap.topics[topic_id].lesson is not None else TopicState.UNSEEN
 
 
 def hours_left(modules: Iterable[Module], states: Mapping[str, ModuleProgress]) -> int:
@@ -167,7 +189,3 @@ def hours_left(modules: Iterable[Module], states: Mapping[str, ModuleProgress]) 
 
 def _day(at: datetime) -> str:
     return f"{at.day} {at:%B %Y}"
-
-
-def _stamp(at: datetime | None) -> float:
-    return at.timestamp() if at else 0.0
