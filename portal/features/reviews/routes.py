@@ -46,7 +46,8 @@ def index() -> str:
         wishes=service.wishes(current_user.id),
         bookmarks=sum(note.bookmarked for note in queries.notes(db(), current_user.id)),
         sessions=[{"line": line, "title": views.title_of(content, line)} for line in lines],
-        **views.choices(content, chooser),
+        options=content.derived(views.options),
+        weak=views.weak(content, chooser),
     )
 
 
@@ -140,7 +141,7 @@ def result(session_id: int) -> Any:
     if found.finished_at is None:
         return redirect(url_for("reviews.session", session_id=found.id))
     content, now = portal().content, utcnow()
-    cards = current_cards(content, queries.cards(db(), current_user.id))
+    cards = current_cards(content, queries.memories(db(), current_user.id))
     lines = [
         {
             "answer": one,
