@@ -61,10 +61,11 @@ class Visitor:
         return self.client.get(path, base_url=self.origin).text
 
     def cookie(self, name: str) -> str:
-        """The session's cookie as a browser sends it."""
-        return "; ".join(
-            f"{cookie.key}={cookie.value}" for cookie in self.client._cookies.values() if cookie.key == name
-        )
+        """The cookie of that name as a browser sends it. Raises RuntimeError when there is none."""
+        kept = self.client.get_cookie(name)
+        if kept is None:
+            raise RuntimeError(f"there is no cookie {name}")
+        return f"{name}={kept.value}"
 
     def is_page(self, path: str) -> bool:
         """Whether there is a page. Raises RuntimeError when it answers with an error."""
