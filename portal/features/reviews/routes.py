@@ -6,7 +6,9 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
+from markupsafe import Markup
 
+from portal.content import Content
 from portal.errors import Conflict, Invalid, NotFound, Unavailable
 from portal.extensions import db, limiter, portal
 from portal.features import practice
@@ -46,7 +48,7 @@ def index() -> str:
         wishes=service.wishes(current_user.id),
         bookmarks=sum(note.bookmarked for note in queries.notes(db(), current_user.id)),
         sessions=[{"line": line, "title": views.title_of(content, line)} for line in lines],
-        options=content.derived(views.options),
+        options=content.derived(_options),
         weak=views.weak(content, chooser),
     )
 
@@ -281,3 +283,15 @@ def _back() -> Any:
 
 def _keeping() -> KeepingService:
     return KeepingService(db(), current_user.id)
+
+
+def _options(content: Content) -> dict[str, Markup]:
+    """What can be practised, as the options of three fields: `track`, `module`, `topic`; empty where there is nothing.
+
+    They are the same for every learner, and hundreds.
+    """
+    offered = content.derived(views.offered)
+    return {
+        name: Markup(render_template(f"reviews/_{name}_options.html", offered=offered).strip())  # noqa: S704 - ours
+        for name in ("track", "module", "topic")
+    }

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import render_template
-from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from portal.content import Content
@@ -140,14 +138,6 @@ def offered(content: Content) -> Offered:
             if any(by_topic[t.id] for t in m.topics)
         ],
     )
-
-
-def options(content: Content) -> dict[str, Markup]:
-    """What is offered, as the options of three fields: `track`, `module` and `topic`; empty where there is nothing."""
-    return {
-        name: Markup(render_template(f"reviews/_{name}_options.html", offered=content.derived(offered)).strip())  # noqa: S704 - of a template
-        for name in ("track", "module", "topic")
-    }
 
 
 def weak(content: Content, chooser: Chooser) -> list[dict[str, Any]]:
