@@ -143,7 +143,13 @@ def result(session_id: int) -> Any:
     if found.finished_at is None:
         return redirect(url_for("reviews.session", session_id=found.id))
     content, now = portal().content, utcnow()
-    cards = current_cards(content, queries.memories(db(), current_user.id))
+    shown = [
+        (one, asked)
+        for one in found.answers
+        if one.fraction is not None and (asked := content.bank.find(one.question_id)) is not None
+    ]
+    names = {name for _one, asked in shown for name in (asked.id, *asked.replaces)}
+    cards = current_cards(content, queries.cards_of(db(), current_user.id, tuple(sorted(names))))
     lines = [
         {
             "answer": one,
@@ -151,8 +157,7 @@ def result(session_id: int) -> Any:
             "topic": content.roadmap.topics.get(asked.topics[0]),
             "again": views.until(cards[asked.id].due, now) if asked.id in cards else "",
         }
-        for one in found.answers
-        if one.fraction is not None and (asked := content.bank.find(one.question_id)) is not None
+        for one, asked in shown
     ]
     fractions = [one.fraction for one in found.answers if one.fraction is not None]
     return render_template(
