@@ -163,9 +163,13 @@ def in_turns(ours: Target, bare: Target, rounds: int) -> tuple[list[Rate], list[
 
 
 def print_rates(database: str, page: Page, ours: Sequence[Rate], bare: Sequence[Rate]) -> None:
-    """One line: the medians of both, and their ratio, which is to be at least RATIO_LEAST."""
+    """One line: the medians of both, and the median of the rounds' ratios, which is to be at least RATIO_LEAST.
+
+    What disturbs the machine for a while disturbs both halves of a round, and so its ratio least.
+    """
     ours_p50, bare_p50 = (percentile([one.per_second for one in series], 0.5) for series in (ours, bare))
-    ratio = round(ours_p50 / bare_p50, 3)
+    ratios = [one.per_second / other.per_second for one, other in zip(ours, bare, strict=True)]
+    ratio = round(percentile(ratios, 0.5), 3)
     more: dict[str, Any] = {}
     for name, series in (("cpu_ms", ours), ("floor_cpu_ms", bare)):
         seen = [one.cpu_seconds for one in series if one.cpu_seconds is not None]

@@ -155,10 +155,10 @@ def test_a_statement_more_for_a_full_database_is_reported(capsys: pytest.Capture
 
 
 def test_a_slow_page_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    print_rates("sqlite", PAGE, [Rate(50.0, 0.02), Rate(59.0, None)], [Rate(100.0, 0.01), Rate(100.0, 0.01)])
+    print_rates("sqlite", PAGE, [Rate(50.0, 0.02), Rate(5.0, None)], [Rate(100.0, 0.01), Rate(10.0, 0.01)])
     print_rates("sqlite", PAGE, [Rate(61.0, None)], [Rate(100.0, None)])
     slow, well = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (slow["ours"], slow["floor"], slow["ratio"], slow["kept"]) == (50.0, 100.0, 0.5, False)
+    assert (slow["ours"], slow["floor"], slow["ratio"], slow["kept"]) == (5.0, 10.0, 0.5, False)
     assert (slow["cpu_ms"], slow["floor_cpu_ms"]) == (20.0, 10.0)
     assert (well["ratio"], well["kept"], well["cpu_ms"]) == (0.61, True, None)
 
