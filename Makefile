@@ -63,7 +63,7 @@ drills: $(STAMP)/dev  ## Kill Meridian's services under load, twenty rounds (ROU
 	@MERIDIAN_DRILL_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/drills/test_meridian.py --timeout 3600 -v $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP)/base $(STAMP)/assets $(STAMP)/bench  ## Measure beside what we are held against (needs Docker); NAME=launch, grade, orders or bank for one
+bench: $(STAMP)/base $(STAMP)/assets $(STAMP)/bench  ## Measure beside what we are held against (needs Docker); NAME=launch, grade, orders, bank or pages for one
 	@$(BIN)/python -m bench $(NAME) $(ARGS)
 
 ##@ Work on it

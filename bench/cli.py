@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import bank, grade, launch, orders
+from bench import bank, grade, launch, orders, pages
 from sandboxes.interface import SandboxError
 
 BENCHES: dict[str, Callable[[int], None]] = {
@@ -15,8 +15,9 @@ BENCHES: dict[str, Callable[[int], None]] = {
     "grade": grade.run,
     "orders": orders.run,
     "bank": bank.run,
+    "pages": pages.run,
 }
-ROUNDS = {"launch": 20, "grade": 15, "orders": 1, "bank": 5}
+ROUNDS = {"launch": 20, "grade": 15, "orders": 1, "bank": 5, "pages": 5}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,18 +27,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rounds",
         type=int,
-        help="how often each case is measured (default: 20 launches, 15 gradings, 1 run of orders, 5 lints)",
+        help="how often each case is measured (default: 20 launches, 15 gradings, 1 run of orders, 5 lints, 5 of each page)",
     )
+    of_pages = parser.add_argument_group("pages")
+    of_pages.add_argument(
+        "--learners", type=int, default=pages.Size.learners, help="how many there are (default: %(default)s)"
+    )
+    of_pages.add_argument(
+        "--attempts",
+        type=int,
+        default=pages.Size.attempts,
+        help="answers and submissions of all (default: %(default)s)",
+    )
+    of_pages.add_argument("--database", choices=[*pages.DATABASES, "both"], default="both")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(BENCHES))
     if unknown or (options.rounds is not None and options.rounds < 1):
         parser.error(
             f"there is no benchmark {', '.join(unknown)}" if unknown else "--rounds must be at least 1"
         )
+    if not 3 <= options.learners <= options.attempts:
+        parser.error("--learners must be at least 3, and --attempts at least as many")
+    databases = pages.DATABASES if options.database == "both" else (options.database,)
+    size = pages.Size(options.learners, options.attempts)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is cleaned up on the way out
     try:
         for name in options.names or BENCHES:
-            BENCHES[name](options.rounds or ROUNDS[name])
+            rounds = options.rounds or ROUNDS[name]
+            if name == "pages":
+                pages.run(rounds, size, databases)
+            else:
+                BENCHES[name](rounds)
     except SandboxError as error:
         print(error.learner, file=sys.stderr)
         return 1

@@ -6,8 +6,10 @@ Only the instance's own questions change while the portal runs: `ContentSource` 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import question_bank
 import roadmap
@@ -19,6 +21,8 @@ from portal.settings import Settings
 from question_bank import Question
 from question_bank.layers import layered
 from roadmap import Activity, Kind
+
+Derived = TypeVar("Derived")
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,19 @@ class Content:
     def topic_id(self, named: str) -> str:
         """The id that a topic goes by now, for one that a lab or a question names by a former id."""
         return self.roadmap.current_id(Kind.TOPIC, named) or named
+
+    def derived(self, make: Callable[[Content], Derived]) -> Derived:
+        """What `make`, a function of a module, makes of this content: made at the first call, and kept as long as
+        the content. It is shared between threads and must not be changed.
+        """
+        found: Derived | None = self._derived.get(make)
+        if found is None:
+            found = self._derived[make] = make(self)
+        return found
+
+    @cached_property
+    def _derived(self) -> dict[Callable[[Content], Any], Any]:
+        return {}
 
     def lab(self, lab_id: str) -> Lab | None:
         """The lab of that id, or the one that replaces it."""

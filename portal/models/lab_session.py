@@ -65,6 +65,7 @@ class LabSession(Base):
             postgresql_where=text(_OPEN_SQL),
         ),
         Index("ix_lab_sessions_state", "state"),
+        Index("ix_lab_sessions_user_id_lab_id", "user_id", "lab_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -145,10 +146,7 @@ def _entry(
     module = line.module if line and drafted else question.module if question else ""
     excerpt = line.excerpt if line and drafted else question.prompt if question else ""
     topics = question.topics if question else ()
-    # The words of a prompt say more than the code that may stand before them.
-    words = " ".join(_BLOCK.sub(" ", excerpt).split()) or " ".join(excerpt.split())
-    text = words.replace("`", "").replace("**", "")
-    searched = " ".join([name, module, kind, *topics, text, question.prompt if question else ""]).casefold()
+    text, searched = _words(name, module, kind, topics, excerpt, question.prompt if question else "")
     return Entry(
         question_id=name,
         state=state,
@@ -167,3 +165,14 @@ def _entry(
         for_me=state == AuthoringState.REVIEW and name not in by_me,
         searched=searched,
     )
+
+
+@lru_cache(maxsize=20_000)
+def _words(
+    name: str, module: str, kind: str, topics: tuple[str, ...], excerpt: str, prompt: str
+) -> tuple[str, str]:
+    """What the list shows of a question, and what is searched of it."""
+    # The words of a prompt say more than the code that may stand before them.
+    words = " ".join(_BLOCK.sub(" ", excerpt).split()) or " ".join(excerpt.split())
+    text = words.replace("`", "").replace("**", "")
+    return text, " ".join([name, module, kind, *topics, text, prompt]).casefold()

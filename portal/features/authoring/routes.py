@@ -33,8 +33,9 @@ def index() -> str:
     """Every question, filtered by the address."""
     filters = filters_of(request.args)
     content = portal().content
-    everything = listing.entries(db(), content, portal().source.base.bank, current_user.id)
-    found = [entry for entry in everything if filters.fit(entry, current_user.id)]
+    user_id = current_user.id
+    everything = listing.entries(db(), content, portal().source.base.bank, user_id)
+    found = [entry for entry in everything if filters.fit(entry, user_id)]
     pages = max(1, -(-len(found) // PAGE))
     page = min(pages, max(1, request.args.get("page", 1, type=int)))
     titles = {module.id: module.title for module in content.roadmap.modules.values()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,6 +62,7 @@ class InsightService:
         questions = self.content.bank.questions.values()
         buckets = queries.median_buckets(self.db, {question.content_hash for question in questions})
         reports = queries.open_reports(self.db)
+        chances = self.content.derived(_chances)
         answers: dict[str, int] = {}
         for (question_id, _version), tally in tallies.items():
             answers[question_id] = answers.get(question_id, 0) + tally.answers
@@ -72,6 +73,7 @@ class InsightService:
                 bucket=buckets.get((question.id, question.content_hash)),
                 reports=sum(reports.get(name, 0) for name in (question.id, *question.replaces)),
                 all_answers=sum(answers.get(name, 0) for name in (question.id, *question.replaces)),
+                chance=chances[question.id],
             )
             for question in questions
         ]
@@ -91,10 +93,16 @@ class InsightService:
 
 
 def item_of(
-    question: Question, tally: Tally, *, bucket: int | None, reports: int = 0, all_answers: int = 0
+    question: Question,
+    tally: Tally,
+    *,
+    bucket: int | None,
+    reports: int = 0,
+    all_answers: int = 0,
+    chance: float | None = None,
 ) -> Item:
-    """The figures of one question."""
-    chance = chance_of(question)
+    """The figures of one question; `chance` is reckoned when it is not given."""
+    chance = chance_of(question) if chance is None else chance
     return Item(
         question=question,
         tally=tally,
@@ -113,19 +121,29 @@ def chance_of(question: Question) -> float:
     )
 
 
+def _chances(content: Content) -> Mapping[str, float]:
+    """Question id → what blind guessing earns."""
+    return {question.id: chance_of(question) for question in content.bank.questions.values()}
+
+
+def _no_figure(_item: Item) -> float | None:
+    return None
+
+
+_FIGURES: Mapping[Sort, Callable[[Item], float | None]] = {
+    Sort.ANSWERS: lambda item: item.tally.answers,
+    Sort.FACILITY: lambda item: item.tally.facility,
+    Sort.DISCRIMINATION: lambda item: item.tally.discrimination,
+    Sort.TIME: lambda item: item.median_seconds,
+    Sort.FLAGS: lambda item: len(item.flags),
+    Sort.REPORTS: lambda item: item.reports,
+}
+
+
 def arranged(items: Iterable[Item], sort: Sort, *, down: bool) -> list[Item]:
     """The items sorted; what has no figure comes last, either way."""
 
-    def value(item: Item) -> float | None:
-        return {
-            Sort.ANSWERS: item.tally.answers,
-            Sort.FACILITY: item.tally.facility,
-            Sort.DISCRIMINATION: item.tally.discrimination,
-            Sort.TIME: item.median_seconds,
-            Sort.FLAGS: len(item.flags),
-            Sort.REPORTS: item.reports,
-        }.get(sort)
-
+    value = _FIGURES.get(sort, _no_figure)
     by_name = sorted(items, key=lambda item: (item.question.module, item.question.id), reverse=down)
     if sort is Sort.QUESTION:
         return by_name

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Protocol, TypeVar
 
 from portal.content import Content
 from portal.errors import Invalid, NotFound
 from portal.features.practice import practisable
-from portal.models import PracticeSource, ReviewCard
+from portal.models import PracticeSource
 from question_bank import Question
 from question_bank.draw import draw_from
 from roadmap import Kind
@@ -19,6 +21,22 @@ WEAK_BELOW = 0.75
 PRIOR = 0.8
 """What a topic is taken to earn before anything is known; one slip alone makes no weak spot of a topic known well."""
 WEAK_SHOWN = 5
+
+
+class Card(Protocol):
+    """What is asked of a card here."""
+
+    @property
+    def question_id(self) -> str: ...
+    @property
+    def due(self) -> datetime: ...
+    @property
+    def last_review(self) -> datetime: ...
+    @property
+    def last_fraction(self) -> float: ...
+
+
+AnyCard = TypeVar("AnyCard", bound=Card)
 
 
 @dataclass(frozen=True)
@@ -34,7 +52,7 @@ class WeakTopic:
 class Chooser:
     """Chooses for one learner, from their cards."""
 
-    def __init__(self, content: Content, cards: Iterable[ReviewCard], now: datetime) -> None:
+    def __init__(self, content: Content, cards: Iterable[Card], now: datetime) -> None:
         self.content = content
         self.now = now
         self.cards = current_cards(content, cards)
@@ -66,22 +84,25 @@ class Chooser:
 
     def due(self) -> list[Question]:
         """What is due now, the longest overdue first."""
-        found = [(card.due, question) for question, card in self._known() if card.due <= self.now]
+        found = [(card.due, question) for question, card in self._known if card.due <= self.now]
         return [question for _due, question in sorted(found, key=lambda pair: (pair[0], pair[1].id))]
 
     def dues(self) -> list[datetime]:
         """When each question that the learner has met is due."""
-        return [card.due for _question, card in self._known()]
+        return [card.due for _question, card in self._known]
 
     def weak_topics(self) -> list[WeakTopic]:
         """The topics that went worst, the worst first."""
-        earned: dict[str, list[float]] = {}
-        for question, card in self._known():
+        sums: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for question, card in self._known:
+            earned = card.last_fraction
             for topic in question.topics:
-                earned.setdefault(topic, []).append(card.last_fraction)
+                sums[topic] = sums.get(topic, 0.0) + earned
+                counts[topic] = counts.get(topic, 0) + 1
         topics = [
-            WeakTopic(topic, (sum(fractions) + PRIOR) / (len(fractions) + 1), len(fractions))
-            for topic, fractions in earned.items()
+            WeakTopic(topic, (earned + PRIOR) / (counts[topic] + 1), counts[topic])
+            for topic, earned in sums.items()
         ]
         return sorted(
             (topic for topic in topics if topic.earned < WEAK_BELOW), key=lambda one: (one.earned, one.topic_id)
@@ -135,13 +156,23 @@ class Chooser:
     def _all(self) -> list[Question]:
         return [question for question in self._bank() if practisable(question)]
 
-    def _known(self) -> list[tuple[Question, ReviewCard]]:
-        return [(q, card) for q in self._all() if (card := self.cards.get(q.id)) is not None]
+    @cached_property
+    def _known(self) -> list[tuple[Question, Card]]:
+        """What the learner has met, in the order of the bank."""
+        place = self.content.derived(_places)
+        known = [(place[name], card) for name, card in self.cards.items() if name in place]
+        return [(question, card) for (_number, question), card in sorted(known, key=lambda one: one[0][0])]
 
 
-def current_cards(content: Content, cards: Iterable[ReviewCard]) -> Mapping[str, ReviewCard]:
+def _places(content: Content) -> dict[str, tuple[int, Question]]:
+    """Question id → its place in the bank and the question, of those that can be practised."""
+    found = (question for question in content.bank.questions.values() if practisable(question))
+    return {question.id: (number, question) for number, question in enumerate(found)}
+
+
+def current_cards(content: Content, cards: Iterable[AnyCard]) -> Mapping[str, AnyCard]:
     """Cards by today's question id; where questions were merged, the one answered last. Retired ones are left out."""
-    found: dict[str, ReviewCard] = {}
+    found: dict[str, AnyCard] = {}
     for card in sorted(cards, key=lambda one: one.last_review):
         question = content.bank.find(card.question_id)
         if question is not None:

