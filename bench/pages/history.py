@@ -41,7 +41,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "review_cards": (
         "user_id", "question_id", "state", "step", "stability", "difficulty", "due", "last_review", "reviews",
-        "lapses", "last_fraction", "content_hash", "first_fraction", "first_right_at", "created_at",
+        "lapses", "last_fraction", "content_hash", "first_fraction", "first_right_at", "right_again_at",
+        "created_at",
     ),
     "lesson_reads": ("user_id", "lesson_id", "content_hash", "created_at"),
     "submissions": (
@@ -272,11 +273,13 @@ class Historian:
         # The scheduler counts whole days, so a minute more or less on a day changes nothing but the date itself.
         memory = memory_after(ratings, datetime.fromtimestamp(0, UTC))
         due = times[-1] + int((memory.due - memory.last_review).total_seconds())
-        right = next((at for at, (outcome, _s) in zip(times, turns, strict=True) if outcome.correct), None)
+        right = [at for at, (outcome, _s) in zip(times, turns, strict=True) if outcome.correct]
+        again = next((at for at in right if at // DAY > right[0] // DAY), None)
         self.rows["review_cards"].append(
             (user_id, question.id, int(memory.state), memory.step, memory.stability, memory.difficulty, stamp(due),
              stamp(times[-1]), len(turns), sum(int(rating) == 1 for rating in ratings), turns[-1][0].fraction,
-             question.content_hash, turns[0][0].fraction, None if right is None else stamp(right), stamp(times[0]))
+             question.content_hash, turns[0][0].fraction, stamp(right[0]) if right else None,
+             None if again is None else stamp(again), stamp(times[0]))
         )  # fmt: skip
 
     def _submit(self, user_id: int, number: int, random: Random) -> None:

@@ -9,9 +9,12 @@ from sqlalchemy.orm import Session
 from portal.content import Content
 from portal.features.accounts import AccountService
 from portal.features.authoring.checking import digest, gist
+from portal.features.plan import PlanService, Wishes
 from portal.models import (
+    ActivityWork,
     AuthoredQuestion,
     CodeRun,
+    HandIn,
     LessonMark,
     LessonRead,
     PracticeAnswer,
@@ -33,6 +36,7 @@ from portal.models import (
     TaskResult,
     User,
     WorkerStatus,
+    WorkState,
     utcnow,
 )
 from question_bank import Question
@@ -91,10 +95,21 @@ def _things(db: Session, user: User, content: Content, draft: AuthoredQuestion) 
     db.add_all([uploaded, report, QuestionNote(user_id=user.id, question_id=asked[0].id, bookmarked=True)])
     db.add(LessonRead(user_id=user.id, lesson_id="a-lesson-of-former-days", content_hash="", created_at=now))
     db.add(LessonMark(user_id=user.id, lesson_id=lesson.id, percent=40))
+    activity = next(iter(content.roadmap.activities))
+    work = ActivityWork(user_id=user.id, activity_id=activity, state=WorkState.HANDED_IN, done_at=now)
+    db.add(work)
+    db.flush()
+    handed_in = HandIn(work_id=work.id, text="What came of it.", link="", notes=[])
+    db.add(handed_in)
+    track = max(content.roadmap.tracks.values(), key=lambda track: len(track.modules))
+    PlanService(db, content, user.id).make(Wishes(track, 6, now.date()))
     db.flush()
     return {
         "": {
-            "track_id": max(content.roadmap.tracks.values(), key=lambda track: len(track.modules)).id,
+            "activity_id": activity,
+            "hand_in_id": handed_in.id,
+            "plan_id": next(iter(content.roadmap.plans)),
+            "track_id": track.id,
             "module_id": max(content.roadmap.modules.values(), key=lambda module: len(module.topics)).id,
             "lesson_id": lesson.id,
             "lab_id": lab.id,

@@ -72,6 +72,7 @@ class HandIn(Base):
     __tablename__ = "hand_ins"
     __table_args__ = (
         Index("ix_hand_ins_work_id", "work_id"),
+        Index("ix_hand_ins_decided_at", "decided_at", "id"),
         Index(
             "uq_hand_ins_waiting",
             "work_id",

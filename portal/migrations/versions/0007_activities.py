@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hand_ins")),
     )
     op.create_index("ix_hand_ins_work_id", "hand_ins", ["work_id"], unique=False)
+    op.create_index("ix_hand_ins_decided_at", "hand_ins", ["decided_at", "id"], unique=False)
     op.create_index(
         "uq_hand_ins_waiting",
         "hand_ins",
@@ -103,6 +104,7 @@ def downgrade() -> None:
     op.drop_column("review_cards", "right_again_at")
     op.drop_index("ix_hand_ins_queue", table_name="hand_ins")
     op.drop_index("uq_hand_ins_waiting", table_name="hand_ins")
+    op.drop_index("ix_hand_ins_decided_at", table_name="hand_ins")
     op.drop_index("ix_hand_ins_work_id", table_name="hand_ins")
     op.drop_table("hand_ins")
     op.drop_table("activity_works")
