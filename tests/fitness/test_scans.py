@@ -29,6 +29,8 @@ BOUNDED = {
     "review_comments",
     "question_imports",  # one a visitor at a time
 }
+WAITING = {"ix_hand_ins_queue"}
+"""Indexes of what waits for somebody alone; what is done leaves them."""
 GROWING = {table.name for table in Base.metadata.sorted_tables} - BOUNDED
 
 
@@ -51,8 +53,8 @@ def scanned(engine: Engine, statement: str, values: Any) -> set[str]:
     """The growing tables that SQLite would read through."""
     with engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
-    found = (re.match(r"SCAN (\w+)", row[-1]) for row in plan)
-    return {match[1] for match in found if match} & GROWING
+    found = (re.match(r"SCAN (\w+)(?: USING INDEX (\w+))?", row[-1]) for row in plan)
+    return {match[1] for match in found if match and match[2] not in WAITING} & GROWING
 
 
 @pytest.mark.parametrize("endpoint", PAGES)

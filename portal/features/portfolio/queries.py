@@ -120,7 +120,7 @@ def waiting(db: Session) -> list[QueueLine]:
 
 def decided(db: Session) -> list[QueueLine]:
     """What was approved or returned lately."""
-    wanted = _queue().where(HandIn.decided_by.is_not(None))
+    wanted = _queue().where(HandIn.decided_at.is_not(None), HandIn.decided_by.is_not(None))
     return _lines(db, wanted.order_by(HandIn.decided_at.desc(), HandIn.id.desc()).limit(DECIDED_MOST))
 
 
