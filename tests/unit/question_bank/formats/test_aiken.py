@@ -51,3 +51,11 @@ def test_options_that_differ_in_markup_alone_stay_behind(question):
     )
     made = AIKEN.write([question(options=options)])
     assert (made.data, made.written, made.losses[0].part) == (b"", (), "question")
+
+
+def test_a_file_that_another_program_made():
+    name = "qti-package-maker.aiken.txt"
+    found = FORMATS["aiken"].read((DATA / name).read_bytes(), name)
+    assert found.faults == ()
+    rights = [[option.text for option in question.options if option.right] for question in found.questions]
+    assert rights == [["B-tree"], ["A row lock"]]

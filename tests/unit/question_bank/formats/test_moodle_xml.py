@@ -212,3 +212,17 @@ def test_a_rule_in_the_prompt_stays_in_the_prompt():
     asked = cloze(parse, "Fill.\n\n---\n\nAll of it.", "A [[?one]].")
     (again,) = MOODLE.read(MOODLE.write([asked]).data).questions
     assert again.prompt == asked.prompt
+
+
+def test_a_file_that_another_program_made():
+    found = FORMATS["moodle-xml"].read((DATA / "moodlexport.xml").read_bytes(), "moodlexport.xml")
+    assert found.faults == ()
+    assert [(question.id, question.kind) for question in found.questions] == [
+        ("which-index-by-default", "single"),
+        ("two-that-hold", "multiple"),
+        ("why-a-lock-outlives-its-holder", "open"),
+    ]
+    index, holding, _open = found.questions
+    assert [option.text for option in index.options if option.right] == ["B-tree"]
+    assert [option.right for option in holding.options] == [True, True, False]
+    assert {loss.part for loss in found.losses} >= {"correctfeedback"}
