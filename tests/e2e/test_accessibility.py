@@ -5,23 +5,19 @@ The pages are those of the table of routes, opened by an administrator to whom o
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
-from portal.app import create_app
 from portal.content import Content
 from portal.models import Role
 from portal.settings import Settings
-from sandboxes.services.base import free_port
 from tests.conftest import ROOT
+from tests.e2e.served import served
 from tests.e2e.test_practice import sign_in
 from tests.factories import users
 from tests.fitness.test_routes import ROUTES, things_of
@@ -38,16 +34,8 @@ LEFT_OUT = frozenset({"static", "accounts.use_link", "home.healthz"})
 
 @pytest.fixture
 def site(settings: Settings, content: Content, jobs: NotedJobs) -> Iterator[str]:
-    settings = replace(settings, port=free_port())
-    app = create_app(settings, content=content, jobs=jobs)
-    server = make_server("127.0.0.1", settings.port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield settings.portal_origin_effective
-    server.shutdown()
-    thread.join(30)
-    server.server_close()
-    app.extensions["portal"].database.close()
+    with served(settings, content, jobs) as address:
+        yield address
 
 
 def faults(page: Page, script: str) -> list[str]:

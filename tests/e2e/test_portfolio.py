@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
-from portal.app import create_app
 from portal.content import Content
 from portal.models import Role, User
 from portal.settings import Settings
-from sandboxes.services.base import free_port
+from tests.e2e.served import served
 from tests.factories import activities, users
 from tests.fixtures.portal import NotedJobs
 
@@ -26,16 +22,8 @@ expect.set_options(timeout=60_000)
 @pytest.fixture
 def site(settings: Settings, content: Content, jobs: NotedJobs) -> Iterator[str]:
     """A portal whose content has one more activity; its address."""
-    settings = replace(settings, port=free_port())
-    app = create_app(settings, content=activities.content_with(content), jobs=jobs)
-    server = make_server("127.0.0.1", settings.port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield settings.portal_origin_effective
-    server.shutdown()
-    thread.join(30)
-    server.server_close()
-    app.extensions["portal"].database.close()
+    with served(settings, activities.content_with(content), jobs) as address:
+        yield address
 
 
 def sign_in(page: Page, site: str, user: User) -> None:

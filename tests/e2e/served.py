@@ -1,0 +1,33 @@
+"""A portal that one thread of the test serves, for browser tests that need no sandboxes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from werkzeug.serving import make_server
+
+from portal.app import create_app
+from portal.content import Content
+from portal.settings import Settings
+from sandboxes.services.base import free_port
+from tests.fixtures.portal import NotedJobs
+
+
+@contextmanager
+def served(settings: Settings, content: Content, jobs: NotedJobs) -> Iterator[str]:
+    """The address of a portal on these settings, but for the port, with this content."""
+    settings = replace(settings, port=free_port())
+    app = create_app(settings, content=content, jobs=jobs)
+    server = make_server("127.0.0.1", settings.port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield settings.portal_origin_effective
+    finally:
+        server.shutdown()
+        thread.join(30)
+        server.server_close()
+        app.extensions["portal"].database.close()
