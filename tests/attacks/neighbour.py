@@ -14,7 +14,7 @@ from sandboxes.interface import Driver
 
 PAUSE_SECONDS = {"exhaust": 1.0, "escape": 3.0, "reach": 4.0}
 """Between two gradings, by the kind of attack that runs; others can't do it harm but by the machine, and wait longer."""
-LONG_SECONDS = 12.0
+LONG_SECONDS = 20.0
 STOP_SECONDS = 120.0
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +25,23 @@ SECRETS = ["CANARY-CHECK-90c1f2a7", "CANARY-INPUT-4be07d53", "CANARY-EXPECTED-b1
 CORPUS = load()
 
 
+EVERY_DRIVER = bool(os.environ.get("EVERY_DRIVER"))
+HARMFUL = ("exhaust", "escape", "reach")
+"""Kinds of attack that the driver itself has to withstand. Others aim at the grader, which is the same on any driver: of
+those, each third one is run on local processes too, all of them with `EVERY_DRIVER=1`."""
+
+
+def _drivers(attack: Attack) -> tuple[str, ...]:
+    if not attack.local:
+        return ("docker",)
+    chosen = EVERY_DRIVER or attack.path.parent.name in HARMFUL or zlib.crc32(attack.name.encode()) % 3 == 0
+    return ("docker", "local") if chosen else ("docker",)
+
+
 def _cases() -> list[object]:
     cases = []
     for attack in CORPUS:
-        for driver in ("docker", "local") if attack.local else ("docker",):
+        for driver in _drivers(attack):
             if attack.hand_in is not None:
                 continue
             marks = [
