@@ -26,7 +26,7 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-LONG_FIRST = ("attacks", "e2e", "drills", "content", "integration", "contract")
+LONG_FIRST = ("attacks", "e2e", "drills", "content", "integration", "contract", "fitness")
 """Folders of tests, by how long one of their modules takes."""
 
 LONGEST_ID = 80
