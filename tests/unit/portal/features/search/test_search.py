@@ -87,6 +87,8 @@ def test_no_query_breaks_it(query: str) -> None:
 def test_what_means_something_to_the_engine_means_nothing_here(index: SearchIndex, query: str) -> None:
     index.search(query)
 
+    assert ids(index, "write skew") == ["skew", "levels"]
+
 
 def test_the_number_of_hits_is_bounded() -> None:
     index = SearchIndex(document(f"d{number}", f"Same title {number}") for number in range(MAX_HITS + 50))
