@@ -43,13 +43,18 @@ def load(root: Path | None = None, repository: Path = REPOSITORY) -> Catalogue:
     return _Builder(shelves, repository).build()
 
 
-def lint(root: Path | None = None, repository: Path = REPOSITORY) -> tuple[Fault, ...]:
-    """Every fault: those of `load`, and what the rules for lessons find."""
+def check(root: Path | None = None, repository: Path = REPOSITORY) -> tuple[Catalogue, tuple[Fault, ...]]:
+    """What `load` gives, and every fault: its own, and what the rules for lessons find."""
     shelves = Shelves(root or CONTENT_ROOT)
     shelves.read()
-    found = _Builder(shelves, repository).build().faults
+    catalogue = _Builder(shelves, repository).build()
     broken = (fault for lesson in shelves.lessons.values() for fault in rules.of_lesson(lesson))
-    return tuple(sorted({*found, *broken}))
+    return catalogue, tuple(sorted({*catalogue.faults, *broken}))
+
+
+def lint(root: Path | None = None, repository: Path = REPOSITORY) -> tuple[Fault, ...]:
+    """Every fault: those of `load`, and what the rules for lessons find."""
+    return check(root, repository)[1]
 
 
 class _Builder:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from roadmap import coverage
-from roadmap.catalogue import CONTENT_ROOT, REPOSITORY, lint, load
+from roadmap.catalogue import CONTENT_ROOT, REPOSITORY, check, load
 from roadmap.values import Catalogue, Fault
 
 PAGE = REPOSITORY / "docs" / "coverage.md"
@@ -24,9 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _parser().error(
             f"there is no folder {options.root}; name one that holds tracks/, modules/ and lessons/"
         )
-    catalogue = load(options.root)
     if options.command == "lint":
-        return _lint(catalogue, lint(options.root), options.root, as_json=options.json)
+        return _lint(*check(options.root), options.root, as_json=options.json)
+    catalogue = load(options.root)
     if options.command == "coverage":
         return _coverage(catalogue, options)
     return _list(catalogue, as_json=options.json)

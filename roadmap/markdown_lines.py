@@ -20,6 +20,10 @@ class FencedBlock:
     code: str
     line: int
     closed: bool
+    info: str = ""
+    """All that stands behind the opening fence."""
+    end: int = 0
+    """The line of the closing fence; the last line there is when it never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,12 @@ def _scan(body: str, first_line: int) -> Iterator[FencedBlock | tuple[int, str]]
             else:
                 code, start = [], number + 1
         elif _closes(line, opening["mark"]):
-            yield _block(opening, code, start, closed=True)
+            yield _block(opening, code, start, number, closed=True)
             opening = None
         else:
             code.append(line)
     if opening is not None:
-        yield _block(opening, code, start, closed=False)
+        yield _block(opening, code, start, start + len(code) - 1, closed=False)
 
 
 def _closes(line: str, mark: str) -> bool:
@@ -75,6 +79,7 @@ def _closes(line: str, mark: str) -> bool:
     return len(line) - len(line.lstrip(" ")) < 4 and len(bare) >= len(mark) and set(bare) == {mark[0]}
 
 
-def _block(opening: re.Match[str], code: list[str], start: int, *, closed: bool) -> FencedBlock:
-    words = opening["info"].split()
-    return FencedBlock(words[0] if words else "", tuple(words[1:]), "\n".join(code), start, closed)
+def _block(opening: re.Match[str], code: list[str], start: int, end: int, *, closed: bool) -> FencedBlock:
+    info = opening["info"].strip()
+    words = info.split()
+    return FencedBlock(words[0] if words else "", tuple(words[1:]), "\n".join(code), start, closed, info, end)

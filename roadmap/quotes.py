@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from roadmap.markdown_lines import fenced_blocks
 from roadmap.references import FaultLog
 from roadmap.schema import LessonHead
 from roadmap.sources import Source
@@ -31,7 +32,6 @@ MAX_LINES = 60
 MAX_BYTES = 400_000
 QUOTABLE = ("reference_impl/", "labs/", "sandboxes/", "portal/", "question_bank/", "roadmap/")
 """Where quotations may come from."""
-_QUOTING = re.compile(r"^(?P<fence>`{3,})(?P<language>[a-z]+) +(?P<flags>(?:[a-z]+=.*)?quote=.*)$")
 
 
 class CannotQuote(Exception):
@@ -54,31 +54,24 @@ class Quotation:
 def filled(lesson: Source[LessonHead], repository: Path, faults: FaultLog) -> str:
     """The body of a lesson with its quotations in place, each with a link to the page of the code below it."""
     lines = lesson.body.split("\n")
-    made: list[str] = []
-    number = 0
-    while number < len(lines):
-        line = lines[number]
-        opening = _QUOTING.match(line)
-        number += 1
-        if opening is None:
-            made.append(line)
+    for block in reversed(fenced_blocks(lesson.body)):
+        if not block.closed or not any(flag.startswith("quote=") for flag in block.flags):
             continue
-        place = lesson.body_line + number - 1
-        start = number
-        while number < len(lines) and lines[number].rstrip() != opening["fence"]:
-            number += 1
-        if any(text.strip() for text in lines[start:number]):
+        opening = block.line - 2
+        place = lesson.body_line + opening
+        if block.code.strip():
             faults.add(
                 lesson.path, place, "a quoting fence has nothing in it: the text comes from the file it names"
             )
-        number += 1
         try:
-            found = quotation(repository, opening["flags"])
+            found = quotation(repository, block.info.removeprefix(block.language))
         except CannotQuote as error:
             faults.add(lesson.path, place, str(error))
-            continue
-        made += _shown(found, opening["language"])
-    return "\n".join(made)
+            shown: list[str] = []
+        else:
+            shown = _shown(found, block.language)
+        lines[opening : block.end] = shown
+    return "\n".join(lines)
 
 
 def quotation(repository: Path, flags: str) -> Quotation:

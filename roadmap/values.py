@@ -251,6 +251,10 @@ class Catalogue:
             return id_
         return self.replaced.get(kind, {}).get(id_)
 
+    def ids_of(self, kind: Kind, id_: str) -> tuple[str, ...]:
+        """The id of an entry, and all former ones: under which of them something may have been stored."""
+        return (id_, *(old for old, now in self.replaced.get(kind, {}).items() if now == id_))
+
     def entries(self, kind: Kind) -> Mapping[str, Entry]:
         """All entries of a kind by id."""
         match kind:

@@ -137,3 +137,14 @@ def test_a_quotation_that_fails_is_a_fault_with_its_line(
 
     assert fault in found.message
     assert (found.path, found.line) == ("lessons/levels.md", text.count("\n") + 1)
+
+
+def test_a_fence_that_only_shows_how_one_quotes_stays(content: ContentFolder, repository: Path) -> None:
+    shown = "````text\n```python quote=reference_impl/relay.py#Gone\n```\n````"
+    text = (content.root / "lessons/levels.md").read_text(encoding="utf-8")
+    content.write("lessons/levels.md", f"{text}\n{shown}\n")
+
+    catalogue = load(content.root, repository)
+
+    assert catalogue.faults == ()
+    assert shown in catalogue.lessons["levels"].body
