@@ -11,6 +11,7 @@ from portal.features.authoring import queries
 from portal.features.authoring.service import NOTE_MOST, AuthoringService
 from portal.features.authoring.working import Stale, Working
 from portal.models import AuthoringState, QuestionAction, ReviewComment, utcnow
+from portal.texts import tidy
 
 COMMENT_MOST = 2_000
 QUOTE_MOST = 300
@@ -107,7 +108,7 @@ class ReviewService:
         working = self.texts.working(question_id)
         if working.text_hash != base_hash:
             raise Stale(working)
-        text = text.replace("\r\n", "\n").replace("\x00", "").strip()
+        text = tidy(text)
         if not text:
             raise Invalid("The comment is empty. Write what should change.")
         if len(text) > COMMENT_MOST:

@@ -54,8 +54,8 @@ def _learner(content: Content, user_id: int) -> dict[str, Any]:
     """Everything that a learner's first page shows."""
     plans, today = PlanService(db(), content, user_id), utcnow().date()
     found = plans.progress.evidence(user_id)
-    outlook = plans.outlook(found, today)
-    shown = plans.reckoner(found, today).now
+    reckoner = plans.reckoner(found, today)
+    outlook, shown = plans.outlook(reckoner), reckoner.now
     progress = shown.progress
     sessions = [
         {"session": session, "lab": lab}
@@ -99,9 +99,7 @@ def _learner(content: Content, user_id: int) -> dict[str, Any]:
         "tracks": [
             {
                 "track": one,
-                "progress": progress.of_topics(
-                    topic.id for name in one.modules for topic in content.roadmap.modules[name].topics
-                ),
+                "progress": progress.of_modules(content.roadmap.modules[name] for name in one.modules),
             }
             for one in content.roadmap.tracks.values()
         ],

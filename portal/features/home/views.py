@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from portal.content import Content
+from portal.days import monday_of
 from portal.features.plan import Item, ItemKind, Outlook
 from portal.features.roadmap import Progress
 from roadmap import Module, Track
@@ -25,7 +26,7 @@ class Day:
 
 def strip_begins(today: date) -> date:
     """The Monday on which the strip of days begins."""
-    return today - timedelta(days=today.weekday(), weeks=STRIP_WEEKS - 1)
+    return monday_of(today) - timedelta(weeks=STRIP_WEEKS - 1)
 
 
 def strip(moments: Iterable[datetime], today: date) -> list[Day]:
@@ -65,5 +66,4 @@ def _next_in(content: Content, progress: Progress, module: Module, labs: Collect
 
 
 def _percent(content: Content, progress: Progress, track: Track) -> int:
-    modules = (content.roadmap.modules[name] for name in track.modules)
-    return progress.of_topics(topic.id for module in modules for topic in module.topics).percent
+    return progress.of_modules(content.roadmap.modules[name] for name in track.modules).percent

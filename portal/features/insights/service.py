@@ -12,6 +12,7 @@ from portal.content import Content
 from portal.errors import Conflict, Invalid, NotFound
 from portal.features.insights import queries
 from portal.models import QuestionReport, utcnow
+from portal.texts import tidy
 from question_bank import Question, statistics
 from question_bank.statistics import Flag, Tally
 
@@ -85,7 +86,7 @@ class InsightService:
             raise NotFound("There is no such report.")
         if report.closed_at is not None:
             raise Conflict("Somebody has closed this report already.")
-        resolution = resolution.replace("\r\n", "\n").replace("\x00", "").strip()
+        resolution = tidy(resolution)
         if len(resolution) > RESOLUTION_MAX:
             raise Invalid(f"Say it in at most {RESOLUTION_MAX:,} characters; this has {len(resolution):,}.")
         report.closed_at, report.closed_by, report.resolution = utcnow(), instructor_id, resolution

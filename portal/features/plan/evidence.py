@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -72,9 +71,10 @@ class Shown:
         return bool(modules) and all(self.progress.of_module(known[m]).percent >= 100 for m in modules)
 
 
-def shown(content: Content, found: Evidence, progress: Progress) -> Shown:
-    """What this evidence shows; `progress` is what the same evidence buys."""
-    return Shown(content, progress, frozenset(_labs_passed(content, found)), activities_done(progress))
+def shown(content: Content, progress: Progress) -> Shown:
+    """What a learner's progress shows."""
+    labs = frozenset(lab.id for lab in content.labs.labs.values() if progress.has_passed(lab))
+    return Shown(content, progress, labs, activities_done(progress))
 
 
 def activities_done(progress: Progress) -> frozenset[str]:
@@ -122,15 +122,3 @@ def deeds(content: Content, found: Evidence, since: date, until: date) -> Deeds:
             continue
         tasks += [f"{task.title} ({lab.title})" for task in lab.tasks if task.id == passed.task_id]
     return Deeds(tuple(lessons), tuple(tasks), sum(map(within, found.right_answers())))
-
-
-def _labs_passed(content: Content, found: Evidence) -> list[str]:
-    passed: dict[str, set[str]] = {}
-    for one in found.tasks:
-        lab = content.lab(one.lab_id)
-        if lab is not None and one.kind == SubmissionKind.SUBMIT:
-            passed.setdefault(lab.id, set()).add(one.task_id)
-    labs: Mapping[str, object] = content.labs.labs
-    return [
-        name for name in labs if {task.id for task in content.labs.labs[name].tasks} <= passed.get(name, set())
-    ]

@@ -10,15 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from portal.days import monday_of
+
 SITTING = 30
 """Minutes. Nothing shorter is carried into another week, and nothing is begun with less time than that unless it fits."""
 HOURS_MIN, HOURS_MAX = 1, 60
 WEEK = timedelta(days=7)
-
-
-def monday_of(day: date) -> date:
-    """The Monday of the week that the day is in."""
-    return day - timedelta(days=day.weekday())
 
 
 @dataclass(frozen=True, slots=True)

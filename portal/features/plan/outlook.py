@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
 from portal.content import Content
+from portal.days import monday_of
 from portal.features.plan import layout
 from portal.features.plan.contents import Item, ItemKind, Spread, blocks, items_left, ordered
 from portal.features.plan.evidence import Deeds, Shown, deeds, shown
-from portal.features.plan.layout import WEEK, Block, Pace, Week, monday_of
+from portal.features.plan.layout import WEEK, Block, Pace, Week
 from portal.features.plan.queries import Stored
 from portal.features.plan.ready import Part, parts, reckoned_end
 from portal.features.roadmap import Evidence, ProgressService
@@ -149,7 +150,7 @@ class Reckoner:
         self.progress = progress
         self.found = found
         self.today = today
-        self.now = shown(content, found, progress.bought_by(found))
+        self.now = shown(content, progress.bought_by(found))
 
     def then(self, plan: StudyPlan) -> Shown:
         """What had been shown when this week's share of the plan began: on Monday, when it started or when it was made."""
@@ -157,7 +158,7 @@ class Reckoner:
         if day > self.today:
             return self.now
         before = self.found.before(max(datetime.combine(day, time.min, UTC), plan.created_at))
-        return shown(self.content, before, self.progress.bought_by(before))
+        return shown(self.content, self.progress.bought_by(before))
 
     def of(self, stored: Stored) -> Outlook | None:
         """The plan's outlook; None when its track, or the ready-made plan, is no longer in the catalogue."""

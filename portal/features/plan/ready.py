@@ -7,8 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from portal.days import monday_of
 from portal.features.plan.evidence import Shown
-from portal.features.plan.layout import WEEK, Pace, monday_of
+from portal.features.plan.layout import WEEK, Pace
 from roadmap import Plan
 from roadmap.planning import Aim
 

@@ -11,9 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.content import Content
+from portal.days import monday_of
 from portal.errors import Conflict, Invalid, NotFound
 from portal.features.plan import queries
-from portal.features.plan.layout import HOURS_MAX, HOURS_MIN, monday_of
+from portal.features.plan.layout import HOURS_MAX, HOURS_MIN
 from portal.features.plan.outlook import Outlook, Reckoner
 from portal.features.plan.queries import Stored
 from portal.features.plan.ready import FULL_WEEK
@@ -53,10 +54,10 @@ class PlanService:
         self.user_id = user_id
         self.progress = ProgressService(db, content)
 
-    def outlook(self, found: Evidence | None = None, today: date | None = None) -> Outlook | None:
+    def outlook(self, reckoner: Reckoner | None = None) -> Outlook | None:
         """The current plan as it stands today; None without one, or when the catalogue no longer has its track."""
         stored = queries.current(self.db, self.user_id)
-        return self.reckoner(found, today).of(stored) if stored is not None else None
+        return (reckoner or self.reckoner()).of(stored) if stored is not None else None
 
     def reckoner(self, found: Evidence | None = None, today: date | None = None) -> Reckoner:
         """Reckons with this learner's evidence, which is read when it isn't given."""

@@ -8,9 +8,10 @@ from datetime import time
 from typing import Any
 
 from portal.content import Content
+from portal.days import monday_of
 from portal.features.plan.contents import Item
 from portal.features.plan.evidence import LAB
-from portal.features.plan.layout import WEEK, monday_of
+from portal.features.plan.layout import WEEK
 from portal.features.plan.outlook import Outlook
 from portal.features.plan.ready import AimState
 from portal.models import StudyPlan

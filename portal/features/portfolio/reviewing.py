@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from portal.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.features.portfolio import queries
 from portal.features.portfolio.queries import QueueLine
-from portal.features.portfolio.service import tidy
 from portal.models import ActivityWork, HandIn, Verdict, WorkState, utcnow
+from portal.texts import written
 
 COMMENT_MOST = 4_000
 CLAIM_HOURS = 24
@@ -80,11 +80,7 @@ class ReviewService:
 
     def decide(self, hand_in_id: int, verdict: Verdict, comment: str) -> None:
         """Approve or return what this instructor claimed. Raises Invalid, Conflict, NotFound, Forbidden."""
-        comment = tidy(comment)
-        if len(comment) > COMMENT_MOST:
-            raise Invalid(
-                f"A comment has at most {COMMENT_MOST:,} characters; this one has {len(comment):,}. Shorten it."
-            )
+        comment = written("A comment", comment, COMMENT_MOST)
         if verdict is Verdict.RETURNED and not comment:
             raise Invalid("Say what is missing, so that the learner knows how to go on.")
         line = self.line(hand_in_id)

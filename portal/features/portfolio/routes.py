@@ -245,8 +245,7 @@ def _review_page(hand_in_id: int, *, comment: str = "", problem: str = "") -> st
     found = _named(line.activity_id)
     ids = {line.activity_id}
     if found is not None:
-        former = catalogue.replaced.get(Kind.ACTIVITY, {})
-        ids |= {found.id, *(old for old, now in former.items() if now == found.id)}
+        ids.update(catalogue.ids_of(Kind.ACTIVITY, found.id))
     return render_template(
         "portfolio/review.html",
         line=line,

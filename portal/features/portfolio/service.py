@@ -17,6 +17,7 @@ from portal.features.portfolio.queries import Version
 from portal.features.roadmap import Progress, Standing
 from portal.links import https_link
 from portal.models import FURTHEST_LAST, ActivityWork, HandIn, WorkState, utcnow
+from portal.texts import tidy, too_long
 from roadmap import Activity, Kind, Module, Track
 
 TEXT_MOST = 20_000
@@ -205,8 +206,7 @@ class PortfolioService:
         return found
 
     def _ids(self, activity: Activity) -> tuple[str, ...]:
-        replaced = self.content.roadmap.replaced.get(Kind.ACTIVITY, {})
-        return (activity.id, *(old for old, now in replaced.items() if now == activity.id))
+        return self.content.roadmap.ids_of(Kind.ACTIVITY, activity.id)
 
     def _work(self, activity: Activity) -> ActivityWork | None:
         """The work that came furthest, of those under the activity's ids."""
@@ -241,18 +241,11 @@ def _fit(activity: Activity, draft: Draft) -> tuple[str, str, list[str]]:
     given = [*draft.notes, *[""] * len(activity.done_when)][: len(activity.done_when)]
     notes = [tidy(note) for note in given]
     for index, note in enumerate(notes):
-        if len(note) > NOTE_MOST:
-            wrong[f"note-{index}"] = (
-                f"A note has at most {NOTE_MOST:,} characters; this one has {len(note):,}. Shorten it."
-            )
+        if (fault := too_long("A note", note, NOTE_MOST)) is not None:
+            wrong[f"note-{index}"] = fault
     if wrong:
         raise Unfit(wrong)
     return link, text, notes
-
-
-def tidy(text: str) -> str:
-    """A typed text as it is stored."""
-    return text.replace("\r\n", "\n").replace("\x00", "").strip()
 
 
 def _moved_at(standing: Standing) -> datetime:

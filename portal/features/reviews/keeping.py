@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from portal.errors import Conflict, Invalid
 from portal.features.reviews import queries
 from portal.models import QuestionNote, QuestionReport, ReportReason, utcnow
+from portal.texts import written
 from question_bank import Question
 
 NOTE_MAX = 4_000
@@ -40,12 +41,7 @@ class KeepingService:
 
     def write_note(self, question: Question, text: str) -> None:
         """Store the learner's private note; an empty one is taken away. Raises Invalid when it is too long."""
-        text = _tidy(text)
-        if len(text) > NOTE_MAX:
-            raise Invalid(
-                f"A note has at most {NOTE_MAX:,} characters; this one has {len(text):,}. Shorten it."
-            )
-        self._note(question).text = text
+        self._note(question).text = written("A note", text, NOTE_MAX)
 
     def report(self, question: Question, seed: int, reason: str, text: str) -> QuestionReport:
         """Tell the instructors. Raises Invalid, and Conflict for a second open report or too many in a day."""
@@ -53,11 +49,7 @@ class KeepingService:
             why = ReportReason(reason)
         except ValueError:
             raise Invalid("Choose what is wrong with the question.") from None
-        text = _tidy(text)
-        if len(text) > REPORT_MAX:
-            raise Invalid(
-                f"A report has at most {REPORT_MAX:,} characters; this one has {len(text):,}. Shorten it."
-            )
+        text = written("A report", text, REPORT_MAX)
         if why in NEEDS_WORDS and not text:
             raise Invalid("Say in a sentence what is wrong, so that somebody can mend it.")
         if queries.open_report(self.db, self.user_id, question.id) is not None:
@@ -82,7 +74,3 @@ class KeepingService:
             note = QuestionNote(user_id=self.user_id, question_id=question.id, bookmarked=False, text="")
             self.db.add(note)
         return note
-
-
-def _tidy(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\x00", "").strip()

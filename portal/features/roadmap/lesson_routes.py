@@ -13,7 +13,6 @@ from portal.errors import Invalid
 from portal.extensions import db, limiter, portal
 from portal.features.roadmap.blueprint import blueprint, find, progress_service, track_of
 from portal.features.roadmap.marks import NOTE_MAX, MarkService
-from portal.features.roadmap.progress import Progress
 from portal.features.search import linked
 from portal.guards import requires
 from portal.models import Role
@@ -92,8 +91,10 @@ def _page(found: Lesson, *, note: str | None = None, error: str | None = None) -
     home = next((m for m in content.roadmap.modules.values() if found.id in m.lessons), None)
     around = list(home.lessons) if home else [found.id]
     place = around.index(found.id)
-    progress: Progress = progress_service().of(current_user.id)
-    read_at = progress_service().read_at(current_user.id, found)
+    service = progress_service()
+    evidence = service.evidence(current_user.id)
+    progress = service.bought_by(evidence)
+    read_at = evidence.read_at(content.roadmap.ids_of(Kind.LESSON, found.id))
     mark = _marks().of(found)
     toc = [{"id": h.id, "title": h.title, "level": h.level} for h in rendered.headings]
     return render_template(

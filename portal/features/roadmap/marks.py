@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.errors import Invalid
 from portal.models import LessonMark, utcnow
+from portal.texts import written
 from roadmap import Catalogue, Kind, Lesson
 
 NOTE_MAX = 10_000
@@ -52,11 +52,7 @@ class MarkService:
 
     def write_note(self, lesson: Lesson, text: str) -> None:
         """Store the note; an empty one is taken away. Raises Invalid when it is too long."""
-        text = text.replace("\r\n", "\n").replace("\x00", "").strip()
-        if len(text) > NOTE_MAX:
-            raise Invalid(
-                f"A note has at most {NOTE_MAX:,} characters; this one has {len(text):,}. Shorten it."
-            )
+        text = written("A note", text, NOTE_MAX)
         for row in self._rows(lesson):
             row.note = ""
         row = self._row(lesson)
@@ -79,11 +75,11 @@ class MarkService:
 
     def _rows(self, lesson: Lesson) -> list[LessonMark]:
         """Newest first."""
-        former = [old for old, now in self.catalogue.replaced.get(Kind.LESSON, {}).items() if now == lesson.id]
+        ids = self.catalogue.ids_of(Kind.LESSON, lesson.id)
         return list(
             self.db.scalars(
                 select(LessonMark)
-                .where(LessonMark.user_id == self.user_id, LessonMark.lesson_id.in_((lesson.id, *former)))
+                .where(LessonMark.user_id == self.user_id, LessonMark.lesson_id.in_(ids))
                 .order_by(LessonMark.seen_at.desc())
             )
         )

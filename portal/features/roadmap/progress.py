@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from labs.catalogue import Lab
 from portal.models import WorkState
 from roadmap import Catalogue, Module, Track
 
@@ -99,7 +100,15 @@ class Progress:
 
     def of_module(self, module: Module) -> ModuleProgress:
         """The progress in one module."""
-        return self.of_topics(topic.id for topic in module.topics)
+        return self.of_modules([module])
+
+    def of_modules(self, modules: Iterable[Module]) -> ModuleProgress:
+        """The progress over the topics of some modules."""
+        return self.of_topics(topic.id for module in modules for topic in module.topics)
+
+    def has_passed(self, lab: Lab) -> bool:
+        """Whether every task of the lab was passed in a submission."""
+        return all((lab.id, task.id) in self.tasks_proven for task in lab.tasks)
 
     def tracks_begun(self, catalogue: Catalogue) -> list[Track]:
         """The tracks in which the learner has shown anything, or began an activity; all of them when there is none."""

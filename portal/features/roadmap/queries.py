@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
@@ -83,6 +83,10 @@ class Evidence:
     def is_empty(self) -> bool:
         """Whether nothing has been done yet."""
         return not (self.lessons or self.questions or self.tasks or self.activities)
+
+    def read_at(self, lesson_ids: Iterable[str]) -> datetime | None:
+        """When a lesson was marked as read, under any of its ids; None when it never was."""
+        return min((self.lessons[name] for name in lesson_ids if name in self.lessons), default=None)
 
     def right_answers(self) -> list[datetime]:
         """When questions were answered right for the first time."""

@@ -27,7 +27,7 @@ def tracks() -> str:
         rows.append(
             {
                 "track": track,
-                "progress": progress.of_topics(t.id for module in modules for t in module.topics),
+                "progress": progress.of_modules(modules),
                 "hours": sum(module.hours for module in modules),
                 "modules": modules,
             }
@@ -64,7 +64,7 @@ def track(track_id: str) -> str:
         track=found,
         modules=[{"module": module, "progress": states[module.id]} for module in modules],
         stages=[_stage(stage, progress, states) for stage in found.stages],
-        progress=progress.of_topics(t.id for module in modules for t in module.topics),
+        progress=progress.of_modules(modules),
         hours=sum(module.hours for module in modules),
         hours_left=hours_left(modules, states),
         graph={"width": drawing.width, "height": drawing.height, "nodes": nodes, "edges": edges},
@@ -80,7 +80,7 @@ def _stage(stage: Stage, progress: Progress, states: Mapping[str, ModuleProgress
     return {
         "stage": stage,
         "modules": [{"module": module, "progress": states[module.id]} for module in modules],
-        "progress": progress.of_topics(t.id for module in modules for t in module.topics),
+        "progress": progress.of_modules(modules),
         "hours": sum(module.hours for module in modules),
         "hours_left": hours_left(modules, states),
         "needs": [titles[needed] for needed in stage.needs],

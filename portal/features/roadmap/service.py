@@ -57,9 +57,8 @@ class ProgressService:
 
     def read_at(self, user_id: int, lesson: Lesson) -> datetime | None:
         """When this learner read the lesson, under today's id or one that it replaces."""
-        replaced = self.content.roadmap.replaced.get(Kind.LESSON, {})
-        former = [old for old, now in replaced.items() if now == lesson.id]
-        return queries.lesson_is_read(self.db, user_id, (lesson.id, *former))
+        ids = self.content.roadmap.ids_of(Kind.LESSON, lesson.id)
+        return queries.lesson_is_read(self.db, user_id, ids)
 
 
 def _untouched(content: Content) -> dict[str, TopicProgress]:

@@ -17,6 +17,7 @@ from portal.features.scorecard.measuring import LEVELS, Measured, measure
 from portal.features.scorecard.weeks import Week, first_shown, month_of, overview
 from portal.links import https_link
 from portal.models import CommitmentEntry, CriterionClaim, ScorecardMonth
+from portal.texts import written
 from roadmap import Criterion, Kind
 
 NOTE_MOST = 500
@@ -127,9 +128,7 @@ class ScorecardService:
             raise Invalid("Give the day as a date, such as 2026-05-04.") from None
         if not self.today - timedelta(days=DAYS_BACK) <= when <= self.today:
             raise Invalid(f"Give a day of the last {DAYS_BACK} days; today is {self.today} (UTC).")
-        note = note.replace("\r\n", "\n").replace("\x00", "").strip()
-        if len(note) > NOTE_MOST:
-            raise Invalid(f"A note has at most {NOTE_MOST} characters; this one has {len(note):,}. Shorten it.")
+        note = written("A note", note, NOTE_MOST)
         link = https_link(link)
         if queries.entries_since(self.db, self.user_id, self.now - timedelta(days=1)) >= ENTRIES_A_DAY:
             raise Conflict(f"You have made {ENTRIES_A_DAY} entries within a day. Go on tomorrow.")

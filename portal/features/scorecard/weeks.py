@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from portal.days import monday_of
 from roadmap import Commitment
 
 WEEKS_SHOWN = 8
@@ -64,11 +65,6 @@ class Week:
 def month_of(day: date) -> str:
     """`2026-05`."""
     return f"{day:%Y-%m}"
-
-
-def monday_of(day: date) -> date:
-    """The Monday on or before the day."""
-    return day - timedelta(days=day.weekday())
 
 
 def first_shown(today: date) -> date:

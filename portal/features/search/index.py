@@ -1,4 +1,4 @@
-"""The full-text index: SQLite's FTS5 in memory, made from the content once and again when the content changes.
+"""The full-text index: SQLite's FTS5 in memory, made from each content once.
 
 Ranking is BM25 with the title ten times, and the other names four times, as heavy as the text.
 """
@@ -109,22 +109,10 @@ def _pieces(extract: str) -> tuple[tuple[str, bool], ...]:
     return tuple((text, marked) for text, marked in pieces if text)
 
 
-class _Latest:
-    """The index of the content that was searched last: one process has one content at a time."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._made: tuple[Content, SearchIndex] | None = None
-
-    def of(self, content: Content) -> SearchIndex:
-        made = self._made
-        if made is not None and made[0] is content:
-            return made[1]
-        with self._lock:
-            if self._made is None or self._made[0] is not content:
-                self._made = (content, SearchIndex(documents(content)))
-            return self._made[1]
+def index_of(content: Content) -> SearchIndex:
+    """The index of a content; made at the first search of it."""
+    return content.derived(_made)
 
 
-index_of = _Latest().of
-"""The index of a content; made at the first search of it."""
+def _made(content: Content) -> SearchIndex:
+    return SearchIndex(documents(content))

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal.days import monday_of
 from portal.features.plan import layout
-from portal.features.plan.layout import SITTING, WEEK, Block, Pace, lay, monday_of
+from portal.features.plan.layout import SITTING, WEEK, Block, Pace, lay
 
 START = date(2026, 9, 7)  # a Monday
 
