@@ -1,4 +1,4 @@
-"""A portal that one thread of the test serves, for browser tests that need no sandboxes."""
+"""A portal that one thread of the test serves, and the way into it, for browser tests that need no sandboxes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
 from portal.app import create_app
 from portal.content import Content
+from portal.models import User
 from portal.settings import Settings
 from sandboxes.services.base import free_port
+from tests.factories import users
 from tests.fixtures.portal import NotedJobs
+
+expect.set_options(timeout=60_000)
 
 
 @contextmanager
@@ -31,3 +36,12 @@ def served(settings: Settings, content: Content, jobs: NotedJobs) -> Iterator[st
         thread.join(30)
         server.server_close()
         app.extensions["portal"].database.close()
+
+
+def sign_in(page: Page, site: str, user: User) -> None:
+    """Sign in by the form, as somebody of the factories."""
+    page.goto(f"{site}/account/sign-in")
+    page.get_by_label("E-mail").fill(user.email)
+    page.get_by_label("Password").fill(users.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")

@@ -17,8 +17,7 @@ from portal.content import Content
 from portal.models import Role
 from portal.settings import Settings
 from tests.conftest import ROOT
-from tests.e2e.served import served
-from tests.e2e.test_practice import sign_in
+from tests.e2e.served import served, sign_in
 from tests.factories import users
 from tests.fitness.test_routes import ROUTES, things_of
 from tests.fixtures.portal import NotedJobs

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import io
-import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
-from portal.app import create_app
 from portal.content import Content
 from portal.models import Role, User
 from portal.settings import Settings
-from sandboxes.services.base import free_port
+from tests.e2e.served import served, sign_in
 from tests.factories import authoring, users
 from tests.fixtures import questions
 from tests.fixtures.portal import NotedJobs
@@ -29,16 +25,8 @@ expect.set_options(timeout=60_000)
 @pytest.fixture
 def site(settings: Settings, content: Content, jobs: NotedJobs) -> Iterator[str]:
     """A portal with a small bank; its address."""
-    settings = replace(settings, port=free_port())
-    app = create_app(settings, content=questions.content_of(content, questions.question("single")), jobs=jobs)
-    server = make_server("127.0.0.1", settings.port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield settings.portal_origin_effective
-    server.shutdown()
-    thread.join(30)
-    server.server_close()
-    app.extensions["portal"].database.close()
+    with served(settings, questions.content_of(content, questions.question("single")), jobs) as address:
+        yield address
 
 
 @pytest.fixture
@@ -59,11 +47,7 @@ def opened(browser: Browser, site: str, user: User) -> Page:
     """A page of a browser in which this person is signed in."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.set_default_timeout(60_000)
-    page.goto(f"{site}/account/sign-in")
-    page.get_by_label("E-mail").fill(user.email)
-    page.get_by_label("Password").fill(users.PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")
+    sign_in(page, site, user)
     return page
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
 
-from portal.app import create_app
 from portal.content import Content
 from portal.models import User
 from portal.settings import Settings
 from question_bank import Question
 from roadmap import Lesson
-from sandboxes.services.base import free_port
+from tests.e2e.served import served
 from tests.factories import users
 from tests.fixtures.portal import NotedJobs
 
@@ -50,16 +47,8 @@ def asked(content: Content) -> Content:
 @pytest.fixture
 def site(settings: Settings, asked: Content, jobs: NotedJobs) -> Iterator[str]:
     """A portal with that content; its address."""
-    settings = replace(settings, port=free_port())
-    app = create_app(settings, content=asked, jobs=jobs)
-    server = make_server("127.0.0.1", settings.port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield settings.portal_origin_effective
-    server.shutdown()
-    thread.join(30)
-    server.server_close()
-    app.extensions["portal"].database.close()
+    with served(settings, asked, jobs) as address:
+        yield address
 
 
 def answer(page: Page, content: Content, lesson: Lesson) -> str:

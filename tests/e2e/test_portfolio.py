@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.content import Content
 from portal.models import Role, User
 from portal.settings import Settings
-from tests.e2e.served import served
+from tests.e2e.served import served, sign_in
 from tests.factories import activities, users
 from tests.fixtures.portal import NotedJobs
 
@@ -24,14 +24,6 @@ def site(settings: Settings, content: Content, jobs: NotedJobs) -> Iterator[str]
     """A portal whose content has one more activity; its address."""
     with served(settings, activities.content_with(content), jobs) as address:
         yield address
-
-
-def sign_in(page: Page, site: str, user: User) -> None:
-    page.goto(f"{site}/account/sign-in")
-    page.get_by_label("E-mail").fill(user.email)
-    page.get_by_label("Password").fill(users.PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")
 
 
 def sign_out(page: Page) -> None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
-from portal.app import create_app
 from portal.content import Content
 from portal.models import PracticeAnswer, QuestionNote, QuestionReport, Role, User
 from portal.settings import Settings
-from sandboxes.services.base import free_port
+from tests.e2e.served import served, sign_in
 from tests.factories import users
 from tests.fixtures import questions
 from tests.fixtures.portal import NotedJobs
@@ -35,25 +31,9 @@ def asked() -> tuple[str, ...]:
 @pytest.fixture
 def site(settings: Settings, content: Content, jobs: NotedJobs, asked: tuple[str, ...]) -> Iterator[str]:
     """A portal with a bank of these kinds; its address."""
-    settings = replace(settings, port=free_port())
     bank = questions.content_of(content, *(questions.question(kind) for kind in asked))
-    app = create_app(settings, content=bank, jobs=jobs)
-    server = make_server("127.0.0.1", settings.port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield settings.portal_origin_effective
-    server.shutdown()
-    thread.join(30)
-    server.server_close()
-    app.extensions["portal"].database.close()
-
-
-def sign_in(page: Page, site: str, user: User) -> None:
-    page.goto(f"{site}/account/sign-in")
-    page.get_by_label("E-mail").fill(user.email)
-    page.get_by_label("Password").fill(users.PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")
+    with served(settings, bank, jobs) as address:
+        yield address
 
 
 def tab_to(page: Page, selector: str) -> None:

@@ -24,7 +24,7 @@ from portal.work.programs.desk import ProgramDesk
 from portal.work.workspaces import Workspaces
 from sandboxes.drivers import open_driver
 from sandboxes.services.base import free_port
-from tests.e2e.test_practice import sign_in
+from tests.e2e.served import sign_in
 from tests.fixtures import questions
 from tests.fixtures.portal import NotedJobs
 

@@ -14,8 +14,7 @@ from portal.content import Content
 from portal.models import User
 from portal.settings import Settings
 from roadmap import CONTENT_ROOT, load
-from tests.e2e.served import served
-from tests.e2e.test_portfolio import sign_in
+from tests.e2e.served import served, sign_in
 from tests.fixtures.portal import NotedJobs
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
