@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 LONG_FIRST = ("attacks", "e2e", "drills", "content", "integration", "contract", "fitness")
 """Folders of tests, by how long one of their modules takes."""
+
+EVERY_DRIVER = bool(os.environ.get("EVERY_DRIVER"))
+"""Whether tests that ask the same of every driver are run on each."""
+_DRIVER = re.compile(r"(?<=[\[-])(docker|local)(?=[\]-])")
 
 LONGEST_ID = 80
 """Characters of a parameter in a test's name. The name goes to every process that a test starts, in an
@@ -117,16 +122,36 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """The tests of a module stay together, so that what they share is made by one of the workers only.
 
     What takes long comes first, or one worker would be left with it in the end.
     """
+    if not EVERY_DRIVER:
+        left_out = _on_another_driver(items)
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=list(left_out))
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
     yield
     items.sort(key=_turn)
+
+
+def _on_another_driver(items: list[pytest.Item]) -> dict[pytest.Item, None]:
+    """Of tests marked `one_driver`, those that are run on another driver; which one that is, its name decides."""
+    alike: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("one_driver") is not None:
+            alike.setdefault(_DRIVER.sub("*", item.nodeid), []).append(item)
+    left_out: dict[pytest.Item, None] = {}
+    for name, group in alike.items():
+        here = [
+            item for item in group if not (item.get_closest_marker("docker") and missing("docker"))
+        ] or group
+        chosen = here[hashlib.sha256(name.encode()).digest()[0] % len(here)]
+        left_out.update(dict.fromkeys(item for item in group if item is not chosen))
+    return left_out
 
 
 def _turn(item: pytest.Item) -> int:

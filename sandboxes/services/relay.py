@@ -72,7 +72,9 @@ async def _lead_on(client: socket.socket, port: int) -> None:
     with client, socket.socket() as server, contextlib.suppress(OSError, TimeoutError):
         for end in (client, server):
             end.setblocking(False)
-        await asyncio.wait_for(loop.sock_connect(server, ("127.0.0.1", port)), CONNECT_SECONDS)
+        # Not wait_for, which forgets that it was cancelled when the connection comes about at the same moment.
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await loop.sock_connect(server, ("127.0.0.1", port))
         moved = [loop.time()]
         ways = [
             asyncio.create_task(_copy(client, server, moved)),

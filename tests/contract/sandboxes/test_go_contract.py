@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -135,6 +136,41 @@ def test_nothing_is_fetched_and_the_race_detector_says_what_it_needs(workshop: S
     raced = workshop.run(["go", "test", "-race", "."], timeout=240)
     assert raced.exit_code != 0
     assert "-race requires cgo" in raced.output
+
+
+def test_a_lab_may_ask_for_the_race_detector(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> None:
+    if driver.name == "local" and shutil.which("gcc") is None:
+        pytest.skip("The race detector needs a C compiler: apt-get install gcc libc6-dev")
+    spec = SandboxSpec(
+        workspace=tmp_path_factory.mktemp("race"),
+        services={"go": {"race": "on"}},
+        image="go",
+        limits=Limits(memory_mb=1024),
+        jupyter=False,
+    )
+    sandbox = driver.start(spec, quiet)
+    try:
+        sandbox.write("go.mod", b"module shop\n\ngo 1.25\n")
+        sandbox.write("main.go", PROGRAM)
+        sandbox.write("main_test.go", TESTS)
+        clean = sandbox.run(["go", "test", "-race", "."], timeout=400)
+        assert clean.exit_code == 0, clean.output
+        racing = PROGRAM.replace(b"\t\t\tmutex.Lock()\n\t\t\tdefer mutex.Unlock()\n", b"").replace(
+            b"\tvar mutex sync.Mutex\n", b""
+        )
+        sandbox.write("main.go", racing)
+        raced = sandbox.run(["go", "test", "-race", "."], timeout=400)
+        assert raced.exit_code != 0
+        assert "WARNING: DATA RACE" in raced.output
+        # The C compiler is for the detector alone.
+        sandbox.write("plain/main.go", SERVER)
+        built = sandbox.run(["go", "build", "-o", "serve", "./plain"], timeout=400)
+        assert built.exit_code == 0, built.output
+        assert (
+            "statically linked" in sandbox.run(["sh", "-c", "ldd serve 2>&1 || echo statically linked"]).output
+        )
+    finally:
+        sandbox.stop()
 
 
 def test_what_was_compiled_once_is_not_compiled_again(workshop: Sandbox) -> None:

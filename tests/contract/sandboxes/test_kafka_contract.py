@@ -55,6 +55,26 @@ def consume(topic, group, count):
     mine.close()
     return sorted(found)
 
+def by_the_helpers(topic):
+    import contextlib, io
+    from labkit import lab
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        lab.start("a-lab")
+    producer = Producer(lab.kafka())
+    producer.produce(topic, key="k", value="by the helpers")
+    left = producer.flush(60)
+    mine, found = Consumer({**lab.kafka(group="helpers"), "session.timeout.ms": 6000}), []
+    mine.subscribe([topic])
+    def enough():
+        message = mine.poll(0.1)
+        if message is not None and message.error() is None:
+            found.append(message.value().decode())
+        return bool(found)
+    until(enough)
+    mine.commit(asynchronous=False)
+    mine.close()
+    return [said.getvalue(), left, found]
+
 def owned(each):
     return sorted(place.partition for place in each.assignment())
 
@@ -116,6 +136,12 @@ def _values(door: httpx.Client, topic: str, **query: Any) -> list[str]:
     answer = door.get(f"/topics/{topic}/records", params=query).json()
     assert answer["complete"]
     return [record["value"] for record in answer["records"]]
+
+
+def test_the_helpers_find_it(shared: Sandbox) -> None:
+    said, left, found = shared.call("by_the_helpers", "helpers", timeout=120.0)
+    assert said.startswith("Lab a-lab, in your sandbox. Ready: Kafka, 3 brokers, topics: ")
+    assert (left, found) == (0, ["by the helpers"])
 
 
 def test_the_topics_and_brokers_are_those_that_the_lab_asked_for(shared: Sandbox, door: httpx.Client) -> None:

@@ -50,6 +50,19 @@ def expired():
             message = events.get_message(ignore_subscribe_messages=True, timeout=0.5)
             if message:
                 return message["data"]
+def by_the_helpers():
+    import contextlib, io
+    from labkit import lab
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        lab.start("a-lab")
+    with lab.proxy("redis") as proxy:
+        lab.redis(through=proxy, timeout=30).set("through", "a proxy")
+        proxy.refuse = True
+        try:
+            refused = lab.redis(through=proxy, timeout=30).get("through")
+        except redis.ConnectionError as error:
+            refused = "refused" in str(error)
+    return [said.getvalue(), lab.redis(timeout=30).get("through"), refused]
 def fill(count):
     for number in range(count):
         db.set(f"filler:{number}", "x" * 100_000)
@@ -97,6 +110,12 @@ def test_what_applications_use_is_open(shared: Sandbox) -> None:
     assert shared.call("transfer") == [True, 4]
     assert shared.call("ask", "CONFIG", "GET", "appendonly") == {"appendonly": "no"}
     assert shared.call("ask", "ACL", "WHOAMI") == "default"
+
+
+def test_the_helpers_find_it_and_can_break_the_connection(shared: Sandbox) -> None:
+    said, through, refused = shared.call("by_the_helpers", timeout=90.0)
+    assert said.startswith("Lab a-lab, in your sandbox. Ready: Redis ")
+    assert (through, refused) == ("a proxy", True)
 
 
 def test_key_events_are_told_as_the_lab_asked(shared: Sandbox) -> None:

@@ -194,3 +194,34 @@ def test_arguments_that_make_no_sense_are_refused(arguments: list[str], code: in
 def test_a_command_that_is_not_there_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert relay.main([str(folder / "r.sock"), "1", "--", str(folder / "absent")]) == 127
     assert "can't be started" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_a_connection_is_given_up_at_the_moment_in_which_it_comes_about(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    import asyncio
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        gate, connect_now = asyncio.Event(), socket.socket.connect
+
+        async def connected(server: socket.socket, address: tuple[str, int]) -> None:
+            await gate.wait()
+            server.setblocking(True)
+            connect_now(server, address)
+            server.setblocking(False)
+
+        monkeypatch.setattr(loop, "sock_connect", connected)
+        with socket.create_server(("127.0.0.1", 0)) as silent, relay.listen_unix(folder / "r.sock") as listener:
+            relaying = asyncio.create_task(relay.relay(listener, silent.getsockname()[1]))
+            with connect(folder):
+                await asyncio.sleep(0.1)
+                gate.set()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                relaying.cancel()
+                done, _ = await asyncio.wait([relaying], timeout=20)
+                assert done, "the relay forgot that it was told to end"
+
+    asyncio.run(scene())

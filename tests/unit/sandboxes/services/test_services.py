@@ -65,6 +65,7 @@ def test_endpoints_lie_in_the_folder_they_are_asked_for() -> None:
         {"terraform": {"version": "1"}},
         {"envoy": {"port": "1"}},
         {"go": {"cgo": "1"}},
+        {"go": {"race": "sometimes"}},
     ],
 )
 def test_what_no_service_can_do_is_refused(wanted: dict[str, dict[str, str]]) -> None:

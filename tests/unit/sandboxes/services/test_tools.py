@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -64,9 +65,24 @@ def test_terraform_never_asks_the_internet_and_keeps_its_state_in_aws_only_with_
     assert backend.stat().st_mode & 0o004
 
 
-def test_go_shares_a_cache_only_where_it_may_write_to_it(place: Place) -> None:
-    assert "GOCACHE" not in SERVICES["go"]({}, place).environment()
+def test_go_shares_the_cache_of_its_user_only_on_this_machine(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    assert "GOCACHE" not in SERVICES["go"]({}, place).environment(), "a container keeps its own"
     place.cache_dir.mkdir()
+    assert SERVICES["go"]({}, place).environment()["GOCACHE"] == str(home / ".cache" / "go-build")
+
+
+def test_without_a_home_to_write_to_go_shares_a_cache_in_the_run_directory(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place.cache_dir.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
+    assert SERVICES["go"]({}, place).environment()["GOCACHE"] == str(place.cache_dir / "go-build")
+    monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("no home")))
     assert SERVICES["go"]({}, place).environment()["GOCACHE"] == str(place.cache_dir / "go-build")
 
 
