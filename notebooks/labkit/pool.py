@@ -5,18 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
-import psycopg
+if TYPE_CHECKING:
+    import psycopg
 
 SIZE = 40
 WAIT_SECONDS = 15.0
 LOCK_SECONDS = 10
 
 
-def open_connection(url: str) -> psycopg.Connection:
-    """A new connection on which no statement waits for ever: a lock that somebody forgot is an error after ten seconds."""
+def open_connection(url: str, address: tuple[str, int] | None = None) -> psycopg.Connection:
+    """A new connection on which no statement waits for ever: a lock that somebody forgot is an error after ten seconds.
+
+    `address` is a host and a port to reach the database by, in place of what the URL says.
+    """
+    import psycopg
+
+    elsewhere = {"host": address[0], "port": address[1], "sslmode": "disable"} if address else {}
     return psycopg.connect(
-        url, connect_timeout=10, application_name="notebook", options=f"-c lock_timeout={LOCK_SECONDS}s"
+        url,
+        connect_timeout=10,
+        application_name="notebook",
+        options=f"-c lock_timeout={LOCK_SECONDS}s",
+        **elsewhere,
     )
 
 
@@ -54,6 +66,8 @@ class ConnectionPool:
         return connection or open_connection(url)
 
     def _give_back(self, connection: psycopg.Connection, url: str) -> None:
+        import psycopg
+
         try:
             # Only a connection that nobody is in the middle of using can be cleaned; any other is closed.
             if connection.closed or connection.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
@@ -73,6 +87,8 @@ class ConnectionPool:
         connection.close()
 
     def _forget_idle(self) -> None:
+        import psycopg
+
         for connection in self._idle:
             with suppress(psycopg.Error):
                 connection.close()

@@ -27,6 +27,7 @@ class _Child:
 
     def __init__(self, slug: str, root: Path) -> None:
         self.slug = slug
+        self.variables: dict[str, str] = {}
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self.process = subprocess.Popen(
             [checkout.python(root), "-m", "labs", "services", slug],
@@ -80,11 +81,11 @@ class _Child:
 _child: _Child | None = None
 
 
-def ensure(slug: str) -> None:
-    """Start the services of the lab unless they run already, and set the variables by which they are found."""
+def ensure(slug: str) -> dict[str, str]:
+    """Start the services of the lab unless they run already, and set the variables by which they are found: these come back."""
     global _child
     if _child is not None and _child.slug == slug and _child.process.poll() is None:
-        return
+        return _child.variables
     stop()
     root = checkout.checkout()
     if root is None:
@@ -94,8 +95,18 @@ def ensure(slug: str) -> None:
         )
     print(f"Starting the services of {slug} …", flush=True)
     child = _Child(slug, root)
-    os.environ.update(child.environment())
+    child.variables = child.environment()
+    os.environ.update(child.variables)
+    _find_tools(Path(checkout.python(root)).parent)
     _child = child
+    return child.variables
+
+
+def _find_tools(folder: Path) -> None:
+    """Let programs such as `go`, which the repository's environment brings, be found by their names: after all others."""
+    paths = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    if str(folder) not in paths:
+        os.environ["PATH"] = os.pathsep.join([*paths, str(folder)])
 
 
 def stop() -> None:
