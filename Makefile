@@ -55,15 +55,19 @@ test: $(STAMP)/dev $(STAMP)/assets  ## Set up what is missing and run all tests;
 sure: format-check lint types layers test  ## Everything a change must pass: format, lint, types, layers, tests
 
 .PHONY: labs
-labs: $(STAMP)/base  ## Prove the labs: solution 100 %, starter 0 %, each wrong answer loses its tasks; NAME=slug for one
-	@$(BIN)/python -m labs verify $(NAME) $(ARGS)
+labs: $(STAMP)/services  ## Prove the labs on every driver here and write their proofs: solution 100 %, starter 0 %, each wrong answer loses its tasks; NAME=slug for one
+	@$(BIN)/python -m labs verify --driver every --write $(NAME) $(ARGS)
+
+.PHONY: mutants
+mutants: $(STAMP)/services  ## Change the solutions in one place at a time: the checks must notice 85 %; NAME=slug for one lab
+	@$(BIN)/python -m labs mutate $(NAME) $(ARGS)
 
 .PHONY: drills
 drills: $(STAMP)/dev  ## Kill Meridian's services under load, twenty rounds (ROUNDS=n for others), and verify after each
 	@MERIDIAN_DRILL_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/drills/test_meridian.py --timeout 3600 -v $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP)/base $(STAMP)/assets $(STAMP)/bench  ## Measure beside what we are held against (needs Docker); NAME=launch, grade, orders, bank or pages for one
+bench: $(STAMP)/base $(STAMP)/assets $(STAMP)/bench  ## Measure beside what we are held against (needs Docker); NAME=launch, grade, orders, bank, pages or start for one
 	@$(BIN)/python -m bench $(NAME) $(ARGS)
 
 ##@ Work on it

@@ -1,5 +1,8 @@
 """`python -m labs`."""
 
-from labs.cli import main
+from commandline.loading import loading
+
+with loading():
+    from labs.cli import main
 
 main()

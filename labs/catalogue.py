@@ -8,6 +8,9 @@ A lab is a folder `labs/content/<slug>/`::
     support.py        optional: what several checks share
     wrong_answers/    what people get wrong, and which tasks it must lose
     starter/          optional files that lie in the workspace beside the notebook
+    proof.json        what grading every case gave, written by `python -m labs verify` (labs.proof)
+    equivalent_mutants.yaml  optional: changes of the solution that no check could notice (labs.mutation)
+    judge/            optional files that checks bring along, such as the program that drives a learner's package
 
 Nothing here runs a lab's code, and no lab's fault keeps another from loading.
 """
@@ -22,7 +25,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from labs import checks, manifest, notebook
+from labs import checks_source, manifest, notebook
+from labs.cells import blocks
 from labs.errors import LabNotFound
 from labs.faults import Fault
 from labs.manifest import Manifest, Slug, Task
@@ -33,9 +37,13 @@ CONTENT_ROOT = Path(__file__).parent / "content"
 WRONG_ANSWERS_PER_TASK = 2
 MAX_FOLDER_BYTES = 8 * 1024 * 1024
 MAX_TEXT_BYTES = 262_144
-_ENTRIES = {"lab.yaml", "lab.md", "checks.py", "support.py", "wrong_answers", "starter"}
+CLIENTS = {"kafka": "confluent_kafka", "meridian": "httpx", "postgres": "psycopg", "redis": "redis"}
+"""What `labkit` imports only when a lab has the service."""
+PROOFS = frozenset({"proof.json", "equivalent_mutants.yaml"})
+"""What says about a lab that it was proven (`labs.proof`, `labs.mutation`); no part of what is graded."""
+_ENTRIES = {"lab.yaml", "lab.md", "checks.py", "support.py", "wrong_answers", "starter", "judge", *PROOFS}
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)^---[ \t]*\n(?P<body>.*)\Z", re.MULTILINE | re.DOTALL)
-_BLOCK_OF_TASK = re.compile(r'^python\s+task="(?P<task>[^"]+)"$')
+_BLOCK_OF_TASK = re.compile(r'^(?:python|go)\s+task="(?P<task>[^"]+)"$')
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class Lab:
     content_hash: str
     """sha256 of the folder: names and contents of its files."""
     preload: tuple[str, ...] = ()
-    """Modules that its cells import, which a grader's kernel can import before a notebook comes."""
+    """Modules that its cells and the learner's helpers import, which a grader's kernel can import before a notebook comes."""
 
     @property
     def id(self) -> str:
@@ -179,20 +187,22 @@ def load_lab(folder: Path) -> tuple[Lab | None, list[Fault]]:
     tasks = [task.id for task in found.tasks]
     source, more = notebook.parse(found.id, folder / "lab.md", texts["lab.md"], tasks)
     faults += more
-    faults += checks.faults_of_checks(folder / "checks.py", texts["checks.py"], tasks)
+    faults += checks_source.faults_of_checks(folder / "checks.py", texts["checks.py"], tasks)
     if (folder / "support.py").is_file():
         text, fault = _text(folder / "support.py")
-        faults += [fault] if fault else checks.faults_of_support(folder / "support.py", text)
+        faults += [fault] if fault else checks_source.faults_of_support(folder / "support.py", text)
     if source is None or faults:
         return None, faults
     wrong_answers, faults = _wrong_answers(folder, tasks)
-    return Lab(folder, found, source, wrong_answers, content_hash(folder), source.imports()), faults
+    clients = {CLIENTS[name] for name in found.services if name in CLIENTS}
+    preload = tuple(sorted({*source.imports(), *clients}))
+    return Lab(folder, found, source, wrong_answers, content_hash(folder), preload), faults
 
 
 def content_hash(folder: Path) -> str:
-    """sha256 over names, lengths and contents of a folder's files, caches not counted."""
+    """sha256 over names, lengths and contents of a folder's files, caches and proofs not counted."""
     digest = hashlib.sha256()
-    for name in _files(folder):
+    for name in (name for name in _files(folder) if name not in PROOFS):
         data = (folder / name).read_bytes()
         digest.update(f"{name}\0{len(data)}\0".encode())
         digest.update(data)
@@ -280,8 +290,9 @@ def _wrong_answer(path: Path, tasks: list[str]) -> tuple[WrongAnswer | None, lis
     faults += more
     first_line = text[: parts.start("body")].count("\n")
     answers: dict[str, str] = {}
-    for line, info, code in notebook.code_blocks(parts["body"]):
-        block = _BLOCK_OF_TASK.match(info)
+    for found in blocks(parts["body"]):
+        line, code = found.line, found.code
+        block = _BLOCK_OF_TASK.match(found.info)
         task = block["task"] if block else ""
         if not block:
             faults.append(

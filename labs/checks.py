@@ -11,7 +11,8 @@ A check is a function that proves one property of the learner's work from outsid
         ...
         require(sold <= stocked, "You sold more than there was in stock.")
 
-What several checks share may stand in `support.py` beside it (`from .support import …`).
+What several checks share may stand in `support.py` beside it (`from .support import …`), and what several labs share is a module
+of this package: choices, rivals, attempts, failing_writes, given_cells, names, go_bench.
 
 A check's docstring is what a learner who passes reads. The message of `require` says which property broke; it never tells a
 hidden input or an expected value, because the learner could answer with it.
@@ -19,18 +20,16 @@ hidden input or an expected value, because the learner could answer with it.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from labs.errors import BrokenLab
-from labs.faults import Fault
 from labs.under_test import LabUnderTest
 
 __all__ = ["Check", "CheckFailed", "LabUnderTest", "check", "load_checks", "require"]
@@ -92,56 +91,3 @@ def load_checks(path: Path) -> dict[str, Check]:
         )
         for function in found
     }
-
-
-def faults_of_checks(path: Path, text: str, tasks: Collection[str]) -> list[Fault]:
-    """What is wrong with a `checks.py`, found without running it: one check with a docstring for each task, none else."""
-    try:
-        tree = ast.parse(text)
-    except SyntaxError as error:
-        return [Fault(path, error.lineno or 1, f"is not valid Python: {error.msg}")]
-    faults: list[Fault] = []
-    seen: dict[str, int] = {}
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        for task in filter(None, (_task_of(decorator) for decorator in node.decorator_list)):
-            if task not in tasks:
-                faults.append(Fault(path, node.lineno, f"checks a task `{task}` that lab.yaml does not name"))
-            if task in seen:
-                faults.append(
-                    Fault(
-                        path, node.lineno, f"is a second check of `{task}`; the first is on line {seen[task]}"
-                    )
-                )
-            if not ast.get_docstring(node):
-                faults.append(
-                    Fault(
-                        path,
-                        node.lineno,
-                        f"the check of `{task}` needs a docstring: the property that a pass proves",
-                    )
-                )
-            seen.setdefault(task, node.lineno)
-    faults += [
-        Fault(path, 1, f'task `{task}` has no check: add a function with `@check("{task}")`')
-        for task in tasks
-        if task not in seen
-    ]
-    return faults
-
-
-def faults_of_support(path: Path, text: str) -> list[Fault]:
-    """What is wrong with a `support.py`, found without running it."""
-    try:
-        ast.parse(text)
-    except SyntaxError as error:
-        return [Fault(path, error.lineno or 1, f"is not valid Python: {error.msg}")]
-    return []
-
-
-def _task_of(decorator: ast.expr) -> str | None:
-    match decorator:
-        case ast.Call(func=ast.Name(id="check"), args=[ast.Constant(value=str(task))]):
-            return task
-    return None

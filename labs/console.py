@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -15,7 +15,6 @@ from rich.text import Text
 from labs.catalogue import Catalogue, Lab
 from labs.faults import Fault
 from labs.report import NotebookStatus, Report, TaskStatus
-from labs.verify import Proof
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -60,19 +59,6 @@ def lab_document(lab: Lab) -> dict[str, Any]:
     }
 
 
-def proof_document(proof: Proof) -> dict[str, Any]:
-    """What grading a case gave, as JSON values."""
-    return {
-        "case": proof.case.name,
-        "why": proof.case.why,
-        "loses": sorted(proof.case.loses),
-        "lost": sorted(proof.report.lost),
-        "holds": proof.holds,
-        "problems": proof.problems,
-        "report": proof.report.document(),
-    }
-
-
 def print_report(report: Report) -> None:
     """A report for people."""
     if report.notebook.status is not NotebookStatus.COMPLETED or report.lost:
@@ -84,20 +70,3 @@ def print_report(report: Report) -> None:
     out.print(
         f"{report.score} of {report.max_score} points ({report.percent} %), seed {report.seed}, {report.seconds:.1f} s"
     )
-
-
-def print_proofs(lab: str, proofs: Sequence[Proof]) -> None:
-    """What proving a lab gave, and below it why a case does not hold."""
-    table = Table("case", "must lose", "lost", "s", "", box=None, title=lab, title_justify="left")
-    for proof in proofs:
-        mark = "[green]holds[/]" if proof.holds else "[red]does not hold[/]"
-        seconds = f"{proof.report.seconds:.1f}"
-        table.add_row(proof.case.name, _names(proof.case.loses), _names(proof.report.lost), seconds, mark)
-    out.print(table)
-    for proof in proofs:
-        for problem in proof.problems:
-            out.print(f"{proof.case.name}: {problem}", markup=False, soft_wrap=True)
-
-
-def _names(tasks: frozenset[str]) -> str:
-    return ", ".join(sorted(tasks)) or "–"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labs.apart import WORKSPACE_PREFIX, SandboxApart
 from labs.catalogue import Lab
 from labs.checks import Check, load_checks
 from labs.errors import BadNotebook, BrokenLab
@@ -29,7 +30,6 @@ from sandboxes.interface import CellError, Driver, Progress, Sandbox, SandboxErr
 
 log = logging.getLogger(__name__)
 
-WORKSPACE_PREFIX = "grade-"
 MAX_FRESH_KERNELS = 3
 """How often a kernel that a check used up is replaced, by running the notebook again."""
 
@@ -175,6 +175,7 @@ def _in_sandbox(
     driver.prepare(lab.manifest.image, tell)
     workspace = Path(tempfile.mkdtemp(prefix=WORKSPACE_PREFIX, dir=driver.scratch))
     sandbox: Sandbox | None = None
+    apart = SandboxApart(lambda where: grading_spec(lab, where, labels), driver, tell)
     try:
         for name, data in lab.starter_files().items():
             (workspace / name).parent.mkdir(parents=True, exist_ok=True)
@@ -184,11 +185,12 @@ def _in_sandbox(
         run = NotebookRun(sandbox, submission, lab.manifest.limits)
         try:
             run.run()
-            verdicts = _check_all(lab, run, checks, seed, progress)
+            verdicts = _check_all(lab, run, checks, seed, progress, apart)
         except SandboxError as error:
             raise _SandboxLost from error
         return _Outcome(_notebook_result(run), verdicts, run.executed)
     finally:
+        apart.end()
         if sandbox is not None:
             driver.retire(sandbox, discard=workspace)
         else:
@@ -196,7 +198,12 @@ def _in_sandbox(
 
 
 def _check_all(
-    lab: Lab, run: NotebookRun, checks: Mapping[str, Check], seed: int, progress: ProgressNote
+    lab: Lab,
+    run: NotebookRun,
+    checks: Mapping[str, Check],
+    seed: int,
+    progress: ProgressNote,
+    apart: SandboxApart,
 ) -> dict[str, Verdict]:
     verdicts: dict[str, Verdict] = {}
     deadline = time.monotonic() + lab.manifest.limits.check_seconds
@@ -222,7 +229,9 @@ def _check_all(
             deadline += time.monotonic() - before
             fresh_kernels += 1
         progress(f"checking: {task.title}")
-        handle = LabUnderTest(run.sandbox, task=task.id, seed=seed, deadline=deadline, words=words)
+        handle = LabUnderTest(
+            run.sandbox, task=task.id, seed=seed, deadline=deadline, words=words, fresh=apart.sandbox
+        )
         verdict = judge(checks[task.id], handle)
         spent, gave_up = spent or verdict.kernel_spent, verdict.gave_up
         verdicts[task.id] = _with_cell_error(verdict, task.id, run)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 import psycopg
+import redis
 from psycopg import errors as pg
 
 from labs.checks import Check, CheckFailed
@@ -49,15 +50,19 @@ def judge(check: Check, lab: LabUnderTest) -> Verdict:
     thread.join(max(0.0, lab.seconds_left) + GRACE_SECONDS)
     if not results:
         log.warning("check %s did not end in time", check.task)
-        return Verdict(TaskStatus.FAILED, _OUT_OF_TIME, kernel_spent=True, gave_up=True)
+        return Verdict(TaskStatus.FAILED, OUT_OF_TIME, kernel_spent=True, gave_up=True)
     if isinstance(results[0], SandboxGone):
         raise results[0]
     return results[0]
 
 
-_OUT_OF_TIME = (
+OUT_OF_TIME = (
     "The time for all checks was used up before this one could finish. Look for a function that loops, or that waits for a lock "
     "or a connection which nobody gives back."
+)
+
+TOO_SLOW = (
+    "Your code did not answer in time: it may loop, wait for a lock that is never released, or wait for input."
 )
 
 
@@ -65,7 +70,8 @@ def not_started(task: str) -> Verdict:
     """The verdict for a task that the learner has not begun."""
     return Verdict(
         TaskStatus.FAILED,
-        f"Not started yet: replace the line `raise NotImplementedError(…)` in the cell of task {task} with your code.",
+        f"Not started yet: in the cell of task {task}, replace the line `raise NotImplementedError(…)`, in Go "
+        '`panic("not implemented…")`, with your code.',
     )
 
 
@@ -75,6 +81,14 @@ def _raised(error: LearnerCodeError) -> str:
     return (
         f"Your code raised {error.name}. What it says is not shown, because it may tell hidden inputs: "
         "call your function with inputs of your own, odd ones too."
+    )
+
+
+def _refusal(error: redis.RedisError) -> str:
+    """What may be told of an error that Redis answered with: its code, for the rest of it may quote a key."""
+    code = str(error).partition(" ")[0]
+    return (
+        code if code in ("WRONGTYPE", "BUSY", "OOM", "NOPERM", "NOSCRIPT", "READONLY") else type(error).__name__
     )
 
 
@@ -90,10 +104,9 @@ def _verdict(check: Check, lab: LabUnderTest) -> Verdict:
     except LearnerCodeError as error:
         return Verdict(failed, _raised(error))
     except OutOfTime:
-        return Verdict(failed, _OUT_OF_TIME)
+        return Verdict(failed, OUT_OF_TIME)
     except AgentTimeout:
-        message = "Your code did not answer in time: it may loop, wait for a lock that is never released, or wait for input."
-        return Verdict(failed, message, kernel_spent=True)
+        return Verdict(failed, TOO_SLOW, kernel_spent=True)
     except KernelDied:
         message = (
             "Your code ended the Python kernel: it used too much memory, or called something like os._exit."
@@ -124,6 +137,21 @@ def _verdict(check: Check, lab: LabUnderTest) -> Verdict:
         message = (
             f"PostgreSQL in your sandbox refused what the check does ({type(error).__name__}). Take triggers, views and "
             "constraints of your own away and restore the notebook's set-up cell."
+        )
+        return Verdict(failed, message)
+    except (redis.TimeoutError, redis.exceptions.BusyLoadingError):
+        return Verdict(
+            failed, "Redis in your sandbox did not answer in time: a script of yours may run without end."
+        )
+    except redis.ConnectionError:
+        return Verdict(
+            failed,
+            "Redis in your sandbox does not answer (any more): your code may have used up its connections.",
+        )
+    except redis.RedisError as error:
+        message = (
+            f"Redis in your sandbox refused what the check does ({_refusal(error)}). Keys of the lab may hold another type "
+            "of value than the notebook says, a script may still run, or the memory is full."
         )
         return Verdict(failed, message)
     except httpx.TransportError:

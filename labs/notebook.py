@@ -1,8 +1,9 @@
-"""`lab.md`, a Jupytext Markdown notebook with solution regions, and the notebooks that are made from it.
+"""`lab.md`, a notebook in Markdown (`labs.cells`) with solution regions, and the notebooks that are made from it.
 
 A *task cell* is a code cell with `task="<task id>"` behind its fence's language. Its *solution region* stands between
 `### BEGIN SOLUTION` and `### END SOLUTION`; the learner's notebook has a stub there, a wrong answer has its own code there.
-Only fences that say `python` are cells; any other code block (SQL, shell, text) stays part of the text around it.
+Only fences that say `python` are cells, and those of Go that name a file (`labs.go_cells`); any other code block (SQL, shell,
+text) stays part of the text around it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jupytext
-import nbformat
-
+from labs import go_cells
+from labs.cells import Unreadable, cells
 from labs.faults import Fault
 
 BEGIN = "### BEGIN SOLUTION"
@@ -33,13 +33,11 @@ DEFAULT_PORTAL = "http://localhost:8000"
 """Where a portal is by default. Links of a text to the portal's pages (`/lessons/…`) lead there from a notebook, which has
 another address; a portal that is elsewhere puts its own address in."""
 _PORTAL_LINK = re.compile(r"(\]\()(/(?:lessons|labs|roadmap|quizzes|code)/)")
-_FENCE = re.compile(r"^(?P<ticks>`{3,})[ \t]*(?P<info>[^`]*)$")
 _REGION = re.compile(
-    rf"^(?P<indent>[ \t]*){re.escape(BEGIN)}[ \t]*\n(?P<body>.*?)^[ \t]*{re.escape(END)}[ \t]*$",
+    rf"^(?P<indent>[ \t]*)(?P<mark>###|//) BEGIN SOLUTION[ \t]*\n(?P<body>.*?)"
+    rf"(?:^[ \t]*{go_cells.STARTER}[ \t]*\n(?P<starter>.*?))?^[ \t]*(?P=mark) END SOLUTION[ \t]*$",
     re.MULTILINE | re.DOTALL,
 )
-_TEXT_ONLY = ".noeval"
-"""What Jupytext wants behind the language of a code block that is not a cell."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Cell:
     source: str
     task: str | None = None
     line: int = 1
-    """Where a code cell's fence stands in `lab.md`."""
+    """Where a code cell's fence, or the first line of a text, stands in `lab.md`."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,9 @@ class Source:
 
     def learner(self) -> dict[str, Any]:
         """The notebook that a learner starts from: every solution replaced by a stub that says so when it runs."""
-        return self._notebook({cell.task: stub(cell.task) for cell in self.cells if cell.task})
+        return self._notebook(
+            {cell.task: starter_of(cell.source, cell.task) for cell in self.cells if cell.task}
+        )
 
     def solution(self) -> dict[str, Any]:
         """The notebook with the reference solution, its markers taken out."""
@@ -90,7 +90,8 @@ class Source:
         """The modules that the cells import, sorted; a name that is imported from a module may be one too, and is listed then."""
         found: set[str] = set()
         for cell in self.cells:
-            for node in ast.walk(ast.parse(cell.source)) if cell.kind == "code" else ():
+            is_python = cell.kind == "code" and not go_cells.is_go(cell.source)
+            for node in ast.walk(ast.parse(cell.source)) if is_python else ():
                 if isinstance(node, ast.Import):
                     found |= {alias.name for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -119,6 +120,14 @@ def stub(task: str) -> str:
     return f'# Your code here: task {task}\nraise NotImplementedError("task {task}")'
 
 
+def starter_of(source: str, task: str) -> str:
+    """What stands in the learner's notebook where this cell's solution region was."""
+    if not go_cells.is_go(source):
+        return stub(task)
+    found = _REGION.search(source)
+    return go_cells.stub(task, found["starter"] if found else None)
+
+
 def solution_of(source: str) -> str:
     """The code inside a cell's solution region, without the region's indentation."""
     found = _REGION.search(source)
@@ -138,6 +147,8 @@ def fill(source: str, code: str) -> str:
 
 def dumps(notebook: Mapping[str, Any]) -> str:
     """The notebook as the text of an `.ipynb` file; the same notebook gives the same text."""
+    import nbformat  # slow to import, and whoever reads labs writes no notebook
+
     text: str = nbformat.writes(nbformat.from_dict(notebook))
     return text.rstrip("\n") + "\n"
 
@@ -145,26 +156,6 @@ def dumps(notebook: Mapping[str, Any]) -> str:
 def task_cell_id(task: str) -> str:
     """The id of a task's cell; within nbformat's 64 characters, because a task's id is at most 56 long."""
     return f"task-{task}"
-
-
-def code_blocks(text: str) -> list[tuple[int, str, str]]:
-    """The fenced code blocks of a Markdown text: line of the fence, what stands behind it, content."""
-    blocks: list[tuple[int, str, str]] = []
-    opened: tuple[int, str, int] | None = None
-    content: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        fence = _FENCE.match(line)
-        if opened is None:
-            if fence:
-                opened, content = (number, fence["info"].strip(), len(fence["ticks"])), []
-        elif fence and not fence["info"].strip() and len(fence["ticks"]) >= opened[2]:
-            blocks.append((opened[0], opened[1], "\n".join(content)))
-            opened = None
-        else:
-            content.append(line)
-    if opened is not None:
-        blocks.append((opened[0], opened[1], "\n".join(content)))
-    return blocks
 
 
 def parse(lab: str, path: Path, text: str, tasks: Collection[str]) -> tuple[Source | None, list[Fault]]:
@@ -175,50 +166,25 @@ def parse(lab: str, path: Path, text: str, tasks: Collection[str]) -> tuple[Sour
     """
     if len(text.encode()) > MAX_SOURCE_BYTES:
         return None, [Fault(path, 1, f"is larger than {MAX_SOURCE_BYTES // 1024} KB")]
-    lines = [line for line, info, _ in code_blocks(text) if _is_cell(info)]
-    parsed = jupytext.reads(_protect_blocks(text), fmt="md")
-    code = [cell for cell in parsed.cells if cell.cell_type == "code"]
-    if len(code) != len(lines):
-        return None, [
-            Fault(path, 1, "has a code fence that is never closed, or one inside a list or quotation")
-        ]
-    cells, faults = [], []
+    try:
+        raw = cells(text)
+    except Unreadable as error:
+        return None, [Fault(path, error.line, str(error))]
+    made: list[Cell] = []
     seen: dict[str, int] = {}
-    for cell in parsed.cells:
-        line = lines.pop(0) if cell.cell_type == "code" else 1
-        extra = sorted(set(cell.metadata) - {"task"})
-        if extra:
-            faults.append(
-                Fault(path, line, f'the cell says `{extra[0]}`: only `task="…"` may stand behind a fence')
-            )
-        source = cell.source if cell.cell_type == "code" else cell.source.replace(f" {_TEXT_ONLY}", "")
-        task = str(cell.metadata["task"]) if "task" in cell.metadata else None
-        cells.append(
-            Cell(_cell_id(lab, cell.cell_type, source, task, seen), cell.cell_type, source, task, line)
-        )
-    faults += _faults_of_tasks(path, cells, tasks)
-    for one in cells:
+    for cell in raw:
+        kind = "code" if cell.is_code else "markdown"
+        identity = _cell_id(lab, kind, cell.source, cell.task, seen)
+        made.append(Cell(identity, kind, cell.source, cell.task, cell.line))
+    faults = _faults_of_tasks(path, made, tasks)
+    for one in made:
         faults += _faults_of_code(path, one) if one.kind == "code" else []
-    return (None, faults) if faults else (Source(lab, tuple(cells)), [])
+    return (None, faults) if faults else (Source(lab, tuple(made)), [])
 
 
 def _digest(cells: Iterable[Mapping[str, Any]]) -> str:
     sources = "\0".join("".join(cell.get("source", "")) for cell in cells)
     return hashlib.sha256(sources.encode()).hexdigest()[:16]
-
-
-def _is_cell(info: str) -> bool:
-    words = info.split()
-    return bool(words) and words[0] == "python" and _TEXT_ONLY not in words
-
-
-def _protect_blocks(text: str) -> str:
-    """Jupytext makes `%%sql` cells of SQL blocks and the like; ours are text."""
-    lines = text.splitlines()
-    for number, info, _ in code_blocks(text):
-        if info and not _is_cell(info) and _TEXT_ONLY not in info.split():
-            lines[number - 1] += f" {_TEXT_ONLY}"
-    return "\n".join(lines) + "\n"
 
 
 def _cell_id(lab: str, kind: str, source: str, task: str | None, seen: dict[str, int]) -> str:
@@ -245,7 +211,7 @@ def _faults_of_tasks(path: Path, cells: list[Cell], tasks: Collection[str]) -> l
     lines: dict[str, int] = {}
     for cell in cells:
         if cell.task is None:
-            if BEGIN in cell.source or END in cell.source:
+            if "BEGIN SOLUTION" in cell.source or "END SOLUTION" in cell.source:
                 faults.append(Fault(path, cell.line, 'has a solution region in a cell without `task="…"`'))
             continue
         if cell.task not in tasks:
@@ -256,9 +222,10 @@ def _faults_of_tasks(path: Path, cells: list[Cell], tasks: Collection[str]) -> l
             message = f"is a second cell of task `{cell.task}`; the first is on line {lines[cell.task]}"
             faults.append(Fault(path, cell.line, message))
         lines.setdefault(cell.task, cell.line)
-        markers = (cell.source.count(BEGIN), cell.source.count(END), len(_REGION.findall(cell.source)))
+        begin, end = go_cells.MARKERS if go_cells.is_go(cell.source) else (BEGIN, END)
+        markers = (cell.source.count(begin), cell.source.count(end), len(_REGION.findall(cell.source)))
         if markers != (1, 1, 1):
-            message = f"needs one solution region, from `{BEGIN}` to `{END}`, each on a line of its own"
+            message = f"needs one solution region, from `{begin}` to `{end}`, each on a line of its own"
             faults.append(Fault(path, cell.line, message))
     faults += [
         Fault(path, 1, f'task `{task}` has no cell: give one code cell `task="{task}"`')
@@ -269,6 +236,9 @@ def _faults_of_tasks(path: Path, cells: list[Cell], tasks: Collection[str]) -> l
 
 
 def _faults_of_code(path: Path, cell: Cell) -> list[Fault]:
+    if go_cells.is_go(cell.source):
+        starter = starter_of(cell.source, cell.task) if cell.task else None
+        return [Fault(path, cell.line, fault) for fault in go_cells.faults_of_source(cell.task, starter)]
     versions = [cell.source]
     if cell.task and _REGION.search(cell.source):
         versions.append(fill(cell.source, stub(cell.task)))

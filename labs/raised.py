@@ -14,11 +14,15 @@ from http import HTTPStatus
 
 import httpx
 from psycopg import errors as pg
+from redis import exceptions as of_redis
 
 MAX_CHARACTERS = 500
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _CLASSES = frozenset(
-    name for module in (builtins, pg, httpx) for name, value in vars(module).items() if isinstance(value, type)
+    name
+    for module in (builtins, pg, httpx, of_redis)
+    for name, value in vars(module).items()
+    if isinstance(value, type)
 ) | {"JSONDecodeError", "CalledProcessError", "Empty", "Full", "InvalidOperation", "PoolTimeout", "KernelError"}
 _TYPES = frozenset(name for name, value in vars(builtins).items() if isinstance(value, type)) | {
     "NoneType", "function", "method", "module", "generator", "coroutine", "builtin_function_or_method", "dict_keys",
@@ -72,6 +76,11 @@ _SENTENCES = (
     r"canceling statement due to (?:lock|statement) timeout",
     r"current transaction is aborted, commands ignored until end of transaction block",
     r"the (?:connection|cursor) is closed",
+    r"WRONGTYPE Operation against a key holding the wrong kind of value",
+    r"wrong number of arguments for '‹N›' command",
+    r"value is not an integer or out of range",
+    r"invalid expire time in '‹N›' command",
+    r"Timeout reading from socket|Too many connections",
     r"timed out|Connection refused|\[Errno ‹#›\] Connection refused|All connection attempts failed",
 )  # fmt: skip
 _NAME = r"([A-Za-z_]\w{0,63}(?:\.[A-Za-z_]\w{0,63}){0,3})"
@@ -90,11 +99,11 @@ class Telling:
     """Decides what is told, by the words of one notebook."""
 
     def __init__(self, words: Collection[str] = ()) -> None:
-        self._words = words
+        self.words = words
 
     def name(self, name: str) -> str:
         """The name of an exception's class; `Exception` for one that nobody knows."""
-        return name if name in _CLASSES or name in self._words else "Exception"
+        return name if name in _CLASSES or name in self.words else "Exception"
 
     def text(self, text: str) -> str:
         """An exception's text as far as it is told; empty when it is not."""
@@ -116,7 +125,7 @@ class Telling:
         return f"{self.name(name)}: {told}" if told else self.name(name)
 
     def _known(self, dotted: str) -> bool:
-        return all(part in self._words or part in _TYPES for part in dotted.split("."))
+        return all(part in self.words or part in _TYPES for part in dotted.split("."))
 
 
 def _answered(code: int) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import psycopg
+import redis
 
 from labs.bounded import BoundedDoor, BoundedTransport
+from labs.kafka_under_test import KafkaUnderTest
 from labs.raised import Telling
+from labs.redis_door import open_redis
 from sandboxes.interface import (
     JSON,
     AgentTimeout,
@@ -49,10 +52,20 @@ class LabUnderTest:
     """
 
     def __init__(
-        self, sandbox: Sandbox, *, task: str, seed: int, deadline: float, words: Collection[str] = ()
+        self,
+        sandbox: Sandbox,
+        *,
+        task: str,
+        seed: int,
+        deadline: float,
+        words: Collection[str] = (),
+        fresh: Callable[[], Sandbox] | None = None,
     ) -> None:
-        """`deadline` is a reading of time.monotonic(); `words` are the names in the notebook's code."""
+        """`deadline` is a reading of time.monotonic(); `words` are the names in the notebook's code; `fresh` starts a sandbox in
+        which the notebook does not run, or gives the one that it started before."""
         self._sandbox = sandbox
+        self._fresh = fresh
+        self._seed = seed
         self._deadline = deadline
         self.task = task
         self.telling = Telling(words)
@@ -104,6 +117,23 @@ class LabUnderTest:
         self._at_most(1.0)
         return self._sandbox.read(path, max_bytes)
 
+    def write(self, path: str, data: bytes) -> None:
+        """Put a file into the workspace, replacing what is there."""
+        self._at_most(1.0)
+        self._sandbox.write(path, data)
+
+    def apart(self) -> LabUnderTest:
+        """This task's handle on a second sandbox of the lab, in which neither the notebook nor its processes ever ran.
+
+        For programs that the learner wrote: what their notebook left running can't touch what is built and run there. It is
+        started at its first use, and shared by the tasks of one grading; its workspace begins empty. Raises SandboxError.
+        """
+        if self._fresh is None:
+            raise LookupError("this handle knows no driver that could start another sandbox")
+        return LabUnderTest(
+            self._fresh(), task=self.task, seed=self._seed, deadline=self._deadline, words=self.telling.words
+        )
+
     @contextmanager
     def sql(self, *, autocommit: bool = False) -> Iterator[psycopg.Connection[Any]]:
         """A connection to the sandbox's PostgreSQL, from outside; committed when the block ends well, always closed.
@@ -131,6 +161,16 @@ class LabUnderTest:
                 raise
 
     @contextmanager
+    def redis(self, timeout: float = 5.0) -> Iterator[redis.Redis]:
+        """A client of the sandbox's Redis, from outside, with one connection; text in and text out.
+
+        Each answer is waited for `timeout` seconds at most. Raises TooLarge and redis.RedisError; what the client promises is
+        in `labs.redis_door`.
+        """
+        with open_redis(self._sandbox.endpoint("redis"), self._at_most(timeout)) as client:
+            yield client
+
+    @contextmanager
     def http(self, service: str, timeout: float = 10.0) -> Iterator[httpx.Client]:
         """An HTTP client of a service in the sandbox, from outside."""
         endpoint = self._sandbox.endpoint(service)
@@ -141,6 +181,12 @@ class LabUnderTest:
             timeout=self._at_most(timeout),
         ) as client:
             yield client
+
+    @contextmanager
+    def kafka(self, timeout: float = 20.0) -> Iterator[KafkaUnderTest]:
+        """The sandbox's Kafka, from outside, by the door of the service."""
+        with self.http("kafka", timeout) as client:
+            yield KafkaUnderTest(client)
 
     def _told(self, error: LearnerCodeError) -> LearnerCodeError:
         return LearnerCodeError(self.telling.name(error.name), self.telling.text(error.detail))

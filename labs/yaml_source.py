@@ -17,6 +17,9 @@ MAX_YAML_BYTES = 65_536
 MAX_DEPTH = 20
 """Nothing of ours nests deeper; more would only exhaust the parser's stack."""
 
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The fast one where it is built: ten times as fast."""
+
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
 
@@ -50,15 +53,14 @@ def parse_mapping(text: str, path: Path, first_line: int = 1) -> tuple[YamlSourc
         return None, [Fault(path, first_line, f"is larger than {MAX_YAML_BYTES // 1024} KB")]
     try:
         depth = 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=_LOADER):
             if isinstance(event, yaml.AliasEvent):
                 line = _line(event) + first_line
                 return None, [Fault(path, line, "uses an alias (*name): write the value out")]
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 raise _TooDeep(f"it nests deeper than {MAX_DEPTH} levels")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        root, data = _read(text)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or str(error)
@@ -69,6 +71,16 @@ def parse_mapping(text: str, path: Path, first_line: int = 1) -> tuple[YamlSourc
     faults: list[Fault] = []
     _walk(root, (), first_line, path, lines, faults)
     return YamlSource(path, data, lines), faults
+
+
+def _read(text: str) -> tuple[yaml.Node | None, Any]:
+    """The tree of a document and its value. Raises YAMLError, ValueError."""
+    loader = _LOADER(text)
+    try:
+        root = loader.get_single_node()
+        return root, None if root is None else loader.construct_document(root)
+    finally:
+        loader.dispose()
 
 
 def _line(marked: yaml.Node | yaml.Event) -> int:

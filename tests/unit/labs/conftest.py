@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
 from labs.catalogue import Lab, load_lab
+from labs.under_test import LabUnderTest
+from labs.verify import Proof, cases, verify_case
+from sandboxes.interface import Endpoint, Sandbox
+from tests.fixtures.postgres import ScratchServer
 from tests.unit.labs.fake_driver import FakeDriver
 
 MANIFEST = """\
@@ -133,6 +139,24 @@ def reload(lab_folder: Path) -> Callable[[], Lab]:
 
 
 @pytest.fixture
+def stock(postgres: ScratchServer) -> Iterator[LabUnderTest]:
+    """A check's handle on a real database with a table of ten lamps and ten tables."""
+    with postgres.database("stock") as connection:
+        connection.execute("CREATE TABLE stock (name text PRIMARY KEY, units integer NOT NULL)")
+        connection.execute("INSERT INTO stock VALUES ('lamp', 10), ('table', 10)")
+        sandbox = create_autospec(Sandbox)
+        sandbox.endpoint.return_value = Endpoint(
+            "postgres", postgres.socket_dir, {"user": "postgres", "dbname": "stock"}
+        )
+        yield LabUnderTest(sandbox, task="reserve", seed=1, deadline=time.monotonic() + 120)
+
+
+@pytest.fixture
 def driver() -> FakeDriver:
     """A driver whose sandboxes are namespaces."""
     return FakeDriver()
+
+
+def proven(lab: Lab, driver: FakeDriver) -> list[Proof]:
+    """What every case of a lab gives."""
+    return [verify_case(lab, case, driver, seed=1) for case in cases(lab)]

@@ -378,3 +378,49 @@ def test_progress_is_told_in_steps(lab: Lab, driver: FakeDriver) -> None:
     steps: list[str] = []
     grade(lab, as_bytes(lab.source.solution()), seed=1, driver=driver, progress=steps.append)
     assert steps == ["ready: ready", "running the notebook", "checking: Add", "checking: Double"]
+
+
+CHECKS_APART = '''\
+from labs.checks import LabUnderTest, check, require
+
+
+@check("add")
+def adds(lab: LabUnderTest) -> None:
+    """Adds any two numbers."""
+    place = lab.apart()
+    place.write("judge.txt", b"hidden")
+    require(place.read("judge.txt") == b"hidden", "It is not there.")
+    require(place.task == lab.task and place.random.random() == lab.random.random(), "It is another task.")
+    try:
+        lab.read("judge.txt")
+    except FileNotFoundError:
+        return
+    require(False, "The notebook could have read it.")
+
+
+@check("double")
+def doubles(lab: LabUnderTest) -> None:
+    """Doubles any number."""
+    require(lab.apart().read("judge.txt") == b"hidden", "It is another sandbox than that of the first task.")
+'''
+
+
+def test_a_check_may_have_a_second_sandbox_in_which_no_notebook_ran(
+    lab: Lab, lab_folder: Path, reload: Callable[[], Lab], driver: FakeDriver
+) -> None:
+    (lab_folder / "checks.py").write_text(CHECKS_APART)
+    changed = reload()
+    report = grade(changed, as_bytes(changed.source.solution()), seed=1, driver=driver)
+    assert messages(report) == {"add": "Adds any two numbers.", "double": "Doubles any number."}
+    first, apart = driver.sandboxes
+    assert driver.runs == 1
+    assert apart.namespace is None
+    assert first.spec.workspace != apart.spec.workspace
+    assert (first.spec.image, first.spec.services) == (apart.spec.image, apart.spec.services)
+    assert first.stops == apart.stops == 1
+    assert not apart.spec.workspace.exists()
+
+
+def test_no_second_sandbox_is_started_that_no_check_asks_for(lab: Lab, driver: FakeDriver) -> None:
+    grade(lab, as_bytes(lab.source.solution()), seed=1, driver=driver)
+    assert len(driver.sandboxes) == 1

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from labs.catalogue import Lab
-from labs.notebook import code_blocks, dumps, fill, is_as_built, parse, solution_of
+from labs.notebook import dumps, fill, is_as_built, parse, solution_of
 from tests.unit.labs.conftest import TEXT
 
 
@@ -122,8 +122,3 @@ def test_a_notebook_knows_whether_somebody_has_worked_in_it(lab: Lab) -> None:
     cell_of(notebook, "add")["source"] = ["return 1"]
     assert not is_as_built(notebook)
     assert not is_as_built({"cells": []})
-
-
-def test_code_blocks_know_their_lines_and_end_at_a_fence_as_long_as_their_own() -> None:
-    text = "a\n````python\n```\nx\n```\n````\n```\ny\n"
-    assert code_blocks(text) == [(2, "python", "```\nx\n```"), (7, "", "y")]
