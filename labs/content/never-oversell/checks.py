@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from labs.checks import LabUnderTest, check, require
-
-from .support import (
+from labs.attempts import (
     GAVE_UP,
-    RIVAL_TAKES,
-    Warehouse,
-    against_rival,
+    MAX_ATTEMPTS,
     attempt,
-    attempts_of,
-    force_conflicts,
+    attempt_with_pauses,
+    require_end,
+    require_random,
+    require_schedule,
     rush,
 )
+from labs.checks import LabUnderTest, check, require
+from labs.choices import require_choices
+from labs.failing_writes import writes_of
+from labs.rivals import Rival, against_rival, rows_to_have
 
-MIN_ATTEMPTS, MAX_ATTEMPTS = 3, 50
+from .support import Warehouse, force_conflicts, rival_takes
+
+WORKERS = 32
 CONFLICTS = MAX_ATTEMPTS + 10
 """After so many forced conflicts a write succeeds again, so that a function which never gives up comes back."""
 
@@ -68,10 +70,9 @@ def meets_a_rival(lab: LabUnderTest, function: str) -> None:
         rival, order = warehouse.order(), warehouse.order()
         result = against_rival(
             lab,
-            RIVAL_TAKES,
-            {"product": product, "quantity": taken, "order": rival},
+            rival_takes(product, taken, rival),
             lambda order=order, product=product, wants=wants: attempt(lab, function, order, product, wants),  # type: ignore[misc]
-        )
+        ).result
         wanted = {rival: [(product, taken)]}
         if result is True:
             wanted[order] = [(product, wants)]
@@ -100,7 +101,7 @@ def survives_the_rush(lab: LabUnderTest, function: str, may_give_up: bool) -> No
         (warehouse.order(), product, lab.random.randint(1, 3)) for product in plentiful for _ in range(18)
     ]
     lab.random.shuffle(calls)
-    results = rush(lab, function, calls)
+    results = rush(lab, function, calls, WORKERS)
     asked = list(zip(calls, results, strict=True))
     warehouse.judge(
         {order: [(product, quantity)] for (order, product, quantity), result in asked if result is True}
@@ -204,34 +205,16 @@ def version_check_never_oversells_and_retries_with_measure(lab: LabUnderTest) ->
         warehouse = Warehouse(lab)
         (product,) = warehouse.stock(lab.random.randint(20, 40))
         counter = force_conflicts(lab, product, CONFLICTS)
-        lab.call("take_pauses")
-        result = attempt(lab, function, warehouse.order(), product, 1, timeout=30.0)
-        pauses = lab.call("take_pauses")
-        tries = attempts_of(lab, counter)
-        require(
-            tries <= MAX_ATTEMPTS,
-            f"You never gave up: after {MAX_ATTEMPTS} conflicts in a row you still tried.",
-        )
+        result, pauses = attempt_with_pauses(lab, function, warehouse.order(), product, 1, timeout=30.0)
+        tries = writes_of(lab, counter)
+        require_end(tries)
         warehouse.judge({})
         require(
             result == GAVE_UP,
             "When every attempt meets a conflict, raise GaveUp: it is neither a sale nor a sell-out.",
         )
-        require(tries >= MIN_ATTEMPTS, f"You gave up too early: make at least {MIN_ATTEMPTS} attempts.")
-        require(
-            isinstance(pauses, list) and len(pauses) >= tries - 1,
-            "Between two attempts there must be a pause: call pause(seconds) before each but the first.",
-        )
-        assert isinstance(pauses, list)
-        require(
-            all(isinstance(one, int | float) and 0 <= one <= 2 for one in pauses),
-            "Keep each pause between 0 and 2 seconds.",
-        )
-        schedules.append(pauses)
-    require(
-        schedules[0] != schedules[1],
-        "Your pauses are the same each time. Clients that met once then meet again at the same instant: make the pauses random.",
-    )
+        schedules.append(require_schedule(tries, pauses))
+    require_random(*schedules)
     survives_the_rush(lab, function, may_give_up=True)
 
 
@@ -273,7 +256,7 @@ def orders_are_whole_and_cannot_deadlock(lab: LabUnderTest) -> None:
     for _ in range(120):
         chosen = lab.random.sample(products, lab.random.randint(2, 4))
         calls.append((warehouse.order(), {product: lab.random.randint(1, 2) for product in chosen}))
-    results = rush(lab, function, calls)
+    results = rush(lab, function, calls, WORKERS)
     warehouse.judge(
         {
             order: list(lines.items())
@@ -298,24 +281,24 @@ def _locks_in_one_sequence(lab: LabUnderTest, function: str) -> None:
     wanted: dict[str, list[tuple[str, int]]] = {}
     held: list[frozenset[str]] = []
 
-    def look(rival: Any) -> None:
-        rival.execute("SAVEPOINT looking")
-        free = rival.execute(
+    def look(rival: Rival) -> None:
+        free = rows_to_have(
+            rival,
             "SELECT product_id FROM inventory WHERE product_id = ANY (%s) FOR NO KEY UPDATE SKIP LOCKED",
             [products],
-        ).fetchall()
-        rival.execute("ROLLBACK TO SAVEPOINT looking")
+        )
         held.append(frozenset(products) - {product for (product,) in free})
 
     for sequence in (products, products[::-1], products[2:] + products[:2]):
         order, lines = warehouse.order(), dict.fromkeys(sequence, 1)
         result = against_rival(
             lab,
-            "UPDATE inventory SET updated_at = now() WHERE product_id = %(product)s",
-            {"product": products[1]},
+            lambda rival: rival.execute(
+                "UPDATE inventory SET updated_at = now() WHERE product_id = %s", [products[1]]
+            ),
             lambda order=order, lines=lines: attempt(lab, function, order, lines),  # type: ignore[misc]
             look,
-        )
+        ).result
         require(
             result is True,
             "With enough of every product, an order must succeed, also when it had to wait for a row.",
@@ -336,10 +319,9 @@ def _takes_no_stale_answer(lab: LabUnderTest, function: str) -> None:
     rival, order = warehouse.order(), warehouse.order()
     result = against_rival(
         lab,
-        RIVAL_TAKES,
-        {"product": last, "quantity": warehouse.stocked[last], "order": rival},
+        rival_takes(last, warehouse.stocked[last], rival),
         lambda: attempt(lab, function, order, {last: 1, other: 1}),
-    )
+    ).result
     warehouse.judge({rival: [(last, warehouse.stocked[last])]})
     require(
         result is False,
@@ -370,17 +352,7 @@ WHERE_TO_LOOK = {
 @check("trade-offs")
 def choices_agree_with_the_measurements(lab: LabUnderTest) -> None:
     """Every choice agrees with what the measurements and the database show."""
-    choices = lab.value("choices")
-    require(isinstance(choices, dict), "`choices` must be a dictionary.")
-    assert isinstance(choices, dict)
-    missing = [name for name in FACTS if not isinstance(choices.get(name), str)]
-    require(not missing, f"`choices` has no answer for: {', '.join(missing)}.")
-    wrong = [name for name, fact in FACTS.items() if choices[name].strip().lower() != fact.lower()]
-    right = len(FACTS) - len(wrong)
-    require(
-        not wrong,
-        f"{right} of {len(FACTS)} choices hold. Look again at {WHERE_TO_LOOK[wrong[0]] if wrong else ''}.",
-    )
+    require_choices(lab, FACTS, WHERE_TO_LOOK)
 
 
 def _parts(lab: LabUnderTest, total: int) -> list[int]:

@@ -1,33 +1,13 @@
-"""What the checks of never-oversell share: a hidden warehouse, many callers at once, and rivals at the worst moment."""
+"""What the checks of never-oversell share: a hidden warehouse, a rival, and conflicts that are forced."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from labs.checks import LabUnderTest, require
-from sandboxes.interface import CallOutcome, LearnerCodeError
-
-WORKERS = 32
-GAVE_UP = "gave up"
-
-FORCED_CONFLICTS = """
-CREATE TABLE IF NOT EXISTS rival_writes (product_id text PRIMARY KEY, counter text NOT NULL, refused bigint NOT NULL);
-CREATE OR REPLACE FUNCTION rival_write() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE rule record;
-BEGIN
-    SELECT * INTO rule FROM rival_writes WHERE product_id = NEW.product_id;
-    -- A sequence counts attempts also when their transactions are rolled back.
-    IF FOUND AND nextval(rule.counter::regclass) <= rule.refused THEN
-        RETURN NULL;
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE OR REPLACE TRIGGER rival_write BEFORE UPDATE ON inventory FOR EACH ROW EXECUTE FUNCTION rival_write();
-"""
+from labs.failing_writes import CHANGES_NOTHING, fail_writes
+from labs.rivals import Rival
 
 RIVAL_TAKES = """
 WITH taken AS (
@@ -152,82 +132,12 @@ class Warehouse:
         )
 
 
-def attempt(lab: LabUnderTest, function: str, *arguments: Any, timeout: float = 15.0) -> bool | str:
-    """One call: True, False, or GAVE_UP."""
-    try:
-        result = lab.call("on_own_connection", function, *arguments, timeout=timeout)
-    except LearnerCodeError as error:
-        if error.name == "GaveUp":
-            return GAVE_UP
-        raise
-    require(isinstance(result, bool), f"{function} must return True or False.")
-    return bool(result)
-
-
-def told(function: str, outcome: CallOutcome) -> bool | str:
-    """What one call of many came to: True, False, or GAVE_UP."""
-    if outcome.error is not None:
-        name = outcome.error.split(":")[0]
-        require(
-            name != "DeadlockDetected",
-            "With 32 connections at once, some transactions deadlocked. Do all of them lock their rows in the same sequence?",
-        )
-        require(name == "GaveUp", f"With 32 connections at once, {function} raised {name}.")
-        return GAVE_UP
-    require(isinstance(outcome.value, bool), f"{function} must return True or False.")
-    return bool(outcome.value)
-
-
-def rush(
-    lab: LabUnderTest, function: str, calls: Sequence[Sequence[Any]], timeout: float = 60.0
-) -> list[bool | str]:
-    """All calls from 32 connections at once."""
-    outcomes = lab.call_many(
-        "on_own_connection", [[function, *call] for call in calls], workers=WORKERS, timeout=timeout
-    )
-    return [told(function, outcome) for outcome in outcomes]
-
-
-def against_rival(
-    lab: LabUnderTest,
-    rival_statement: str,
-    rival_arguments: dict[str, Any],
-    call: Callable[[], bool | str],
-    look: Callable[[Any], None] = lambda _: None,
-) -> bool | str:
-    """Make the call while another transaction has changed the row and not yet committed; it commits once the call waits for it.
-
-    This is the race at its worst moment, without luck: the call has read what it wants to read, and writes after the rival.
-    """
-    with ThreadPoolExecutor(1) as pool, lab.sql() as rival:
-        rival.execute(rival_statement, rival_arguments)
-        pending: Future[bool | str] = pool.submit(call)
-        deadline = time.monotonic() + 5.0
-        while time.monotonic() < deadline and not pending.done():
-            waits = rival.execute(
-                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
-            ).fetchone()
-            if waits and waits[0]:
-                look(rival)
-                break
-            time.sleep(0.01)
-        rival.commit()
-        return pending.result()
+def rival_takes(product: str, quantity: int, order: str) -> Callable[[Rival], object]:
+    """What a rival does that reserves so many units for an order."""
+    values = {"product": product, "quantity": quantity, "order": order}
+    return lambda rival: rival.execute(RIVAL_TAKES, values)
 
 
 def force_conflicts(lab: LabUnderTest, product: str, refused: int) -> str:
     """Let this many writes to the product change no row, as if somebody had been faster; returns what counts the attempts."""
-    counter = f"rival_writes_{product[-10:]}_{lab.random.getrandbits(32):08x}"
-    with lab.sql() as connection:
-        connection.execute(FORCED_CONFLICTS)
-        connection.execute(f"CREATE SEQUENCE {counter}")
-        connection.execute("INSERT INTO rival_writes VALUES (%s, %s, %s)", [product, counter, refused])
-    return counter
-
-
-def attempts_of(lab: LabUnderTest, counter: str) -> int:
-    """How many writes were tried."""
-    with lab.sql() as connection:
-        query = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {counter}"  # noqa: S608 - we made the name
-        row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    return fail_writes(lab, "UPDATE", "inventory", ("product_id", product), CHANGES_NOTHING, refused)
