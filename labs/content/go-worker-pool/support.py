@@ -1,0 +1,52 @@
+"""How the checks of go-worker-pool come by what happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labs.checks import LabUnderTest, require
+from labs.go_bench import Trace
+
+CONTENT = Path(__file__).parent
+
+BROKEN = {
+    "unordered": "returns the results in the order in which the calls end",
+    "unbounded": "starts all calls at once, whatever the limit",
+    "one-by-one": "makes one call at a time, whatever the limit",
+    "silent": "returns no error when a call fails",
+    "goes-on": "calls fn for every remaining item after one has failed",
+    "deaf": "takes no notice when the caller's context is cancelled",
+    "leaves": "leaves goroutines behind when a call fails",
+}
+"""Implementation of `judge/impls.go` → what is wrong with it."""
+CORRECT = ("workers", "semaphore")
+
+
+def words(lab: LabUnderTest, count: int) -> list[str]:
+    """Words that nobody knows."""
+    return [f"{lab.random.getrandbits(24):06x}" for _ in range(count)]
+
+
+def require_counted(one: Trace, files: dict[str, str]) -> None:
+    """Fail the task unless a total is that of these files."""
+    texts = list(files.values())
+    seen: dict[str, int] = {}
+    for word in " ".join(texts).split():
+        seen[word] = seen.get(word, 0) + 1
+    require(
+        one["files"] == len(texts), "Files is wrong: it is how many files could be read and are in the total."
+    )
+    require(
+        one["bytes"] == sum(len(text.encode()) for text in texts),
+        "Bytes is wrong: not every byte of every file was read. What does your reader do with a line of a "
+        "hundred thousand characters?",
+    )
+    require(
+        one["lines"] == sum(text.count("\n") for text in texts),
+        "Lines is wrong: a line ends with a newline; what follows the last one is none.",
+    )
+    require(
+        one["words"] == sum(len(text.split()) for text in texts),
+        "Words is wrong: words are what stands between white space.",
+    )
+    require(one["seen"] == seen, "Seen is wrong: how often each word occurs, in all files together.")
