@@ -5,19 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from labs.catalogue import Catalogue, Lab
+from labs.catalogue import Catalogue, Lab, load
 from labs.grader import grade
 from labs.notebook import dumps
 from labs.report import NotebookStatus, Report
 from sandboxes.interface import Driver
 
+ATTACKED = Path(__file__).resolve().parents[2] / "attacks" / "lab"
 DRIVERS = [pytest.param("docker", marks=pytest.mark.docker)]
 """The corpus in tests/attacks has the like for the local driver too."""
-FIRST_TASK = "measure-oversell"
 
 
 @pytest.fixture(params=DRIVERS)
@@ -34,10 +34,16 @@ def lab(catalogue: Catalogue) -> Lab:
     return replace(lab, manifest=lab.manifest.model_copy(update={"limits": limits}))
 
 
-def after_the_first_task(notebook: dict[str, Any], source: str) -> bytes:
-    """The notebook with a cell of the learner's own behind the first task."""
-    made = copy.deepcopy(notebook)
-    index = next(i for i, cell in enumerate(made["cells"]) if cell["id"] == f"task-{FIRST_TASK}")
+@pytest.fixture(scope="module")
+def small() -> Lab:
+    """A lab whose three tasks are graded quickly: what is asked of it here is asked of the grader."""
+    return load(ATTACKED).labs["target"]
+
+
+def after_the_first_task(lab: Lab, source: str) -> bytes:
+    """The solution with a cell of the learner's own behind the first task."""
+    made = copy.deepcopy(lab.source.solution())
+    index = next(i for i, cell in enumerate(made["cells"]) if cell["id"] == f"task-{lab.tasks[0].id}")
     cell = {
         "cell_type": "code",
         "id": "mine",
@@ -57,27 +63,27 @@ def passed(report: Report) -> set[str]:
 @pytest.mark.parametrize(
     ("source", "status", "words"),
     [
-        ("while True:\n    pass", NotebookStatus.TIMED_OUT, "took longer than 8 s"),
-        ("while True:\n    print('x' * 1000)", NotebookStatus.OUTPUT_LIMIT, "printed more than the 256 KB"),
+        ("while True:\n    pass", NotebookStatus.TIMED_OUT, "took longer than 4 s"),
+        ("while True:\n    print('x' * 1000)", NotebookStatus.OUTPUT_LIMIT, "printed more than the 64 KB"),
         ("import os\nos._exit(0)", NotebookStatus.KERNEL_DIED, "kernel ended"),
         ("while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass",
-         NotebookStatus.TIMED_OUT, "took longer than 8 s"),
+         NotebookStatus.TIMED_OUT, "took longer than 4 s"),
     ],
     ids=["loops", "prints", "exits", "ignores interrupts"],
 )  # fmt: skip
 def test_one_bad_cell_is_left_out_and_every_task_still_counts(
-    lab: Lab, driver: Driver, source: str, status: NotebookStatus, words: str
+    small: Lab, driver: Driver, source: str, status: NotebookStatus, words: str
 ) -> None:
-    report = grade(lab, after_the_first_task(lab.source.solution(), source), seed=1, driver=driver)
+    report = grade(small, after_the_first_task(small, source), seed=1, driver=driver)
     assert report.notebook.status is status
     assert words in report.notebook.message
     assert report.percent == 100, report.document()
     assert driver.running() == []
 
 
-def test_a_cell_that_eats_memory_does_not_cost_the_tasks(lab: Lab, driver: Driver) -> None:
+def test_a_cell_that_eats_memory_does_not_cost_the_tasks(small: Lab, driver: Driver) -> None:
     source = "hoard = []\nwhile True:\n    hoard.append(bytearray(32 * 1024 * 1024))"
-    report = grade(lab, after_the_first_task(lab.source.solution(), source), seed=1, driver=driver)
+    report = grade(small, after_the_first_task(small, source), seed=1, driver=driver)
     # The local driver's limit makes Python raise MemoryError; a container's limit kills the kernel.
     assert report.notebook.status in (NotebookStatus.OUT_OF_MEMORY, NotebookStatus.KERNEL_DIED)
     assert "memory" in report.notebook.message
@@ -91,7 +97,7 @@ def test_functions_that_turn_bad_when_they_are_called_cost_their_own_task(lab: L
         "whole-orders": "if len(order_id) > 12:\n    return 'x' * 10_000_000\nreturn False",
     }
     report = grade(lab, dumps(lab.source.with_answers(answers)).encode(), seed=1, driver=driver)
-    assert passed(report) == {FIRST_TASK, "trade-offs"}, report.document()
+    assert passed(report) == {"measure-oversell", "trade-offs"}, report.document()
     messages = {task.id: task.message for task in report.tasks}
     assert "did not answer in time" in messages["optimistic-lock"]
     assert "ended the Python kernel" in messages["conditional-update"]
