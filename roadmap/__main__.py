@@ -1,6 +1,9 @@
 """`python -m roadmap`."""
 
 from commandline import run
-from roadmap.cli import main
+from commandline.loading import loading
+
+with loading():
+    from roadmap.cli import main
 
 run(main)

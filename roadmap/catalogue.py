@@ -7,14 +7,14 @@ entry; tie the entries together and leave out what does not resolve.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from roadmap import companions, quotes, references, rules, tracks
 from roadmap.planning_schema import GlossaryFile, ScorecardFile
-from roadmap.schema import LessonHead, ModuleFile
+from roadmap.schema import LessonHead, ModuleFile, TrackFile
 from roadmap.shelves import EntryT, Placed, Shelves
 from roadmap.sources import Source
 from roadmap.values import Activity, ActivityKind, Catalogue, Fault, Kind, Lesson, Module, Reading, Topic, Track
@@ -82,11 +82,8 @@ class _Builder:
         }
         found = tracks.build(self.shelves.tracks, self.shelves.modules, references.Targets(known), self.faults)
         self._report_unreachable(found, modules)
-        card = companions.scorecard(
-            companions.read_alone(self.shelves.root, companions.SCORECARD, ScorecardFile, self.faults),
-            references.Targets(known),
-            self.faults,
-        )
+        card_source = companions.read_alone(self.shelves.root, companions.SCORECARD, ScorecardFile, self.faults)
+        card = companions.scorecard(card_source, references.Targets(known), self.faults)
         terms = companions.glossary(
             companions.read_alone(self.shelves.root, companions.GLOSSARY, GlossaryFile, self.faults),
             lessons,
@@ -110,7 +107,7 @@ class _Builder:
             plans=MappingProxyType(plans),
             terms=MappingProxyType(terms),
             scorecard=card,
-            replaced=self._replaced(),
+            replaced=self._replaced(card_source),
             faults=tuple(sorted(self.faults.faults)),
         )
 
@@ -225,7 +222,7 @@ class _Builder:
                     f"no module names the lesson '{id_}', so nobody finds it",
                 )
 
-    def _replaced(self) -> Mapping[Kind, Mapping[str, str]]:
+    def _replaced(self, card: Source[ScorecardFile] | None) -> Mapping[Kind, Mapping[str, str]]:
         claims: dict[Kind, list[references.Claim]] = {
             Kind.TRACK: list(references.claims(self.shelves.tracks)),
             Kind.MODULE: list(references.claims(self.shelves.modules)),
@@ -234,7 +231,7 @@ class _Builder:
             Kind.TOPIC: _part_claims(self.shelves.topics),
             Kind.ACTIVITY: _part_claims(self.shelves.activities),
         }
-        in_use: dict[Kind, Mapping[str, object]] = {
+        in_use: dict[Kind, Collection[str]] = {
             Kind.TRACK: self.shelves.tracks,
             Kind.MODULE: self.shelves.modules,
             Kind.LESSON: self.shelves.lessons,
@@ -242,6 +239,9 @@ class _Builder:
             Kind.TOPIC: self.shelves.topics,
             Kind.ACTIVITY: self.shelves.activities,
         }
+        for kind, lists in _listed(self.shelves.tracks.values(), card).items():
+            claims[kind] = [claim for one in lists for claim in references.listed_claims(*one)]
+            in_use[kind] = {entry.id for _source, _key, entries in lists for entry in entries}
         found = {
             kind: references.resolve_claims(kind, claims[kind], in_use[kind], self.faults) for kind in claims
         }
@@ -249,6 +249,24 @@ class _Builder:
         artifacts = {_artifact_id(old): _artifact_id(now) for old, now in found[Kind.MODULE].items()}
         found[Kind.ACTIVITY] = MappingProxyType(artifacts | dict(found[Kind.ACTIVITY]))
         return MappingProxyType(found)
+
+
+Listed = tuple[Source[Any], str, Sequence[references.Renamable]]
+"""A file, a key in it, and the entries of the list there."""
+
+
+def _listed(
+    tracks: Iterable[Source[TrackFile]], card: Source[ScorecardFile] | None
+) -> dict[Kind, list[Listed]]:
+    """The entries that are renamed where they stand in a list of their file."""
+    found: dict[Kind, list[Listed]] = {
+        Kind.CRITERION: [(track, "criteria", track.data.criteria) for track in tracks]
+    }
+    if card is not None:
+        found[Kind.DIMENSION] = [(card, "dimensions", card.data.dimensions)]
+        found[Kind.COMMITMENT] = [(card, "commitments", card.data.commitments)]
+        found[Kind.METRIC] = [(card, "metrics", card.data.metrics)]
+    return found
 
 
 def _artifact_id(module: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from commandline.loading import loading
 from roadmap import coverage
 from roadmap.catalogue import CONTENT_ROOT, REPOSITORY, check, load
 from roadmap.values import Catalogue, Fault
@@ -25,8 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"there is no folder {options.root}; name one that holds tracks/, modules/ and lessons/"
         )
     if options.command == "lint":
-        return _lint(*check(options.root), options.root, as_json=options.json)
-    catalogue = load(options.root)
+        with loading():
+            checked = check(options.root)
+        return _lint(*checked, options.root, as_json=options.json)
+    with loading():
+        catalogue = load(options.root)
     if options.command == "coverage":
         return _coverage(catalogue, options)
     return _list(catalogue, as_json=options.json)

@@ -72,6 +72,7 @@ class DimensionEntry(Strict):
     levels: list[Sentence] = Field(min_length=5, max_length=5)
     """What 1 to 5 mean when learners assess themselves."""
     evidence: ScorecardEvidence
+    replaces: list[Id] = Field(default_factory=list, max_length=20)
 
 
 class CommitmentEntry(Strict):
@@ -81,6 +82,7 @@ class CommitmentEntry(Strict):
     title: Line
     per_week: int = Field(ge=1, le=50)
     advice: Sentence
+    replaces: list[Id] = Field(default_factory=list, max_length=20)
 
 
 class MetricEntry(Strict):
@@ -88,6 +90,7 @@ class MetricEntry(Strict):
 
     id: Id
     title: Line
+    replaces: list[Id] = Field(default_factory=list, max_length=20)
 
 
 class ScorecardFile(Strict):

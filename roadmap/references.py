@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from roadmap.markdown_lines import fenced_blocks, own_links
 from roadmap.planning_schema import PlanFile
@@ -191,6 +191,25 @@ def claims(sources: Mapping[str, Source[TopFileT]]) -> Iterator[Claim]:
     for id_, source in sources.items():
         for index, former in enumerate(source.data.replaces):
             yield Claim(id_, former, source.path, source.lines.of("replaces", index))
+
+
+class Renamable(Protocol):
+    """An entry of a list in a file, which may have gone by other ids."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def replaces(self) -> Sequence[str]:
+        """Former ones."""
+
+
+def listed_claims(source: Source[FileT], key: str, entries: Sequence[Renamable]) -> Iterator[Claim]:
+    """What each of `entries`, the list under `key`, says it replaces."""
+    for index, entry in enumerate(entries):
+        for number, former in enumerate(entry.replaces):
+            yield Claim(entry.id, former, source.path, source.lines.of(key, index, "replaces", number))
 
 
 def resolve_claims(

@@ -72,12 +72,15 @@ class CriterionEntry(Strict):
     id: Id
     title: Line
     evidence: EvidenceEntry = Field(default_factory=EvidenceEntry)
+    replaces: list[Id] = Field(default_factory=list, max_length=20)
 
 
 class TrackFile(Strict):
     """`tracks/<id>.yaml`."""
 
     id: Id
+    order: int = Field(ge=1, le=999)
+    """Its place among the tracks, the least first; no two tracks have the same."""
     title: Title
     summary: Sentence
     stages: list[StageEntry] = Field(min_length=1, max_length=30)

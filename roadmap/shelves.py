@@ -47,6 +47,7 @@ class Shelves:
         """Fill `tracks`, `modules`, `topics` and `lessons`; of two entries with one id the first stands."""
         for source in self._sources(Kind.TRACK, ".yaml", TrackFile, read_yaml_file):
             self._place(self.tracks, source.data.id, source, Kind.TRACK)
+        self._put_in_order()
         for module in self._sources(Kind.MODULE, ".yaml", ModuleFile, read_yaml_file):
             self._place(self.modules, module.data.id, module, Kind.MODULE)
         for lesson in self._sources(Kind.LESSON, ".md", LessonHead, read_markdown_file):
@@ -93,6 +94,16 @@ class Shelves:
                 source.path, line, f"the id '{id_}' and the file name '{stem}' differ; make them equal"
             )
         shelf[id_] = source
+
+    def _put_in_order(self) -> None:
+        """The tracks by their `order`; of two with the same, the one whose file name comes first."""
+        self.tracks = dict(sorted(self.tracks.items(), key=lambda item: item[1].data.order))
+        taken: dict[int, str] = {}
+        for source in self.tracks.values():
+            order = source.data.order
+            if (first := taken.setdefault(order, source.path)) != source.path:
+                line = source.lines.of("order")
+                self.faults.add(source.path, line, f"the order {order} is already taken by {first}")
 
     def _place_parts(
         self,

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from roadmap.planning import Plan, Scorecard, Term
+from roadmap.planning import Commitment, Plan, Scorecard, Term
 
 
 class Depth(StrEnum):
@@ -219,6 +219,21 @@ class Track:
         return tuple(dict.fromkeys(id_ for stage in self.stages for id_ in stage.modules))
 
 
+EntryT = TypeVar("EntryT", Track, Module, Topic, Lesson, Activity, Plan, Criterion, Commitment)
+_KIND_OF: Mapping[type, Kind] = MappingProxyType(
+    {
+        Track: Kind.TRACK,
+        Module: Kind.MODULE,
+        Topic: Kind.TOPIC,
+        Lesson: Kind.LESSON,
+        Activity: Kind.ACTIVITY,
+        Plan: Kind.PLAN,
+        Criterion: Kind.CRITERION,
+        Commitment: Kind.COMMITMENT,
+    }
+)
+
+
 def _nothing_replaced() -> Mapping[Kind, Mapping[str, str]]:
     return MappingProxyType({})
 
@@ -250,6 +265,15 @@ class Catalogue:
         if id_ in self.entries(kind):
             return id_
         return self.replaced.get(kind, {}).get(id_)
+
+    def current(self, what: type[EntryT], id_: str) -> EntryT | None:
+        """The entry that goes by `id_` now, or that replaced the one which did; None when there is neither.
+
+        `what` is the class of entry: `catalogue.current(Track, plan.track_id)`.
+        """
+        kind = _KIND_OF[what]
+        found = self.entries(kind).get(self.current_id(kind, id_) or "")
+        return found if isinstance(found, what) else None
 
     def ids_of(self, kind: Kind, id_: str) -> tuple[str, ...]:
         """The id of an entry, and all former ones: under which of them something may have been stored."""

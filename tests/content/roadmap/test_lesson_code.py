@@ -10,8 +10,6 @@ import ast
 import json
 import re
 import subprocess
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -22,6 +20,7 @@ from roadmap import load
 from roadmap.markdown_lines import FencedBlock, fenced_blocks
 from sandboxes.services.base import find_program
 from tests.conftest import ROOT
+from tests.fixtures.golang import gofmt
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -52,19 +51,9 @@ def test_python_in_a_lesson_parses(lesson: str, block: FencedBlock) -> None:
     ast.parse(block.code, filename=f"{lesson}.md")
 
 
-@cache
-def _gofmt() -> Path:
-    """The formatter of the Go toolchain that labs use; it takes whole files, declarations and statements."""
-    go = find_program("go")
-    if go is None:
-        pytest.skip("Go is not installed")
-    root = subprocess.run([go, "env", "GOROOT"], capture_output=True, text=True, timeout=60, check=True)
-    return Path(root.stdout.strip()) / "bin" / "gofmt"
-
-
 @pytest.mark.parametrize(("lesson", "block"), _blocks("go"), ids=_name)
 def test_go_in_a_lesson_parses_and_is_formatted(lesson: str, block: FencedBlock) -> None:
-    done = subprocess.run([_gofmt()], input=block.code, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([gofmt()], input=block.code, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.stderr == "", f"{lesson}, body line {block.line}"
     assert done.stdout.rstrip() == block.code.rstrip(), f"{lesson}, body line {block.line}"

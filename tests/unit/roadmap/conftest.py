@@ -11,6 +11,7 @@ from roadmap import Catalogue, load
 
 TRACK = """\
 id: databases
+order: 1
 title: Databases
 summary: From a first schema to transactions that hold.
 stages:

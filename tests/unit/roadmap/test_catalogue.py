@@ -158,14 +158,14 @@ def test_all_faults_of_all_files_are_gathered(content: ContentFolder) -> None:
             "tracks/databases.yaml",
             "      - transactions",
             "      - transactons",
-            "tracks/databases.yaml:10: there is no module 'transactons'; did you mean 'transactions'?",
+            "tracks/databases.yaml:11: there is no module 'transactons'; did you mean 'transactions'?",
             id="unknown-module-in-a-track",
         ),
         pytest.param(
             "tracks/databases.yaml",
             "      - transactions",
             "      - transactions\n      - kafka",
-            "tracks/databases.yaml:11: there is no module 'kafka'; the file modules/kafka.yaml is missing",
+            "tracks/databases.yaml:12: there is no module 'kafka'; the file modules/kafka.yaml is missing",
             id="missing-module-file",
         ),
         pytest.param(
@@ -230,7 +230,7 @@ def test_all_faults_of_all_files_are_gathered(content: ContentFolder) -> None:
             "tracks/databases.yaml",
             "      - schema\n      - transactions",
             "      - transactions\n      - schema",
-            "tracks/databases.yaml:9: 'transactions' stands before 'schema', which it needs first",
+            "tracks/databases.yaml:10: 'transactions' stands before 'schema', which it needs first",
             id="module-before-its-prerequisite",
         ),
         pytest.param(
