@@ -1,6 +1,9 @@
 """`python -m question_bank`."""
 
 from commandline import run
-from question_bank.cli import main
+from commandline.loading import loading
+
+with loading():
+    from question_bank.cli import main
 
 run(main)

@@ -12,18 +12,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markdown import Markdown
-
-from question_bank import guessers, preview, stats, transfer
+from commandline.loading import loading
+from question_bank import guessers, stats, transfer
 from question_bank.arrange import arranged
 from question_bank.lint import Known, lint
 from question_bank.loader import BUILT_IN, Bank, load, load_file
-from question_bank.local_runner import LocalRunner
 from question_bank.question import Question
 from question_bank.schema import CannotWrite, Fault, RunnerUnavailable
 from question_bank.starting import CannotStart, start
-from question_bank.verify import verify
 
 _MAX_KNOWN_BYTES = 4 * 1024 * 1024
 _REPOSITORY = BUILT_IN.parents[1]
@@ -127,7 +123,8 @@ def _known(path: Path | None, code_root: Path | None) -> Known:
 def _lint(options: argparse.Namespace) -> int:
     code_root = options.code_root or (_REPOSITORY if options.root == BUILT_IN else None)
     known = _known(options.known, code_root)
-    bank = load(options.root)
+    with loading():
+        bank = load(options.root)
     faults = lint(bank, known)
     scores = guessers.scores(bank.questions.values())
     if options.json:
@@ -149,7 +146,8 @@ def _lint(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    bank = load(options.root)
+    with loading():
+        bank = load(options.root)
     chosen = [q for q in bank.questions.values() if options.module in (None, q.module)]
     if options.json:
         _print_json([{**question.meta.model_dump(mode="json"), "path": question.path} for question in chosen])
@@ -169,6 +167,12 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _preview(options: argparse.Namespace) -> int:
+    # No other command draws anything.
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from question_bank import preview
+
     faults: list[Fault] = []
     question = _file(options.file, faults)
     if question is None:
@@ -183,7 +187,8 @@ def _preview(options: argparse.Namespace) -> int:
 
 
 def _arrange(options: argparse.Namespace) -> int:
-    bank = load(options.root)
+    with loading():
+        bank = load(options.root)
     changed = 0
     for question in bank.questions.values():
         path = options.root / question.path
@@ -198,7 +203,8 @@ def _arrange(options: argparse.Namespace) -> int:
 
 
 def _stats(options: argparse.Namespace) -> int:
-    bank = load(options.root)
+    with loading():
+        bank = load(options.root)
     if options.json:
         _print_json(stats.document(bank))
     else:
@@ -209,6 +215,10 @@ def _stats(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    # No other command runs programs, which takes a client of PostgreSQL.
+    from question_bank.local_runner import LocalRunner
+    from question_bank.verify import verify
+
     faults: list[Fault] = []
     if options.files:
         chosen = [question for path in options.files if (question := _file(path, faults))]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import IntEnum
 from functools import lru_cache
 
@@ -137,15 +137,15 @@ def interval_days(stability: float, retention: float) -> int:
     return min(max(days, 1), LONGEST_DAYS)
 
 
-def forecast(dues: Iterable[datetime], now: datetime, days: int = 30) -> list[int]:
-    """How many questions come due on each of the next `days` days (UTC), today first.
+def forecast(dues: Iterable[datetime], now: datetime, days: int = 30, zone: tzinfo = UTC) -> list[int]:
+    """How many questions come due on each of the next `days` days of a zone, today first.
 
     What is overdue counts for today; what comes later than the last day is left out.
     """
-    today = _utc(now).date()
+    today = _utc(now).astimezone(zone).date()
     counts = [0] * days
     for due in dues:
-        ahead = max(0, (_utc(due).date() - today).days)
+        ahead = max(0, (_utc(due).astimezone(zone).date() - today).days)
         if ahead < days:
             counts[ahead] += 1
     return counts

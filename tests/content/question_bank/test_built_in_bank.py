@@ -10,13 +10,14 @@ from dataclasses import replace
 import pytest
 
 import roadmap
+from labs.catalogue import CONTENT_ROOT
 from question_bank import Bank, Known, Question, draw, guessers, lint, load
 from question_bank.kinds.numeric import Numeric
 
 ROADMAP = roadmap.load()
 MODULES = frozenset(ROADMAP.modules)
 LESSONS = frozenset(ROADMAP.lessons)
-LABS = frozenset({"never-oversell", "saga-compensation"})
+LABS = frozenset(path.parent.name for path in CONTENT_ROOT.glob("*/lab.yaml"))
 
 
 @pytest.fixture(scope="module")
