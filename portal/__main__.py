@@ -1,6 +1,9 @@
 """`python -m portal`: see `portal.cli`."""
 
-from portal.cli import main
+from commandline.loading import loading
+
+with loading():
+    from portal.cli import main
 
 if __name__ == "__main__":
     main()

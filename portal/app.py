@@ -27,6 +27,8 @@ from portal.features import (
 )
 from portal.guards import init_body_limits, init_guards
 from portal.jobs import Jobs, QueuedJobs, make_huey
+from portal.kept import Store
+from portal.kept_pages import init_kept_pages
 from portal.security import init_security
 from portal.settings import Settings
 from portal.tasks import register
@@ -41,7 +43,8 @@ def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs
         settings=settings,
         database=Database(settings.database_url_effective),
         source=ContentSource.of(settings, content),
-        jobs=jobs or QueuedJobs(register(make_huey(settings.instance_dir))),
+        jobs=jobs or QueuedJobs(lambda: register(make_huey(settings.instance_dir))),
+        store=Store(settings.kept_mb * 1024 * 1024),
     )
     login_manager.init_app(app)
     init_body_limits(app, settings.import_mb * 1024 * 1024 + 64 * 1024)
@@ -50,6 +53,7 @@ def create_app(settings: Settings, *, content: Content | None = None, jobs: Jobs
     init_security(app, settings)
     init_guards(app)
     init_transactions(app)
+    init_kept_pages(app)
     init_error_handlers(app)
     init_assets(app)
     init_template_helpers(app)
@@ -85,6 +89,7 @@ def flask_config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "PERMANENT_SESSION_LIFETIME": 14 * 24 * 3600,
+        "SESSION_REFRESH_EACH_REQUEST": False,  # once a day is enough: portal.features.accounts sees to it
         "WTF_CSRF_TIME_LIMIT": None,
         "RATELIMIT_ENABLED": settings.rate_limits,
     }

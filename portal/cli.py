@@ -11,7 +11,6 @@ import click
 from portal.database import Database
 from portal.errors import PortalError
 from portal.models import Role
-from portal.owner import link_url, make_link
 from portal.settings import Settings
 
 
@@ -68,7 +67,9 @@ def migrate() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def create_user(email: str, name: str, role: str, password_stdin: bool, as_json: bool) -> None:
     """Make an account."""
+    # Imported here and below: accounts bring all of Flask along, which the other commands do without.
     from portal.features.accounts import AccountService
+    from portal.owner import link_url
 
     settings = Settings.from_environment()
     password = sys.stdin.readline(1000).rstrip("\n") if password_stdin else None
@@ -95,6 +96,8 @@ def create_user(email: str, name: str, role: str, password_stdin: bool, as_json:
 @click.argument("email", required=False)
 def sign_in_link(email: str | None) -> None:
     """Print a one-time sign-in link, for the owner when no address is given."""
+    from portal.owner import make_link
+
     settings = Settings.from_environment()
     database = _database(settings)
     database.migrate()

@@ -5,6 +5,7 @@ Only the instance's own questions change while the portal runs: `ContentSource` 
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 import question_bank
 import roadmap
+from commandline.loading import loading
 from labs import catalogue as lab_catalogue
 from labs.catalogue import Lab
 from labs.errors import LabNotFound
@@ -23,6 +25,7 @@ from question_bank.layers import layered
 from roadmap import Activity, Kind
 
 Derived = TypeVar("Derived")
+_SERIALS = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Content:
     roadmap: roadmap.Catalogue
     labs: lab_catalogue.Catalogue
     bank: question_bank.Bank
+
+    @cached_property
+    def serial(self) -> int:
+        """A number that no other content of this process has."""
+        return next(_SERIALS)
 
     @property
     def faults(self) -> list[str]:
@@ -135,4 +143,5 @@ class ContentSource:
 
 def load_content() -> Content:
     """Load all content that the product brings along. Faults are gathered, not raised."""
-    return Content(roadmap=roadmap.load(), labs=lab_catalogue.load(), bank=question_bank.load())
+    with loading():
+        return Content(roadmap=roadmap.load(), labs=lab_catalogue.load(), bank=question_bank.load())

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
 from portal.models import Base
+from portal.revisions import RevisedSession
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -21,14 +22,14 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
-        self._factory = sessionmaker(self.engine, expire_on_commit=False)
+        self._factory = sessionmaker(self.engine, class_=RevisedSession, expire_on_commit=False)
 
-    def session(self) -> Session:
+    def session(self) -> RevisedSession:
         """A new session; the caller commits and closes it."""
         return self._factory()
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[RevisedSession]:
         """A session that commits at the end, or rolls back when the block raises."""
         with self._factory() as session, session.begin():
             yield session

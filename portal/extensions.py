@@ -10,11 +10,12 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
-from sqlalchemy.orm import Session
 
 from portal.content import Content, ContentSource
 from portal.database import Database
 from portal.jobs import Jobs
+from portal.kept import Store
+from portal.revisions import RevisedSession
 from portal.settings import Settings
 
 login_manager = LoginManager()
@@ -30,6 +31,7 @@ class Portal:
     database: Database
     source: ContentSource
     jobs: Jobs
+    store: Store
     looks_told_at: dict[str, float] = field(default_factory=dict)
     """Lab → when the worker was last told that somebody looks at its page (monotonic seconds)."""
 
@@ -48,7 +50,7 @@ def portal() -> Portal:
     return current_app.extensions["portal"]
 
 
-def db() -> Session:
+def db() -> RevisedSession:
     """This request's database session; it is committed after a response below 400, else rolled back."""
     if "db_session" not in g:
         g.db_session = portal().database.session()
@@ -65,7 +67,7 @@ def init_transactions(app: Flask) -> None:
 
     @app.after_request
     def _commit(response: Response) -> Response:
-        session: Session | None = g.get("db_session")
+        session: RevisedSession | None = g.get("db_session")
         if session is not None:
             if response.status_code < 400:
                 session.commit()
@@ -77,7 +79,7 @@ def init_transactions(app: Flask) -> None:
 
     @app.teardown_request
     def _close(_error: BaseException | None) -> None:
-        session: Session | None = g.pop("db_session", None)
+        session: RevisedSession | None = g.pop("db_session", None)
         if session is not None:
             session.close()
 

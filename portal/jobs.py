@@ -7,12 +7,16 @@ caretaker finds the row) and a doubled one does nothing (a run must claim its ro
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-
-from huey import SqliteHuey
+from typing import TYPE_CHECKING
 
 from portal.tasks import Tasks
 from question_bank.runner import Language
+
+if TYPE_CHECKING:
+    from huey import SqliteHuey
 
 
 class Jobs(ABC):
@@ -49,6 +53,9 @@ class Jobs(ABC):
 
 def make_huey(instance_dir: Path) -> SqliteHuey:
     """The queue of one instance, kept in SQLite beside its database; not synced to disk, because the rows are the truth."""
+    # Imported here: Huey imports Redis with its telemetry, which nothing but the first job needs.
+    from huey import SqliteHuey
+
     instance_dir.mkdir(parents=True, exist_ok=True)
     return SqliteHuey("proving-ground", filename=str(instance_dir / "queue.db"), results=False, fsync=False)
 
@@ -56,8 +63,13 @@ def make_huey(instance_dir: Path) -> SqliteHuey:
 class QueuedJobs(Jobs):
     """Jobs that go to the worker through Huey."""
 
-    def __init__(self, tasks: Tasks) -> None:
-        self._tasks = tasks
+    def __init__(self, connect: Callable[[], Tasks]) -> None:
+        """`connect` opens the queue; it is called for the first job."""
+        self._connect = connect
+
+    @cached_property
+    def _tasks(self) -> Tasks:
+        return self._connect()
 
     def launch(self, session_id: int) -> None:
         self._tasks.launch(session_id)

@@ -71,6 +71,11 @@ class Settings:
     stale_seconds: float = _knob(15.0, "A running job that was silent for this long, in seconds, is run again.")
     grading_attempts: int = _knob(3, "How often a grading that died through no fault of the learner is tried.")
     web_threads: int = _knob(8, "Threads of the web process.")
+    kept_mb: int = _knob(
+        64,
+        "Memory in which a web process keeps pages and reckoned progress while nothing they show has changed, in MiB; "
+        "0 means none are kept.",
+    )
     max_request_bytes: int = _knob(1_048_576, "Largest request body the portal accepts, in bytes.")
     rate_limits: bool = _knob(
         True, "Whether sign-in, checks and launches are throttled; off in some tests only."
@@ -212,6 +217,8 @@ class Settings:
             faults.append("SESSION_EXTENSION_MINUTES, RESET_KEPT_DAYS and WORKSPACE_MB must be at least 1.")
         if not 1 <= self.import_mb <= 32:
             faults.append("IMPORT_MB must be between 1 and 32.")
+        if not 0 <= self.kept_mb <= 65_536:
+            faults.append("KEPT_MB must be between 0, which keeps nothing, and 65536.")
         if self.sandbox_place_mb < 64:
             faults.append("SANDBOX_PLACE_MB must be at least 64.")
         if self.stale_seconds < 3 * self.heartbeat_seconds:

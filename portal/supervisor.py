@@ -58,7 +58,6 @@ def serve(settings: Settings) -> int:
     try_to_write_out(database, OwnBank(settings.bank_dir_effective))
     database.close()
     settings.load_secret_key()
-    _report_content_faults(settings)
     config = _write_config(settings)
     process = subprocess.Popen(
         [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
@@ -68,6 +67,7 @@ def serve(settings: Settings) -> int:
         start_new_session=True,
     )
     stopping = _forward_signals(process)
+    _report_content_faults(settings)  # while the web process starts, which reads the same
     if _wait_for_first_page(settings, process):
         _greet(settings, link)
     code = process.wait()

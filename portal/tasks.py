@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
-
-from huey import Huey
+from typing import TYPE_CHECKING, Protocol
 
 from question_bank.runner import Language
+
+if TYPE_CHECKING:
+    from huey import Huey
 
 
 class Handler(Protocol):

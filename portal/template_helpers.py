@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, date, datetime, tzinfo
 
-from flask import Flask
+from flask import Flask, has_request_context
+from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup, escape
 
 from portal import markdown
+from portal.days import clock_in, day_in
 
 
 def init_template_helpers(app: Flask) -> None:
@@ -20,7 +22,9 @@ def init_template_helpers(app: Flask) -> None:
     app.jinja_env.filters["code_spans"] = code_spans
     app.jinja_env.filters["day"] = day
     app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters["clock"] = clock
     app.jinja_env.filters["duration"] = duration
+    app.jinja_env.globals["zone_name"] = zone_name
     app.jinja_env.globals["csrf_token"] = generate_csrf
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
@@ -31,14 +35,34 @@ def code_spans(text: str) -> Markup:
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
-def day(value: datetime | None) -> str:
-    """`4 May 2026`; empty for None."""
-    return f"{value.day} {value:%B %Y}" if value else ""
+def zone() -> tzinfo:
+    """Where the reader's days begin: in their zone, and in UTC for who is not signed in."""
+    if not has_request_context() or not current_user or not current_user.is_authenticated:
+        return UTC
+    return current_user.zone
+
+
+def zone_name() -> str:
+    """`Europe/Vienna`; what to name where days or times are shown."""
+    return getattr(zone(), "key", "UTC")
+
+
+def day(value: date | None) -> str:
+    """`4 May 2026`, of a moment in the reader's zone; empty for None."""
+    if value is None:
+        return ""
+    on = day_in(zone(), value) if isinstance(value, datetime) else value
+    return f"{on.day} {on:%B %Y}"
 
 
 def moment(value: datetime | None) -> str:
-    """`4 May 2026, 14:05 UTC`; empty for None."""
-    return f"{day(value)}, {value:%H:%M} UTC" if value else ""
+    """`4 May 2026, 14:05 CEST`, in the reader's zone; empty for None."""
+    return f"{day(value)}, {clock(value)}" if value else ""
+
+
+def clock(value: datetime | None) -> str:
+    """`14:05 CEST`, in the reader's zone; empty for None."""
+    return clock_in(zone(), value) if value else ""
 
 
 def duration(seconds: float | None) -> str:

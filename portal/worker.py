@@ -94,7 +94,8 @@ def run_worker(settings: Settings, content: Content | None = None) -> None:
     )
     reporter = Reporter(context)
     desk = ProgramDesk(context)
-    caretaker = Caretaker(context, QueuedJobs(register(huey, Work(context, reporter))))
+    tasks = register(huey, Work(context, reporter))
+    caretaker = Caretaker(context, QueuedJobs(lambda: tasks))
     endings = [metrics.serve(settings.metrics_host, settings.metrics_port), metrics.watch_pool(reporter.pool)]
     reporter.begin()
     clear_other_drivers(settings.run_dir, driver.name if driver else None, context.labels["instance"])

@@ -1,6 +1,9 @@
 """What gunicorn serves."""
 
-from portal.app import create_app
-from portal.settings import Settings
+from commandline.loading import loading
 
-app = create_app(Settings.from_environment())
+with loading():
+    from portal.app import create_app
+    from portal.settings import Settings
+
+    app = create_app(Settings.from_environment())

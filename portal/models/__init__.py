@@ -25,6 +25,7 @@ from portal.models.review_card import ReviewCard
 from portal.models.review_comment import ReviewComment
 from portal.models.scorecard_month import ScorecardMonth
 from portal.models.sign_in_link import SignInLink
+from portal.models.site_revision import SiteRevision, Subject
 from portal.models.study_plan import StudyPlan
 from portal.models.submission import (
     PENDING_STATES,
@@ -33,7 +34,7 @@ from portal.models.submission import (
     SubmissionState,
     TaskResult,
 )
-from portal.models.user import Role, User
+from portal.models.user import Role, User, zone_for
 from portal.models.worker_status import WorkerStatus
 
 __all__ = [
@@ -83,7 +84,9 @@ __all__ = [
     "ScorecardMonth",
     "SessionState",
     "SignInLink",
+    "SiteRevision",
     "StudyPlan",
+    "Subject",
     "Submission",
     "SubmissionKind",
     "SubmissionState",
@@ -94,4 +97,5 @@ __all__ = [
     "WorkState",
     "WorkerStatus",
     "utcnow",
+    "zone_for",
 ]

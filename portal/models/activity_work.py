@@ -13,7 +13,9 @@ from portal.models.base import Base, UtcDateTime, utcnow
 
 
 class WorkState(StrEnum):
-    """STARTED ◄─► DONE ─► HANDED_IN ─► APPROVED, or RETURNED ─► HANDED_IN again."""
+    """STARTED ◄─► DONE ─► HANDED_IN ─► APPROVED, or RETURNED ─► HANDED_IN again. An approval that is taken back leads to
+    RETURNED.
+    """
 
     STARTED = "started"
     DONE = "done"
@@ -57,6 +59,7 @@ class ActivityWork(Base):
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the learner said that it is done; handing in says so, too."""
     approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """None again once the approval was taken back."""
 
     hand_ins: Mapped[list[HandIn]] = relationship(
         back_populates="work", lazy="raise", cascade="all, delete-orphan", order_by="HandIn.id"
@@ -64,6 +67,7 @@ class ActivityWork(Base):
 
 
 _WAITING_SQL = "verdict IS NULL"
+_REVOKED_SQL = "revoked_at IS NOT NULL"
 
 
 class HandIn(Base):
@@ -79,6 +83,13 @@ class HandIn(Base):
             unique=True,
             sqlite_where=text(_WAITING_SQL),
             postgresql_where=text(_WAITING_SQL),
+        ),
+        Index(
+            "ix_hand_ins_revoked_at",
+            "revoked_at",
+            "id",
+            sqlite_where=text(_REVOKED_SQL),
+            postgresql_where=text(_REVOKED_SQL),
         ),
         Index(
             "ix_hand_ins_queue",
@@ -107,5 +118,10 @@ class HandIn(Base):
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     comment: Mapped[str] = mapped_column(Text, default="")
     """What the instructor said; Markdown."""
+    revoked_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    """The instructor who took the approval back; the verdict and its comment stay as they were."""
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revocation: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """Why it was taken back; Markdown."""
 
     work: Mapped[ActivityWork] = relationship(back_populates="hand_ins", lazy="raise")

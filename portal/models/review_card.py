@@ -34,5 +34,5 @@ class ReviewCard(Base):
     """What the first answer to that version earned: the only one that item statistics count."""
     first_right_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     right_again_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """The first right answer on a later day (UTC) than the first of all."""
+    """The first right answer on a later day of the learner's than the first of all."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

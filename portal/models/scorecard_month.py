@@ -12,7 +12,7 @@ from portal.models.base import Base, UtcDateTime, utcnow
 
 
 class ScorecardMonth(Base):
-    """One learner's scorecard of one calendar month (UTC). It changes during that month, and never afterwards."""
+    """One learner's scorecard of one calendar month of theirs. It changes during that month, and never afterwards."""
 
     __tablename__ = "scorecard_months"
 

@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from portal.content import Content
-from portal.models import QuizAnswer, QuizAttempt, Role, User, WorkState, utcnow
+from portal.models import QuizAnswer, QuizAttempt, Role, User, Verdict, WorkState, utcnow
 from portal.settings import Settings
 from tests.factories import activities, authoring, lab_sessions, plans, practice, scorecards, submissions, users
 from tests.fixtures.portal import Client, signed_in
@@ -32,6 +32,7 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "accounts.sign_up": ("GET", "/account/sign-up", ANYONE),
     "accounts.use_link": ("GET", "/account/link/some-token", ANYONE),
     "accounts.sign_out": ("POST", "/account/sign-out", SIGNED_IN),
+    "accounts.time_zone": ("POST", "/account/time-zone", SIGNED_IN),
     "accounts.profile": ("GET", "/account/", SIGNED_IN),
     "roadmap.tracks": ("GET", "/roadmap/", SIGNED_IN),
     "roadmap.track": ("GET", "/roadmap/tracks/solution-architect", SIGNED_IN),
@@ -53,6 +54,7 @@ ROUTES: dict[str, tuple[str, str, str]] = {
     "portfolio.claim": ("POST", "/portfolio/queue/{other_hand_in}/claim", INSTRUCTORS),
     "portfolio.release": ("POST", "/portfolio/queue/{other_hand_in}/release", INSTRUCTORS),
     "portfolio.decide": ("POST", "/portfolio/queue/{claimed_hand_in}/decide", INSTRUCTORS),
+    "portfolio.revoke": ("POST", "/portfolio/queue/{approved_hand_in}/revoke", INSTRUCTORS),
     "scorecard.index": ("GET", "/scorecard", SIGNED_IN),
     "scorecard.assess": ("POST", "/scorecard/assess", SIGNED_IN),
     "scorecard.criteria": ("GET", "/scorecard/criteria", SIGNED_IN),
@@ -139,6 +141,7 @@ ROUTES: dict[str, tuple[str, str, str]] = {
 
 # What a form has to say, beside its token, to be understood.
 FORMS: dict[str, dict[str, object]] = {
+    "accounts.time_zone": {"time_zone": "Europe/Vienna"},
     "reviews.start": {"source": "module", "id": "schema-design"},
     "reviews.answer": {"pass": "yes"},
     "authoring.step": {"step": "send"},
@@ -147,6 +150,7 @@ FORMS: dict[str, dict[str, object]] = {
     "authoring.discard": {"base": authoring.TEXT_HASH},
     "portfolio.hand_in": {"link": "https://code.example.org/it"},
     "portfolio.decide": {"verdict": "returned", "comment": "Show the second session, too."},
+    "portfolio.revoke": {"reason": "The second session is a copy of the first."},
     "scorecard.assess": {"month": f"{utcnow():%Y-%m}", "level-technical-depth": "3"},
     "scorecard.log": {"commitment": "comment-on-posts", "day": f"{utcnow():%Y-%m-%d}"},
     "scorecard.metrics": {"month": f"{utcnow():%Y-%m}", "metric-posts-published": "2"},
@@ -185,6 +189,11 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
     for by in (None, user):
         work = activities.work(db, users.user(db), second, state=WorkState.HANDED_IN)
         waiting.append(activities.hand_in(db, work, by=by))
+    at = submission.finished_at
+    third_work = activities.work(
+        db, users.user(db), second, state=WorkState.APPROVED, done_at=at, approved_at=at
+    )
+    approved = activities.hand_in(db, third_work, verdict=Verdict.APPROVED, by=users.user(db))
     entry = scorecards.entry(db, user)
     scorecards.month(db, user)
     db.commit()
@@ -208,6 +217,7 @@ def things_of(db: Session, user: User, content: Content) -> dict[str, object]:
         "hand_in": own.id,
         "other_hand_in": waiting[0].id,
         "claimed_hand_in": waiting[1].id,
+        "approved_hand_in": approved.id,
         "entry": entry.id,
         "criterion": next(
             each.id for track in content.roadmap.tracks.values() for each in track.criteria if not each.evidence

@@ -142,6 +142,29 @@ showTimes();
 setInterval(showTimes, 30_000);
 document.addEventListener("htmx:after:settle", (event) => showTimes(event.target));
 
+/* An account whose time zone is unknown takes this browser's, once; who moves chooses another on the account's page. */
+
+const zoneAddress = document.body.dataset.tellZone;
+if (zoneAddress && !told()) {
+  const body = new URLSearchParams({
+    csrf_token: document.querySelector("input[name=csrf_token]")?.value ?? "",
+    by: "browser",
+    time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "",
+  });
+  fetch(zoneAddress, { method: "POST", body, keepalive: true }).catch(() => {}); // the next visit tells it
+}
+
+/** Whether this window has told its zone before; a zone that the portal doesn't know is not told on every page. */
+function told() {
+  try {
+    const before = sessionStorage.getItem("pg-zone-told") !== null;
+    sessionStorage.setItem("pg-zone-told", "yes");
+    return before;
+  } catch {
+    return false; // storage is blocked
+  }
+}
+
 /* Errors of fragments */
 
 const said = {

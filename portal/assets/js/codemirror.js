@@ -12,7 +12,7 @@ export const theme = EditorView.theme({
     borderRadius: "6px",
     fontSize: "0.875rem",
   },
-  "&.cm-focused": { outline: "3px solid var(--pg-link)", outlineOffset: "2px" },
+  "&:focus-within": { outline: "3px solid var(--pg-link)", outlineOffset: "2px" },
   ".cm-scroller": { fontFamily: "var(--pg-mono)", lineHeight: "1.6", overflow: "auto" },
   ".cm-content": { caretColor: "var(--pg-ink)", padding: "0.6rem 0" },
   ".cm-cursor": { borderLeftColor: "var(--pg-ink)" },

@@ -204,7 +204,6 @@ lab.addEventListener("submit", (event) => {
 const SECONDS_SHOWN = 300;
 const LAST_SAVE = 8;
 const plainTitle = document.title;
-const onClock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 let ahead = 0;
 let announced = "";
 let savedFor = "";
@@ -234,10 +233,6 @@ const saveQuietly = () => frame() && opened === frame() && save();
 function showWarning() {
   const banner = lab.querySelector("[data-warning]");
   const key = banner ? `${banner.dataset.warning} ${banner.dataset.at ?? ""}` : "";
-  for (const time of lab.querySelectorAll("time[data-clock]")) {
-    const text = onClock.format(new Date(time.dateTime));
-    if (time.textContent !== text) time.textContent = text;
-  }
   if (key !== announced) {
     announced = key;
     if (banner) {

@@ -49,15 +49,13 @@ export function ago(date, now = Date.now()) {
   return null;
 }
 
-const local = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
-
-/** Rewrite `<time data-ago>` in words and in the reader's own time zone. */
+/** Rewrite `<time data-ago>` in words; what the portal wrote, in the zone of the reader's account, stays in its title. */
 export function showTimes(root = document) {
   for (const element of root.querySelectorAll("time[data-ago]")) {
     const date = new Date(element.dateTime);
     if (Number.isNaN(date.getTime())) continue;
-    const text = ago(date) ?? local.format(date);
+    element.title ||= element.textContent.trim();
+    const text = ago(date) ?? element.title;
     if (element.textContent !== text) element.textContent = text;
-    element.title = local.format(date);
   }
 }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, StringField
+from wtforms import EmailField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, EqualTo, Length
 
+from portal.days import is_zone, zones_by_region
 from portal.features.accounts.service import PASSWORD_MAX, PASSWORD_MIN
 
 
@@ -49,6 +53,24 @@ class PasswordForm(FlaskForm):
         ],
     )
     repeat = PasswordField("New password again", [EqualTo("new", "The two passwords differ.")])
+
+
+class ZoneForm(FlaskForm):
+    """The time zone of an account: one of the places, or the one that it has."""
+
+    time_zone = SelectField("Time zone")
+
+    def offer(self, chosen: str) -> Self:
+        """Fill the list, and choose in it what the account has; an account without one has UTC."""
+        self.time_zone.choices = [
+            SelectChoice(name, name.replace("_", " "), optgroup=region)
+            for region, names in zones_by_region().items()
+            for name in names
+        ]
+        if is_zone(chosen) and all(chosen not in names for names in zones_by_region().values()):
+            self.time_zone.choices.insert(0, SelectChoice(chosen, chosen, optgroup="Now"))
+        self.time_zone.data = chosen if is_zone(chosen) else "UTC"
+        return self
 
 
 class EmptyForm(FlaskForm):

@@ -8,19 +8,35 @@ from urllib.parse import urlsplit
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 
+from portal.days import ZONE_MAX
 from portal.errors import Conflict, Invalid, NotFound, PortalError
 from portal.extensions import db, limiter, login_manager, portal, throttle_key
-from portal.features.accounts.forms import EmptyForm, PasswordForm, ProfileForm, SignInForm, SignUpForm
+from portal.features.accounts.forms import (
+    EmptyForm,
+    PasswordForm,
+    ProfileForm,
+    SignInForm,
+    SignUpForm,
+    ZoneForm,
+)
 from portal.features.accounts.service import PASSWORD_MIN, AccountService
 from portal.guards import public
-from portal.models import User
+from portal.kept import open_scope
+from portal.kept_pages import kept_page
+from portal.models import User, utcnow
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/account")
 
 
 @login_manager.user_loader
 def _load_user(session_id: str) -> User | None:
-    return AccountService(db()).by_session_id(session_id)
+    user = AccountService(db()).by_session_id(session_id)
+    if user is not None:
+        open_scope(db(), portal().store, user, portal().content.serial)
+        today = utcnow().date().isoformat()
+        if session.get("used_on") != today:
+            session["used_on"] = today  # which sends the cookie again, with a new end
+    return user
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
@@ -101,8 +117,9 @@ def use_link(token: str) -> Any:
 
 
 @blueprint.route("/", methods=["GET", "POST"])
+@kept_page()
 def profile() -> Any:
-    """Name, address and password of one's own account."""
+    """Name, address, time zone and password of one's own account."""
     user: User = current_user._get_current_object()
     which = request.form.get("which", "")
     profile_form = ProfileForm(None if which == "password" else request.form, obj=user)
@@ -140,11 +157,27 @@ def profile() -> Any:
             "accounts/profile.html",
             profile_form=profile_form,
             password_form=password_form,
+            zone_form=ZoneForm(None).offer(user.time_zone),
             has_password=user.password_hash is not None,
             password_min=PASSWORD_MIN,
         ),
         status,
     )
+
+
+@blueprint.post("/time-zone")
+@limiter.limit("30 per minute")
+def time_zone() -> Any:
+    """Choose a time zone. One that a browser tells of itself is taken only while none is known."""
+    user: User = current_user._get_current_object()
+    by_browser = request.form.get("by") == "browser"
+    if by_browser and user.time_zone:
+        return "", 204
+    AccountService(db()).change_zone(user, request.form.get("time_zone", "")[:ZONE_MAX])
+    if by_browser:
+        return "", 204
+    flash(f"Your days are now those of {user.time_zone}.", "success")
+    return redirect(url_for("accounts.profile", _anchor="zone-title"))
 
 
 def _signed_in(user: User, message: str = "") -> Any:

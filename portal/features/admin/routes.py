@@ -10,13 +10,18 @@ from portal.extensions import after_commit, db, limiter, portal
 from portal.features.admin import views
 from portal.features.admin.service import OperatorService
 from portal.guards import requires
+from portal.kept_pages import kept_page
 from portal.models import Role
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
+LIVE_SECONDS = 2
+"""How old what is shown of the machine may be: however many look, it is gathered once in that time."""
+
 
 @blueprint.get("/sandboxes")
 @requires(Role.ADMIN)
+@kept_page(seconds=LIVE_SECONDS)
 def sandboxes() -> str:
     """What runs, what waits, what works and what failed."""
     return render_template("admin/sandboxes.html", **_page())
@@ -25,6 +30,7 @@ def sandboxes() -> str:
 @blueprint.get("/sandboxes/live")
 @requires(Role.ADMIN)
 @limiter.exempt
+@kept_page(seconds=LIVE_SECONDS)
 def live() -> str:
     """The parts of the page that change."""
     return render_template("admin/_live.html", **_page())

@@ -18,7 +18,8 @@ from portal.features.authoring.reviewing import Step, placed
 from portal.features.authoring.service import NOTE_MOST
 from portal.features.authoring.working import Stale, Working
 from portal.guards import requires
-from portal.models import Role
+from portal.kept_pages import kept_page
+from portal.models import Role, Subject
 from question_bank.schema import MAX_FILE_BYTES
 
 
@@ -30,6 +31,7 @@ def throttled_by_person() -> str:
 @blueprint.route("/questions/<question_id>/edit", methods=["GET", "POST"])
 @requires(Role.INSTRUCTOR)
 @limiter.limit("60 per minute", methods=["POST"])
+@kept_page(Subject.DRAFTS, Subject.PEOPLE)
 def edit(question_id: str) -> Any:
     """Change the text of a question."""
     if request.method == "GET":
@@ -65,6 +67,7 @@ def check(question_id: str) -> Any:
 
 @blueprint.get("/questions/<question_id>/history")
 @requires(Role.INSTRUCTOR)
+@kept_page(Subject.DRAFTS, Subject.PEOPLE)
 def history(question_id: str) -> str:
     """What was done with a question, and how two of its texts differ."""
     working = working_of(question_id)

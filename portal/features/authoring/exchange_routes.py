@@ -17,7 +17,8 @@ from portal.features.authoring.forms import KIND_WORDS, ImportForm
 from portal.features.authoring.importing import Found, ImportService
 from portal.features.practice.views import plain
 from portal.guards import requires, takes_files
-from portal.models import Role
+from portal.kept_pages import kept_page
+from portal.models import Role, Subject
 from question_bank import formats
 
 MARK = re.compile(r"[0-9]{1,10}-[0-9]{1,10}")
@@ -28,6 +29,7 @@ MARK = re.compile(r"[0-9]{1,10}-[0-9]{1,10}")
 @requires(Role.INSTRUCTOR)
 @takes_files
 @limiter.limit("20 per minute", methods=["POST"])
+@kept_page(Subject.DRAFTS)
 def import_file() -> Any:
     """Upload a file; what it holds is shown before anything is taken in."""
     content = portal().content
@@ -54,6 +56,7 @@ def import_file() -> Any:
 @blueprint.route("/import/<int:import_id>", methods=["GET", "POST"])
 @requires(Role.INSTRUCTOR)
 @limiter.limit("20 per minute", methods=["POST"])
+@kept_page(Subject.DRAFTS)
 def decide(import_id: int) -> Any:
     """Choose what to take in of a file."""
     service = ImportService(db(), texts_of_request())

@@ -24,7 +24,8 @@ from portal.features.authoring.reviewing import COMMENT_MOST, Step
 from portal.features.authoring.service import NOTE_MOST
 from portal.features.authoring.working import Stale, Working
 from portal.guards import requires
-from portal.models import AuthoringState, Role
+from portal.kept_pages import kept_page
+from portal.models import AuthoringState, Role, Subject
 
 DONE = {
     Step.SEND: "The question waits for the review of another instructor.",
@@ -38,6 +39,7 @@ DONE = {
 
 @blueprint.get("/questions/<question_id>")
 @requires(Role.INSTRUCTOR)
+@kept_page(Subject.DRAFTS, Subject.PEOPLE)
 def question(question_id: str) -> Any:
     """One question: its text with comments, what the lint says, how learners see it, and what can be done."""
     return _question_page(working_of(question_id))

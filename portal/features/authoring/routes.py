@@ -21,7 +21,8 @@ from portal.features.authoring.forms import KIND_WORDS, IdForm, NewForm
 from portal.features.authoring.listing import Filters
 from portal.features.authoring.working import Origin
 from portal.guards import requires
-from portal.models import Role
+from portal.kept_pages import kept_page
+from portal.models import Role, Subject
 from question_bank import formats
 
 PAGE = 50
@@ -29,6 +30,7 @@ PAGE = 50
 
 @blueprint.get("/")
 @requires(Role.INSTRUCTOR)
+@kept_page(Subject.DRAFTS, Subject.PEOPLE)
 def index() -> str:
     """Every question, filtered by the address."""
     filters = filters_of(request.args)
@@ -75,6 +77,7 @@ def write_out() -> Any:
 @blueprint.route("/new", methods=["GET", "POST"])
 @requires(Role.INSTRUCTOR)
 @limiter.limit("30 per minute", methods=["POST"])
+@kept_page(Subject.DRAFTS)
 def new() -> Any:
     """Begin a question."""
     content = portal().content
@@ -98,6 +101,7 @@ def new() -> Any:
 @blueprint.route("/questions/<question_id>/duplicate", methods=["GET", "POST"])
 @requires(Role.INSTRUCTOR)
 @limiter.limit("30 per minute", methods=["POST"])
+@kept_page(Subject.DRAFTS, Subject.PEOPLE)
 def duplicate(question_id: str) -> Any:
     """Begin a question with the text of another."""
     working = working_of(question_id)

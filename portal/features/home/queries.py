@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 
 from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
@@ -95,19 +95,18 @@ def waiting(db: Session, user_id: int) -> Waiting:
     return Waiting(row[0], row[1], row[2], row[3])
 
 
-def moments(db: Session, user_id: int, since: date) -> list[datetime]:
-    """When this learner left any evidence from that day on: a lesson read, an answer, a quiz, a check, a submission."""
-    begin = datetime.combine(since, time.min, UTC)
+def moments(db: Session, user_id: int, since: datetime) -> list[datetime]:
+    """When this learner left any evidence from then on: a lesson read, an answer, a quiz, a check, a submission."""
     read = select(LessonRead.created_at.label("at")).where(
-        LessonRead.user_id == user_id, LessonRead.created_at >= begin
+        LessonRead.user_id == user_id, LessonRead.created_at >= since
     )
     answers = (
         select(PracticeAnswer.given_at)
         .join(PracticeSession, PracticeSession.id == PracticeAnswer.session_id)
-        .where(PracticeSession.user_id == user_id, PracticeAnswer.given_at >= begin)
+        .where(PracticeSession.user_id == user_id, PracticeAnswer.given_at >= since)
     )
     quizzes = select(QuizAttempt.finished_at).where(
-        QuizAttempt.user_id == user_id, QuizAttempt.finished_at >= begin
+        QuizAttempt.user_id == user_id, QuizAttempt.finished_at >= since
     )
-    graded = select(Submission.created_at).where(Submission.user_id == user_id, Submission.created_at >= begin)
+    graded = select(Submission.created_at).where(Submission.user_id == user_id, Submission.created_at >= since)
     return list(db.scalars(union_all(read, answers, quizzes, graded)))

@@ -10,20 +10,22 @@ from sqlalchemy import text
 
 from portal import markdown
 from portal.content import Content
+from portal.days import begin_of
 from portal.extensions import db, limiter, portal
 from portal.features.home import queries, views
 from portal.features.home.steps import Facts, next_step
 from portal.features.plan import PlanService, item_link, verdict
 from portal.features.roadmap import Mark, MarkService, Progress, TopicState
 from portal.guards import public
-from portal.models import utcnow
-from roadmap import Kind, Lesson
+from portal.kept_pages import kept_page
+from roadmap import Lesson, Module
 
 blueprint = Blueprint("home", __name__)
 
 
 @blueprint.get("/")
 @public
+@kept_page()
 def index() -> str:
     """Signed out: what this is. Signed in: where to go on."""
     content = portal().content
@@ -52,8 +54,9 @@ def healthz() -> dict[str, str]:
 
 def _learner(content: Content, user_id: int) -> dict[str, Any]:
     """Everything that a learner's first page shows."""
-    plans, today = PlanService(db(), content, user_id), utcnow().date()
+    plans = PlanService(db(), content, user_id)
     found = plans.progress.evidence(user_id)
+    today = plans.today
     reckoner = plans.reckoner(found, today)
     outlook, shown = plans.outlook(reckoner), reckoner.now
     progress = shown.progress
@@ -69,7 +72,8 @@ def _learner(content: Content, user_id: int) -> dict[str, Any]:
     ]
     waiting = queries.waiting(db(), user_id)
     latest = MarkService(db(), content.roadmap, user_id).latest()
-    days = views.strip(queries.moments(db(), user_id, views.strip_begins(today)), today)
+    since = begin_of(found.zone, views.strip_begins(today))
+    days = views.strip(queries.moments(db(), user_id, since), today, found.zone)
     track = views.chosen_track(content, progress, outlook)
     week = outlook.this_week if outlook is not None else ()
     begun = outlook is not None and outlook.plan.starts_on <= today
@@ -107,12 +111,7 @@ def _learner(content: Content, user_id: int) -> dict[str, Any]:
         "quizzes": [
             {"attempt": attempt, "module": module}
             for attempt in queries.recent_quizzes(db(), user_id)
-            if (
-                module := content.roadmap.modules.get(
-                    content.roadmap.current_id(Kind.MODULE, attempt.module_id) or ""
-                )
-            )
-            is not None
+            if (module := content.roadmap.current(Module, attempt.module_id)) is not None
         ],
     }
 

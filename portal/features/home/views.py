@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 
 from portal.content import Content
-from portal.days import monday_of
+from portal.days import day_in, monday_of
 from portal.features.plan import Item, ItemKind, Outlook
 from portal.features.roadmap import Progress
 from roadmap import Module, Track
@@ -29,9 +29,9 @@ def strip_begins(today: date) -> date:
     return monday_of(today) - timedelta(weeks=STRIP_WEEKS - 1)
 
 
-def strip(moments: Iterable[datetime], today: date) -> list[Day]:
-    """Every day from then until today, and whether anything was done on it, in days of UTC."""
-    active = {moment.date() for moment in moments}
+def strip(moments: Iterable[datetime], today: date, zone: tzinfo) -> list[Day]:
+    """Every day from then until today, and whether anything was done on it, in days of the zone."""
+    active = {day_in(zone, moment) for moment in moments}
     begins = strip_begins(today)
     days = (begins + timedelta(days=n) for n in range((today - begins).days + 1))
     return [Day(day, day in active, day == today) for day in days]

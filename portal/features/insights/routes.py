@@ -14,7 +14,8 @@ from portal.features.insights.service import LOW_FIRST, RESOLUTION_MAX, InsightS
 from portal.features.practice import views as question_views
 from portal.features.reviews import REASONS
 from portal.guards import requires
-from portal.models import ReportReason, Role
+from portal.kept_pages import kept_page
+from portal.models import ReportReason, Role, Subject
 from question_bank import statistics
 from question_bank.statistics import Flag, Tally
 
@@ -26,6 +27,7 @@ ANY_FLAG = "any"
 
 @blueprint.get("/questions")
 @requires(Role.INSTRUCTOR)
+@kept_page(Subject.ANSWERS, Subject.REPORTS)
 def questions() -> str:
     """Every question with its figures; sorted and filtered by the address."""
     sort = _sort(request.args.get("sort", ""))
@@ -69,6 +71,7 @@ def questions() -> str:
 
 @blueprint.get("/questions/<question_id>")
 @requires(Role.INSTRUCTOR)
+@kept_page(Subject.ANSWERS, Subject.PEOPLE, Subject.REPORTS)
 def question(question_id: str) -> str:
     """One question as a learner sees it, and how it does."""
     content = portal().content
@@ -103,6 +106,7 @@ def question(question_id: str) -> str:
 
 @blueprint.get("/reports")
 @requires(Role.INSTRUCTOR)
+@kept_page(Subject.PEOPLE, Subject.REPORTS)
 def reports() -> str:
     """What learners say is wrong."""
     return render_template(

@@ -207,3 +207,20 @@ def worker(db: Session) -> WorkerStatus | None:
     """What the worker said last, or None when it has been silent for too long."""
     status = db.get(WorkerStatus, 1)
     return status if status is not None and status.heartbeat_at > utcnow() - WORKER_SILENT_AFTER else None
+
+
+_WORKER_SHOWN = select(
+    WorkerStatus.heartbeat_at,
+    WorkerStatus.driver,
+    WorkerStatus.isolated,
+    WorkerStatus.reason,
+    WorkerStatus.places,
+)
+
+
+def worker_shown(db: Session) -> tuple[str, bool, str, int] | None:
+    """Driver, isolated, reason and places of the same row; asked so often that it is read without an object."""
+    found = db.connection().execute(_WORKER_SHOWN).first()
+    if found is None or found.heartbeat_at <= utcnow() - WORKER_SILENT_AFTER:
+        return None
+    return found.driver, found.isolated, found.reason, found.places

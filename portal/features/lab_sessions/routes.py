@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -16,6 +16,7 @@ from portal.extensions import after_commit, db, limiter, portal
 from portal.features.lab_sessions import queries, views
 from portal.features.lab_sessions.files import FilesService
 from portal.features.lab_sessions.service import LabSessionService
+from portal.kept_pages import kept_page
 from portal.models import SubmissionKind, utcnow
 from portal.notebook_html import notebook_html
 
@@ -30,6 +31,7 @@ def _learner() -> str:
 
 
 @blueprint.get("/")
+@kept_page()
 def index() -> str:
     """All labs with the learner's best scores."""
     scores = queries.best_scores(db(), current_user.id)
@@ -46,7 +48,13 @@ def index() -> str:
     return render_template("lab_sessions/index.html", rows=rows)
 
 
+def _at_rest(slug: str) -> Hashable:
+    found = portal().content.lab(slug)
+    return None if found is None else views.surroundings(db(), portal().settings, current_user.id, found)
+
+
 @blueprint.get("/<slug>")
+@kept_page(also=_at_rest)
 def lab(slug: str) -> Any:
     """The lab page: tasks beside the notebook."""
     found = _lab(slug)
@@ -58,6 +66,7 @@ def lab(slug: str) -> Any:
 
 @blueprint.get("/<slug>/status")
 @limiter.exempt
+@kept_page(also=_at_rest)
 def status(slug: str) -> str:
     """The parts of the lab page that change: session, tasks, attempts."""
     return render_template("lab_sessions/_live.html", **_page(_lab(slug)))
@@ -123,6 +132,7 @@ def download(slug: str) -> Any:
 
 
 @blueprint.get("/<slug>/reset")
+@kept_page(also=_at_rest)
 def reset_page(slug: str) -> str:
     """Ask before the files are put aside."""
     return render_template("lab_sessions/reset.html", **_page(_lab(slug)))
@@ -165,6 +175,7 @@ def hint(slug: str, task_id: str, number: int) -> Any:
 
 
 @blueprint.get("/attempts/<int:submission_id>")
+@kept_page()
 def attempt(submission_id: int) -> str:
     """One check or submission: results and the executed notebook."""
     found = queries.attempt(db(), current_user.id, submission_id)
@@ -181,6 +192,7 @@ def attempt(submission_id: int) -> str:
 
 
 @blueprint.get("/<slug>/solution")
+@kept_page()
 def solution(slug: str) -> str:
     """The worked solution, for those who passed every task."""
     found = _lab(slug)

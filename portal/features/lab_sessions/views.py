@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from labs.catalogue import Lab
 from portal.content import Content
 from portal.features.lab_sessions import queries, queue
+from portal.features.lab_sessions.facts import facts_of
 from portal.files import LearnerFiles
 from portal.lifetime import idle_end, last_active, warning
 from portal.models import (
@@ -45,12 +46,19 @@ def executed_html(submission: Submission) -> str:
     return render_notebook(executed) if executed else ""
 
 
+def surroundings(db: Session, settings: Settings, user_id: int, lab: Lab) -> Hashable:
+    """What the pages of a lab at rest show beside the learner's rows: the worker and the files. None while it is not at rest."""
+    found = facts_of(db, user_id, lab)
+    if found.is_moving:
+        return None
+    files = files_view(found.session, settings, user_id, lab, utcnow())
+    return (queries.worker_shown(db), *files.values())
+
+
 def lab_page(db: Session, content: Content, settings: Settings, user_id: int, lab: Lab) -> dict[str, Any]:
     """Everything the lab page and its polled fragments need."""
-    session = queries.newest_session(db, user_id, lab.id)
-    attempts = queries.attempts(db, user_id, lab.id)
-    hints = queries.hints_used(db, user_id, lab.id)
-    passed = queries.submitted_tasks(db, user_id, lab.id)
+    known = facts_of(db, user_id, lab)
+    session, attempts, hints, passed = known.session, known.attempts, known.hints, known.passed
     worker = queries.worker(db)
     pending = next((a for a in attempts if a.state in PENDING_STATES), None)
     newest = next((a for a in attempts if a.state in (SubmissionState.GRADED, SubmissionState.ERROR)), None)

@@ -1,6 +1,7 @@
 """A plan as a calendar file, by RFC 5545: weeks as all-day events, study sessions as events without a time zone.
 
-A session's time is "floating": whoever opens the file sees it at that hour of their own clock, wherever they are.
+Days are the learner's. A session's time is "floating": whoever opens the file sees it at that hour of their own clock,
+wherever they are.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-
-from icalendar import Calendar, Event
+from typing import TYPE_CHECKING
 
 from portal.features.plan.contents import Item, ItemKind
 from portal.features.plan.layout import WEEK
 from portal.features.plan.outlook import Outlook, WeekAhead
 from portal.features.plan.ready import Part
+
+if TYPE_CHECKING:
+    from icalendar import Calendar, Event
 
 PRODUCT = "-//Proving Ground//Study plan//EN"
 WEEKS_MOST = 104
@@ -38,6 +41,8 @@ def calendar_file(outlook: Outlook | None, *, owner: int, origin: str, now: date
 
     `owner` is the learner's id: an event of the same learner, kind and day keeps its UID over every change of the plan.
     """
+    from icalendar import Calendar  # only who asks for the file needs it
+
     calendar = Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", PRODUCT)
@@ -133,6 +138,8 @@ class _Writer:
             self.calendar.add_component(event)
 
     def _event(self, kind: str, day: date, title: str, lines: Sequence[str]) -> Event:
+        from icalendar import Event
+
         event = Event()
         event.add("uid", f"{kind}-{day.isoformat()}-{self.who}@{self.host}")
         event.add("dtstamp", self.now)

@@ -8,10 +8,8 @@ from enum import StrEnum
 
 from portal.features.plan.evidence import Shown
 from portal.features.plan.layout import Block, Share
+from portal.features.roadmap import MINUTES_A_TOPIC, within_hours
 from roadmap import Catalogue, Module, Track
-
-MINUTES_A_TOPIC = 6
-"""What questions on one topic are reckoned to take, with their explanations."""
 
 
 class ItemKind(StrEnum):
@@ -89,8 +87,9 @@ def items_left(module: Module, then: Shown, now: Shown) -> list[Item]:
         lab = content.lab(slug)
         if lab is not None and lab.id not in then.labs:
             add(ItemKind.LAB, lab.id, lab.title, lab.minutes, lab.id in now.labs)
+    held = within_hours(module, content)
     for activity in module.activities:
-        if activity.id not in then.activities:
+        if activity.id in held and activity.id not in then.activities:
             done = activity.id in now.activities
             add(ItemKind.ACTIVITY, activity.id, activity.title, 60 * activity.hours, done)
     return found

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from portal.content import Content
+from portal.days import day_in
 from portal.features.practice import practisable
 from portal.features.roadmap import Evidence, Progress, TopicState
 from portal.models import SubmissionKind
-from roadmap import Kind, Module
+from roadmap import Kind, Lesson, Module
 
 LAB = "lab"
 """The kind of references that lead to a lab; the roadmap doesn't know these."""
@@ -104,16 +105,16 @@ class Deeds:
 
 
 def deeds(content: Content, found: Evidence, since: date, until: date) -> Deeds:
-    """What was done from one day on and before the other, in days of UTC."""
+    """What was done from one day on and before the other, in the learner's days."""
 
     def within(at: datetime) -> bool:
-        return since <= at.date() < until
+        return since <= day_in(found.zone, at) < until
 
     catalogue = content.roadmap
     lessons = [
-        catalogue.lessons[now].title
+        lesson.title
         for name, at in found.lessons.items()
-        if within(at) and (now := catalogue.current_id(Kind.LESSON, name)) is not None
+        if within(at) and (lesson := catalogue.current(Lesson, name)) is not None
     ]
     tasks = []
     for passed in found.tasks:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 from portal.content import Content
-from portal.days import monday_of
+from portal.days import begin_of, monday_of
 from portal.features.plan import layout
 from portal.features.plan.contents import Item, ItemKind, Spread, blocks, items_left, ordered
 from portal.features.plan.evidence import Deeds, Shown, deeds, shown
@@ -157,15 +157,15 @@ class Reckoner:
         day = max(monday_of(self.today), plan.starts_on)
         if day > self.today:
             return self.now
-        before = self.found.before(max(datetime.combine(day, time.min, UTC), plan.created_at))
+        before = self.found.before(max(begin_of(self.found.zone, day), plan.created_at))
         return shown(self.content, self.progress.bought_by(before))
 
     def of(self, stored: Stored) -> Outlook | None:
         """The plan's outlook; None when its track, or the ready-made plan, is no longer in the catalogue."""
         catalogue = self.content.roadmap
         plan = stored.plan
-        track = catalogue.tracks.get(catalogue.current_id(Kind.TRACK, plan.track_id) or "")
-        ready = catalogue.plans.get(catalogue.current_id(Kind.PLAN, plan.ready_id) or "")
+        track = catalogue.current(Track, plan.track_id)
+        ready = catalogue.current(Plan, plan.ready_id)
         if track is None or (plan.ready_id and ready is None):
             return None
         return self._by_weeks(plan, track) if ready is None else self._ready(stored, track, ready)
@@ -243,9 +243,9 @@ class Reckoner:
         catalogue = self.content.roadmap
         return {
             date.fromisoformat(week["monday"]): tuple(
-                catalogue.modules[now].title
+                module.title
                 for name in week["minutes"]
-                if (now := catalogue.current_id(Kind.MODULE, name)) is not None
+                if (module := catalogue.current(Module, name)) is not None
             )
             for week in plan.promise
         }

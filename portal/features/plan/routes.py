@@ -20,6 +20,7 @@ from portal.features.plan.forms import PlanForm, ReadyForm
 from portal.features.plan.outlook import Outlook
 from portal.features.plan.service import PlanService, Wishes, token_hash, wishes_of
 from portal.guards import public
+from portal.kept_pages import kept_page
 from portal.models import utcnow
 from roadmap import Kind, Plan
 
@@ -33,6 +34,7 @@ def service() -> PlanService:
 
 
 @blueprint.get("/")
+@kept_page()
 def index() -> str:
     """The plan as it stands today, or how to come by one."""
     return _index()
@@ -40,6 +42,7 @@ def index() -> str:
 
 @blueprint.route("/new", methods=["GET", "POST"])
 @limiter.limit("60 per minute")
+@kept_page()
 def new() -> ResponseReturnValue:
     """A plan by hours: the form, filled with what the current plan says."""
     catalogue = portal().content.roadmap
@@ -53,7 +56,7 @@ def new() -> ResponseReturnValue:
         wishes = Wishes(
             track,
             form.hours.data or 0,
-            form.starts_on.data or utcnow().date(),
+            form.starts_on.data or service().today,
             form.target_on.data,
             tuple(form.days_off.data or ()),
             form.weeks_off(),
@@ -82,18 +85,19 @@ def new() -> ResponseReturnValue:
 
 @blueprint.route("/ready/<plan_id>", methods=["GET", "POST"])
 @limiter.limit("60 per minute")
+@kept_page()
 def ready(plan_id: str) -> ResponseReturnValue:
     """A ready-made plan: what it holds, and the form to take it."""
     catalogue = portal().content.roadmap
-    found: Plan | None = catalogue.plans.get(catalogue.current_id(Kind.PLAN, plan_id) or "")
+    found = catalogue.current(Plan, plan_id)
     if found is None:
         raise NotFound("There is no such plan. The page of your plan lists all there are.")
-    form = ReadyForm(data={"starts_on": utcnow().date(), "days_off": []})
+    form = ReadyForm(data={"starts_on": service().today, "days_off": []})
     if form.validate_on_submit():
         wishes = Wishes(
             catalogue.tracks[found.track],
             found.hours_per_week,
-            form.starts_on.data or utcnow().date(),
+            form.starts_on.data or service().today,
             days_off=tuple(form.days_off.data or ()),
             holidays=form.weeks_off(),
             begins_at=form.begins_at.data,
@@ -226,7 +230,7 @@ def _calendar(outlook: Outlook | None, owner: int, *, download: bool = False) ->
 
 
 def _defaults(track: str, stored: queries.Stored | None) -> dict[str, Any]:
-    today = utcnow().date()
+    today = service().today
     if stored is None or stored.plan.ready_id:
         return {"track": track, "starts_on": today, "days_off": [], "left_out": []}
     plan = stored.plan

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.content import Content
-from portal.days import monday_of
+from portal.days import day_in, monday_of
 from portal.errors import Conflict, Invalid, NotFound
 from portal.features.plan import queries
 from portal.features.plan.layout import HOURS_MAX, HOURS_MIN
@@ -19,7 +19,7 @@ from portal.features.plan.outlook import Outlook, Reckoner
 from portal.features.plan.queries import Stored
 from portal.features.plan.ready import FULL_WEEK
 from portal.features.roadmap import Evidence, ProgressService
-from portal.models import CalendarFeed, PlanTick, StudyPlan, utcnow
+from portal.models import CalendarFeed, PlanTick, StudyPlan, utcnow, zone_for
 from roadmap import Kind, Plan, Track
 
 AHEAD_MOST = timedelta(days=366)
@@ -54,6 +54,11 @@ class PlanService:
         self.user_id = user_id
         self.progress = ProgressService(db, content)
 
+    @property
+    def today(self) -> date:
+        """The learner's day."""
+        return day_in(zone_for(self.db, self.user_id), utcnow())
+
     def outlook(self, reckoner: Reckoner | None = None) -> Outlook | None:
         """The current plan as it stands today; None without one, or when the catalogue no longer has its track."""
         stored = queries.current(self.db, self.user_id)
@@ -62,11 +67,11 @@ class PlanService:
     def reckoner(self, found: Evidence | None = None, today: date | None = None) -> Reckoner:
         """Reckons with this learner's evidence, which is read when it isn't given."""
         found = self.progress.evidence(self.user_id) if found is None else found
-        return Reckoner(self.content, self.progress, found, today or utcnow().date())
+        return Reckoner(self.content, self.progress, found, today or self.today)
 
     def make(self, wishes: Wishes) -> Outlook:
         """Make a plan; the one before it goes into the history. Raises Invalid when no plan can meet a wish, Conflict."""
-        today = utcnow().date()
+        today = self.today
         check(wishes, today)
         self.end()
         plan = StudyPlan(

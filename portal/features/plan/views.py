@@ -15,7 +15,7 @@ from portal.features.plan.layout import WEEK
 from portal.features.plan.outlook import Outlook
 from portal.features.plan.ready import AimState
 from portal.models import StudyPlan
-from roadmap import Kind, Plan
+from roadmap import Kind, Plan, Track
 
 FIRST_WEEKS = 8
 """Weeks ahead that stand open on the page."""
@@ -113,8 +113,8 @@ def history(content: Content, plans: Sequence[StudyPlan]) -> list[dict[str, Any]
     catalogue = content.roadmap
     rows = []
     for plan in plans:
-        track = catalogue.tracks.get(catalogue.current_id(Kind.TRACK, plan.track_id) or "")
-        ready = catalogue.plans.get(catalogue.current_id(Kind.PLAN, plan.ready_id) or "")
+        track = catalogue.current(Track, plan.track_id)
+        ready = catalogue.current(Plan, plan.ready_id)
         named = ready or track
         rows.append({"plan": plan, "title": named.title if named else "A track that is no longer offered"})
     return rows

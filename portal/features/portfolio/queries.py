@@ -13,6 +13,7 @@ from portal.models import ActivityWork, HandIn, User, Verdict
 
 QUEUE_MOST = 100
 DECIDED_MOST = 20
+_claimer, _decider, _revoker = aliased(User), aliased(User), aliased(User)
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Version:
     number: int
     """From 1, in the order in which they came."""
     decider: str
+    revoker: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class QueueLine:
     learner: str
     claimer: str
     decider: str
+    revoker: str
+    """Who took the approval back."""
+
+    @property
+    def moved_at(self) -> datetime:
+        """When an instructor did something about it last; when it came, before that."""
+        return self.hand_in.revoked_at or self.hand_in.decided_at or self.hand_in.created_at
 
 
 def works(db: Session, user_id: int, activity_ids: Collection[str]) -> list[ActivityWork]:
@@ -61,15 +70,19 @@ def locked(db: Session, work_id: int) -> ActivityWork:
 def versions(db: Session, user_id: int, activity_ids: Collection[str]) -> list[Version]:
     """Everything that a learner handed in for an activity, oldest first."""
     rows = db.execute(
-        select(HandIn, User.display_name)
+        select(HandIn, User.display_name, _revoker.display_name)
         .join(ActivityWork, ActivityWork.id == HandIn.work_id)
         .outerjoin(User, User.id == HandIn.decided_by)
+        .outerjoin(_revoker, _revoker.id == HandIn.revoked_by)
         .where(ActivityWork.user_id == user_id, ActivityWork.activity_id.in_(activity_ids))
         .order_by(HandIn.created_at, HandIn.id)
         .options(defer(HandIn.text))
         .execution_options(populate_existing=True)
     )
-    return [Version(hand_in, number, decider or "") for number, (hand_in, decider) in enumerate(rows, 1)]
+    return [
+        Version(hand_in, number, decider or "", revoker or "")
+        for number, (hand_in, decider, revoker) in enumerate(rows, 1)
+    ]
 
 
 def text_of(db: Session, hand_in_id: int) -> str:
@@ -119,15 +132,16 @@ def waiting(db: Session) -> list[QueueLine]:
 
 
 def decided(db: Session) -> list[QueueLine]:
-    """What was approved or returned lately."""
-    wanted = _queue().where(HandIn.decided_at.is_not(None), HandIn.decided_by.is_not(None))
-    return _lines(db, wanted.order_by(HandIn.decided_at.desc(), HandIn.id.desc()).limit(DECIDED_MOST))
+    """What was approved or returned lately, and approvals that were taken back; the newest first. Two statements."""
+    judged = _queue().where(HandIn.decided_at.is_not(None), HandIn.decided_by.is_not(None))
+    revoked = _queue().where(HandIn.revoked_at.is_not(None))
+    found = _lines(db, judged.order_by(HandIn.decided_at.desc(), HandIn.id.desc()).limit(DECIDED_MOST))
+    found += _lines(db, revoked.order_by(HandIn.revoked_at.desc(), HandIn.id.desc()).limit(DECIDED_MOST))
+    lines = {line.hand_in.id: line for line in found}
+    return sorted(lines.values(), key=lambda line: line.moved_at, reverse=True)[:DECIDED_MOST]
 
 
-_claimer, _decider = aliased(User), aliased(User)
-
-
-def _queue() -> Select[HandIn, str, int, str, str, str]:
+def _queue() -> Select[HandIn, str, int, str, str, str, str]:
     return (
         select(
             HandIn,
@@ -136,18 +150,20 @@ def _queue() -> Select[HandIn, str, int, str, str, str]:
             User.display_name,
             _claimer.display_name,
             _decider.display_name,
+            _revoker.display_name,
         )
         .join(ActivityWork, ActivityWork.id == HandIn.work_id)
         .join(User, User.id == ActivityWork.user_id)
         .outerjoin(_claimer, _claimer.id == HandIn.claimed_by)
         .outerjoin(_decider, _decider.id == HandIn.decided_by)
+        .outerjoin(_revoker, _revoker.id == HandIn.revoked_by)
         .options(defer(HandIn.text))
         .execution_options(populate_existing=True)
     )
 
 
-def _lines(db: Session, wanted: Select[HandIn, str, int, str, str, str]) -> list[QueueLine]:
+def _lines(db: Session, wanted: Select[HandIn, str, int, str, str, str, str]) -> list[QueueLine]:
     return [
-        QueueLine(one, activity_id, user_id, learner, claimer or "", decider or "")
-        for one, activity_id, user_id, learner, claimer, decider in db.execute(wanted)
+        QueueLine(one, activity_id, user_id, learner, claimer or "", decider or "", revoker or "")
+        for one, activity_id, user_id, learner, claimer, decider, revoker in db.execute(wanted)
     ]

@@ -1,4 +1,4 @@
-"""Instructors work through what was handed in: oldest first, one claims it, one decides."""
+"""Instructors work through what was handed in: oldest first, one claims it, one decides; an approval can be taken back."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ class ReviewService:
             raise NotFound("Nothing of that number was handed in. The queue lists what waits.")
         return found
 
+    def _of_another(self, hand_in_id: int) -> QueueLine:
+        """The same, to decide on. Raises NotFound, and Forbidden for one's own."""
+        line = self.line(hand_in_id)
+        if line.user_id == self.instructor_id:
+            raise Forbidden("This is your own work: another instructor decides on it.")
+        return line
+
     def may_claim(self, line: QueueLine) -> bool:
         """Whether this instructor could take it now."""
         mine = line.hand_in
@@ -44,9 +51,7 @@ class ReviewService:
 
     def claim(self, hand_in_id: int) -> None:
         """Take it, so that nobody else does the same work. Raises Conflict when somebody has, Forbidden for one's own."""
-        line = self.line(hand_in_id)
-        if line.user_id == self.instructor_id:
-            raise Forbidden("This is your own work: another instructor decides on it.")
+        self._of_another(hand_in_id)
         taken = queries.changed(
             self.db,
             update(HandIn)
@@ -83,9 +88,7 @@ class ReviewService:
         comment = written("A comment", comment, COMMENT_MOST)
         if verdict is Verdict.RETURNED and not comment:
             raise Invalid("Say what is missing, so that the learner knows how to go on.")
-        line = self.line(hand_in_id)
-        if line.user_id == self.instructor_id:
-            raise Forbidden("This is your own work: another instructor decides on it.")
+        line = self._of_another(hand_in_id)
         now = utcnow()
         work = queries.locked(self.db, line.hand_in.work_id)
         done = queries.changed(
@@ -99,6 +102,32 @@ class ReviewService:
                 "This is not with you any more: it was decided, taken over or taken back. Reload the page."
             )
         _record(work, verdict, now)
+
+    def may_revoke(self, line: QueueLine) -> bool:
+        """Whether this instructor could take the approval back."""
+        one = line.hand_in
+        return one.verdict == Verdict.APPROVED and one.revoked_at is None and line.user_id != self.instructor_id
+
+    def revoke(self, hand_in_id: int, reason: str) -> None:
+        """Take an approval back: what it proved falls, the decision stays in the record with the reason beside it.
+
+        Raises Invalid without a reason, Forbidden for one's own work, NotFound, and Conflict where no approval stands.
+        """
+        reason = written("A reason", reason, COMMENT_MOST)
+        if not reason:
+            raise Invalid("Say why, so that the learner understands and knows how to go on.")
+        line = self._of_another(hand_in_id)
+        now = utcnow()
+        work = queries.locked(self.db, line.hand_in.work_id)
+        done = queries.changed(
+            self.db,
+            update(HandIn)
+            .where(HandIn.id == hand_in_id, HandIn.verdict == Verdict.APPROVED, HandIn.revoked_at.is_(None))
+            .values(revoked_by=self.instructor_id, revoked_at=now, revocation=reason),
+        )
+        if not done:
+            raise Conflict("There is no approval here to take back: somebody did so before. Reload the page.")
+        work.state, work.approved_at = WorkState.RETURNED, None
 
 
 def _record(work: ActivityWork, verdict: Verdict, at: datetime) -> None:

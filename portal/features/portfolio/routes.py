@@ -16,14 +16,16 @@ from portal.features.portfolio.reviewing import CLAIM_HOURS, COMMENT_MOST, Revie
 from portal.features.portfolio.service import NOTE_MOST, TEXT_MOST, Folder, PortfolioService, Unfit
 from portal.features.roadmap import ProgressService
 from portal.guards import requires
+from portal.kept_pages import kept_page
 from portal.links import LINK_MOST, host_of
-from portal.models import Role, Verdict
+from portal.models import Role, Subject, Verdict
 from roadmap import Activity, Kind
 
 blueprint = Blueprint("portfolio", __name__)
 
 
 @blueprint.get("/portfolio")
+@kept_page()
 def index() -> str:
     """The learner's activities by state, and what is open in their tracks."""
     progress = ProgressService(db(), portal().content).of(current_user.id)
@@ -39,6 +41,7 @@ def index() -> str:
 
 
 @blueprint.get("/activities/<activity_id>")
+@kept_page(Subject.PEOPLE)
 def activity(activity_id: str) -> Any:
     """One activity: what to do, what was handed in, and what became of it."""
     found = _service().activity(activity_id)
@@ -114,6 +117,7 @@ def withdraw(activity_id: str) -> Any:
 
 @blueprint.get("/portfolio/queue")
 @requires(Role.INSTRUCTOR)
+@kept_page(Subject.HAND_INS, Subject.PEOPLE)
 def queue() -> str:
     """What waits for an instructor, oldest first."""
     reviews = _reviews()
@@ -131,6 +135,7 @@ def queue() -> str:
 
 @blueprint.get("/portfolio/queue/<int:hand_in_id>")
 @requires(Role.INSTRUCTOR)
+@kept_page(Subject.HAND_INS, Subject.PEOPLE)
 def review(hand_in_id: int) -> Any:
     """One thing that was handed in, with what was said of earlier versions."""
     return _review_page(hand_in_id)
@@ -178,6 +183,20 @@ def decide(hand_in_id: int) -> Any:
         return _review_page(hand_in_id, comment=comment, problem=error.message), error.status
     flash("Approved." if chosen == Verdict.APPROVED else "Returned to the learner.", "success")
     return redirect(url_for("portfolio.queue"))
+
+
+@blueprint.post("/portfolio/queue/<int:hand_in_id>/revoke")
+@requires(Role.INSTRUCTOR)
+@limiter.limit("60 per minute")
+def revoke(hand_in_id: int) -> Any:
+    """Take an approval back, with a reason."""
+    reason = request.form.get("reason", "")
+    try:
+        _reviews().revoke(hand_in_id, reason)
+    except (Invalid, Conflict) as error:
+        return _review_page(hand_in_id, comment=reason, problem=error.message), error.status
+    flash("The approval is taken back. The learner sees why.", "success")
+    return redirect(url_for("portfolio.review", hand_in_id=hand_in_id))
 
 
 def _service() -> PortfolioService:
@@ -255,6 +274,7 @@ def _review_page(hand_in_id: int, *, comment: str = "", problem: str = "") -> st
         text=queries.text_of(db(), hand_in_id),
         versions=queries.versions(db(), line.user_id, ids),
         may_claim=reviews.may_claim(line),
+        may_revoke=reviews.may_revoke(line),
         is_mine=line.hand_in.verdict is None and line.hand_in.claimed_by == current_user.id,
         own_work=line.user_id == current_user.id,
         comment=comment,
@@ -266,5 +286,4 @@ def _review_page(hand_in_id: int, *, comment: str = "", problem: str = "") -> st
 
 
 def _named(activity_id: str) -> Activity | None:
-    catalogue = portal().content.roadmap
-    return catalogue.activities.get(catalogue.current_id(Kind.ACTIVITY, activity_id) or "")
+    return portal().content.roadmap.current(Activity, activity_id)

@@ -92,8 +92,7 @@ class PortfolioService:
 
     def activity(self, activity_id: str) -> Activity:
         """The activity of that id, or the one that replaced it. Raises NotFound."""
-        catalogue = self.content.roadmap
-        found = catalogue.activities.get(catalogue.current_id(Kind.ACTIVITY, activity_id) or "")
+        found = self.content.roadmap.current(Activity, activity_id)
         if found is None:
             raise NotFound(f"There is no activity “{activity_id[:80]}”. Each module lists those it has.")
         return found

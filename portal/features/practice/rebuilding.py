@@ -1,18 +1,21 @@
 """Makes memories and sums anew from the recorded answers: after an upgrade from a portal that kept none, or when in doubt.
 
-The answers are the truth; cards and sums follow from them. One learner is held in memory at a time.
+The answers are the truth; cards and sums follow from them, days from where the learner is now.
+One learner is held in memory at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, delete, null, select, union_all
 from sqlalchemy.orm import Session
 
+from portal.days import zone_of
 from portal.features.practice.answers import seed_of
 from portal.features.practice.recording import Encounter, Sums, meet
 from portal.models import (
@@ -26,6 +29,7 @@ from portal.models import (
     QuizAttempt,
     ReviewCard,
     RunPurpose,
+    User,
 )
 from question_bank import AnswerRefused, Bank, Feedback, Graded, Question, RunnerUnavailable, scheduling
 
@@ -48,6 +52,7 @@ def rebuild(db: Session, bank: Bank) -> Rebuilt:
     Nobody may answer meanwhile: what is recorded between the reading and the commit would be lost from the sums.
     """
     wishes = {row.user_id: row.retention for row in db.scalars(select(PracticeSetting))}
+    zones = {id_: zone_of(name) for id_, name in db.execute(select(User.id, User.time_zone))}
     for model in (ReviewCard, ItemTally, ItemCount):
         db.execute(delete(model))
     sums = Sums.empty()
@@ -67,6 +72,7 @@ def rebuild(db: Session, bank: Bank) -> Rebuilt:
                 _encounter(row, question),
                 wishes.get(user_id, scheduling.RETENTION_DEFAULT),
                 sums,
+                zones.get(user_id, UTC),
             )
         db.add_all(cards.values())
         db.flush()

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from portal.models import CountOf, ItemCount, ItemTally, PracticeSetting, ReviewCard, User
+from portal.days import day_in
+from portal.models import CountOf, ItemCount, ItemTally, PracticeSetting, ReviewCard, User, zone_for
 from portal.models.base import Base
 from question_bank import Graded, Question, scheduling, statistics
 
@@ -118,8 +119,8 @@ class Recorder:
         }
         wish = self.db.get(PracticeSetting, user_id)
         retention = wish.retention if wish is not None else scheduling.RETENTION_DEFAULT
-        sums = Sums.empty()
-        ratings = [meet(cards, user_id, encounter, retention, sums) for encounter in encounters]
+        sums, zone = Sums.empty(), zone_for(self.db, user_id)
+        ratings = [meet(cards, user_id, encounter, retention, sums, zone) for encounter in encounters]
         for card in cards.values():
             self.db.add(card)  # new ones; those that were read are in the session already
         self.db.flush()
@@ -128,11 +129,16 @@ class Recorder:
 
 
 def meet(
-    cards: dict[str, ReviewCard], user_id: int, encounter: Encounter, retention: float, sums: Sums
+    cards: dict[str, ReviewCard],
+    user_id: int,
+    encounter: Encounter,
+    retention: float,
+    sums: Sums,
+    zone: tzinfo,
 ) -> scheduling.Rating:
     """Let one answer move the learner's card of that question, which is made if need be, and add it to `sums`.
 
-    `cards` are all cards of the learner by question id, before the answer.
+    `cards` are all cards of the learner by question id, before the answer; `zone` is where the learner's days begin.
     """
     question, graded = encounter.question, encounter.graded
     rating = scheduling.rate(graded.fraction, seconds=encounter.seconds, expected=question.seconds)
@@ -161,7 +167,7 @@ def meet(
     if graded.correct:
         if card.first_right_at is None:
             card.first_right_at = encounter.at
-        elif card.right_again_at is None and encounter.at.date() > card.first_right_at.date():
+        elif card.right_again_at is None and day_in(zone, encounter.at) > day_in(zone, card.first_right_at):
             card.right_again_at = encounter.at
     return rating
 

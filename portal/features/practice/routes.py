@@ -12,6 +12,7 @@ from portal.extensions import db, limiter, portal
 from portal.features.practice import queries, views
 from portal.features.practice.answers import QUIZ_KINDS, read_answers
 from portal.features.practice.service import QUIZ_LENGTH, QuizService, Refused
+from portal.kept_pages import kept_page
 from portal.models import QuizAnswer, QuizAttempt
 from question_bank import Answer, Question
 from roadmap import Kind
@@ -20,6 +21,7 @@ blueprint = Blueprint("practice", __name__, url_prefix="/quizzes")
 
 
 @blueprint.get("/")
+@kept_page()
 def quizzes() -> str:
     """One quiz a module, with best and last score."""
     content = portal().content
@@ -53,6 +55,7 @@ def start(module_id: str) -> Any:
 
 
 @blueprint.get("/<int:attempt_id>")
+@kept_page()
 def quiz(attempt_id: int) -> Any:
     """The questions of an attempt."""
     attempt = _attempt(attempt_id)
@@ -76,6 +79,7 @@ def answer(attempt_id: int) -> Any:
 
 
 @blueprint.get("/<int:attempt_id>/result")
+@kept_page()
 def result(attempt_id: int) -> Any:
     """The score, and for each question what was right and why."""
     attempt = _attempt(attempt_id)

@@ -18,7 +18,8 @@ from portal.features.reviews.finding import own_answer, own_session, practice_se
 from portal.features.reviews.forms import SettingsForm
 from portal.features.reviews.keeping import NOTE_MAX, REASONS, REPORT_MAX, KeepingService
 from portal.features.reviews.service import Wishes, source_of
-from portal.models import CodeRun, PracticeAnswer, PracticeSession, utcnow
+from portal.kept_pages import kept_page
+from portal.models import CodeRun, PracticeAnswer, PracticeSession, utcnow, zone_for
 from question_bank import Answer, AnswerRefused, Question
 
 blueprint = Blueprint("reviews", __name__, url_prefix="/practice")
@@ -32,6 +33,7 @@ def throttled_by_person() -> str:
 
 
 @blueprint.get("/")
+@kept_page()
 def index() -> str:
     """What is due, the forecast, and what else can be practised."""
     content, now = portal().content, utcnow()
@@ -44,7 +46,7 @@ def index() -> str:
         due=len(chooser.due()),
         met=len(dues),
         next_due=min((due for due in dues if due > now), default=None),
-        forecast=views.forecast(dues, now),
+        forecast=views.forecast(dues, now, zone_for(db(), current_user.id)),
         wishes=service.wishes(current_user.id),
         bookmarks=sum(note.bookmarked for note in queries.notes(db(), current_user.id)),
         sessions=[{"line": line, "title": views.title_of(content, line)} for line in lines],
@@ -78,6 +80,7 @@ def session(session_id: int) -> Any:
 
 
 @blueprint.get("/sessions/<int:session_id>/<int:position>")
+@kept_page()
 def question(session_id: int, position: int) -> Any:
     """One question; once answered, what there is to say."""
     found = own_session(session_id)
@@ -136,13 +139,14 @@ def end(session_id: int) -> Any:
 
 
 @blueprint.get("/sessions/<int:session_id>/result")
+@kept_page()
 def result(session_id: int) -> Any:
     """How the session went, and when each question is asked again."""
     found = own_session(session_id)
     practice_service().settle_all(found)
     if found.finished_at is None:
         return redirect(url_for("reviews.session", session_id=found.id))
-    content, now = portal().content, utcnow()
+    content, now, zone = portal().content, utcnow(), zone_for(db(), current_user.id)
     shown = [
         (one, asked)
         for one in found.answers
@@ -155,7 +159,7 @@ def result(session_id: int) -> Any:
             "answer": one,
             "question": asked,
             "topic": content.roadmap.topics.get(asked.topics[0]),
-            "again": views.until(cards[asked.id].due, now) if asked.id in cards else "",
+            "again": views.until(cards[asked.id].due, now, zone) if asked.id in cards else "",
         }
         for one, asked in shown
     ]
@@ -171,6 +175,7 @@ def result(session_id: int) -> Any:
 
 
 @blueprint.get("/kept")
+@kept_page()
 def kept() -> str:
     """Bookmarks and notes."""
     content = portal().content
@@ -195,6 +200,7 @@ def kept() -> str:
 
 
 @blueprint.route("/settings", methods=["GET", "POST"])
+@kept_page()
 def settings() -> Any:
     """How much to remember, and how long a session is."""
     service = practice_service()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from portal.content import Content
+from portal.days import day_in
 from portal.features import practice
 from portal.features.practice import practisable
 from portal.features.practice import programs as program_views
@@ -27,9 +28,10 @@ from portal.models import (
     PracticeSource,
     RunPurpose,
     utcnow,
+    zone_for,
 )
 from question_bank import Answer, Bank, Question, scheduling
-from roadmap import Kind
+from roadmap import Lesson, Module, Topic, Track
 
 FORECAST_DAYS = 30
 CHART_HEIGHT = 120
@@ -46,7 +48,7 @@ SOURCE_TITLES = {
 class Bar:
     """One day of the forecast: what it says, and where its bar stands in the chart."""
 
-    day: datetime
+    day: date
     count: int
     x: float
     y: float
@@ -79,9 +81,10 @@ class Forecast:
         return f"{words}; the most, {busiest.count}, on {busiest.day.day} {busiest.day:%B}."
 
 
-def forecast(dues: Iterable[datetime], now: datetime) -> Forecast:
-    """The chart of the next 30 days, today first; days are those of UTC."""
-    counts = scheduling.forecast(dues, now, FORECAST_DAYS)
+def forecast(dues: Iterable[datetime], now: datetime, zone: tzinfo) -> Forecast:
+    """The chart of the next 30 days, today first; days are those of the zone."""
+    counts = scheduling.forecast(dues, now, FORECAST_DAYS, zone)
+    today = day_in(zone, now)
     most = max(counts)
     scale = (CHART_HEIGHT - 8) / most if most else 0.0
     bars = []
@@ -89,7 +92,7 @@ def forecast(dues: Iterable[datetime], now: datetime) -> Forecast:
         height = round(count * scale, 1)
         bars.append(
             Bar(
-                day=now + timedelta(days=ahead),
+                day=today + timedelta(days=ahead),
                 count=count,
                 x=ahead * BAR_STEP + 3,
                 y=round(CHART_HEIGHT - height, 1),
@@ -199,7 +202,7 @@ def question_page(
     )
     cards = queries.cards_of(db, session.user_id, (question.id, *question.replaces))
     card = current_cards(content, cards).get(question.id)
-    again = until(card.due, utcnow()) if card else ""
+    again = until(card.due, utcnow(), zone_for(db, session.user_id)) if card else ""
     return facts | {"question": view, "again": again, "seconds": answer.seconds}
 
 
@@ -236,20 +239,20 @@ def title_of(content: Content, session: PracticeSession | SessionLine) -> str:
         return SOURCE_TITLES[source]
     roadmap = content.roadmap
     if source is PracticeSource.TOPIC:
-        topic = roadmap.topics.get(roadmap.current_id(Kind.TOPIC, session.source_id) or "")
+        topic = roadmap.current(Topic, session.source_id)
         return topic.title if topic else "A topic that is gone"
     if source is PracticeSource.MODULE:
-        module = roadmap.modules.get(roadmap.current_id(Kind.MODULE, session.source_id) or "")
+        module = roadmap.current(Module, session.source_id)
         return module.title if module else "A module that is gone"
     if source is PracticeSource.LESSON:
-        lesson = roadmap.lessons.get(roadmap.current_id(Kind.LESSON, session.source_id) or "")
+        lesson = roadmap.current(Lesson, session.source_id)
         return f"After reading: {lesson.title}" if lesson else "A lesson that is gone"
-    track = roadmap.tracks.get(roadmap.current_id(Kind.TRACK, session.source_id) or "")
+    track = roadmap.current(Track, session.source_id)
     return track.title if track else "A track that is gone"
 
 
-def until(due: datetime, now: datetime) -> str:
-    """When a question is asked again, from now: `now`, `in 10 minutes`, `in 3 days`."""
+def until(due: datetime, now: datetime, zone: tzinfo) -> str:
+    """When a question is asked again, from now: `now`, `in 10 minutes`, and in days of the zone `tomorrow`, `in 3 days`."""
     seconds = (due - now).total_seconds()
     if seconds <= 0:
         return "now"
@@ -257,9 +260,9 @@ def until(due: datetime, now: datetime) -> str:
     if minutes < 90:
         return "in a minute" if minutes <= 1 else f"in {minutes} minutes"
     hours = round(seconds / 3600)
-    if hours < 20:
+    days = (day_in(zone, due) - day_in(zone, now)).days
+    if hours < 20 or days < 1:
         return f"in {hours} hours"
-    days = max(1, round(seconds / 86400))
     if days < 60:
         return "tomorrow" if days == 1 else f"in {days} days"
     return f"in {round(days / 30.4)} months"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 from flask import Blueprint
 
 from portal.errors import NotFound
 from portal.extensions import db, portal
 from portal.features.roadmap.service import ProgressService
-from roadmap import Kind, Track
+from roadmap import Lesson, Module, Track
 
 blueprint = Blueprint("roadmap", __name__)
+
+EntryT = TypeVar("EntryT", Track, Module, Lesson)
 
 
 def progress_service() -> ProgressService:
@@ -19,12 +21,11 @@ def progress_service() -> ProgressService:
     return ProgressService(db(), portal().content)
 
 
-def find(kind: Kind, wanted: str) -> Any:
+def find(what: type[EntryT], wanted: str) -> EntryT:
     """The entry of that id, or the one that replaced it. Raises NotFound."""
-    catalogue = portal().content.roadmap
-    thing = catalogue.entries(kind).get(catalogue.current_id(kind, wanted) or "")
+    thing = portal().content.roadmap.current(what, wanted)
     if thing is None:
-        raise NotFound(f"There is no {kind} “{wanted[:80]}”. The roadmap lists all there are.")
+        raise NotFound(f"There is no {what.__name__.lower()} “{wanted[:80]}”. The roadmap lists all there are.")
     return thing
 
 

@@ -5,58 +5,86 @@ Evidence names ids that were current when it came about; everything here goes by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, tzinfo
+from functools import partial
 
 from portal.content import Content
+from portal.days import day_in
 from portal.features.roadmap.progress import ORDER, Standing, TopicProgress, TopicState
 from portal.features.roadmap.queries import PassedTask, Right
 from portal.models import FURTHEST_LAST, SubmissionKind
-from roadmap import Kind
+from roadmap import Activity, Kind, Lesson
+
+
+class _Day:
+    """A moment that says its day in a zone when it is formatted: `4 May 2026`."""
+
+    __slots__ = ("at", "zone")
+
+    def __init__(self, at: datetime, zone: tzinfo) -> None:
+        self.at = at
+        self.zone = zone
+
+    def __format__(self, _form: str) -> str:
+        day = day_in(self.zone, self.at)
+        return f"{day.day} {day:%B %Y}"
+
+
+Why = Callable[[], str]
+"""Says why, once it is known that it is wanted."""
 
 
 class Ledger:
-    """The evidence for each topic: the strongest stands, of equally strong ones the oldest."""
+    """The evidence for each topic: the strongest stands, of equally strong ones the oldest. Days are those of the zone."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, zone: tzinfo) -> None:
         self.content = content
-        self.best: dict[str, TopicProgress] = {}
+        self.zone = zone
         self.hints: dict[str, str] = {}
+        self._best: dict[str, tuple[TopicState, datetime, Why]] = {}
 
-    def credit(self, named: str, state: TopicState, why: str, at: datetime) -> None:
+    def credited(self) -> dict[str, TopicProgress]:
+        """What was credited, by topic id."""
+        return {name: TopicProgress(name, state, why(), at) for name, (state, at, why) in self._best.items()}
+
+    def credit(self, named: str, state: TopicState, at: datetime, why: Why) -> None:
         """Credit a topic, by today's id or a former one; an id that is gone is passed over."""
         topic_id = self.content.roadmap.current_id(Kind.TOPIC, named)
         if topic_id is None:
             return
-        known = self.best.get(topic_id)
-        if known is None or (ORDER[known.state], -_stamp(known.at)) < (ORDER[state], -_stamp(at)):
-            self.best[topic_id] = TopicProgress(topic_id, state, why, at)
+        known = self._best.get(topic_id)
+        if known is None or ORDER[known[0]] < ORDER[state] or (known[0] == state and at < known[1]):
+            self._best[topic_id] = (state, at, why)
 
     def lessons(self, read: Mapping[str, datetime]) -> frozenset[str]:
         """Credit what lessons teach; today's ids of those that were read."""
         catalogue = self.content.roadmap
         found = set()
         for lesson_id, at in read.items():
-            lesson = catalogue.lessons.get(catalogue.current_id(Kind.LESSON, lesson_id) or "")
+            lesson = catalogue.current(Lesson, lesson_id)
             if lesson is not None:
                 found.add(lesson.id)
+                why = partial("read in “{}” on {}".format, lesson.title, self._day(at))
                 for topic_id in lesson.topics:
-                    self.credit(topic_id, TopicState.READ, f"read in “{lesson.title}” on {day_of(at)}", at)
+                    self.credit(topic_id, TopicState.READ, at, why)
         return frozenset(found)
 
     def questions(self, rights: Iterable[Right]) -> None:
         """Credit topics of which two questions were right, or one on two days."""
+        topics_of = self.content.derived(_topics_of)
         by_topic: dict[str, list[Right]] = {}
         for right in self._by_current_id(rights):
-            question = self.content.bank.find(right.question_id)
-            if question is None:
-                continue
-            for topic_id in dict.fromkeys(map(self.content.topic_id, question.topics)):
+            for topic_id in topics_of[right.question_id]:
                 by_topic.setdefault(topic_id, []).append(right)
         for topic_id, found in by_topic.items():
             self._master(topic_id, sorted(found, key=lambda one: one.at))
 
-    def _by_current_id(self, rights: Iterable[Right]) -> list[Right]:
+    def _day(self, at: datetime) -> _Day:
+        """The day of a moment, where the learner is."""
+        return _Day(at, self.zone)
+
+    def _by_current_id(self, rights: Iterable[Right]) -> Iterable[Right]:
         """One for each question of today, however many former ids its answers were given under."""
         merged: dict[str, Right] = {}
         for right in rights:
@@ -64,29 +92,29 @@ class Ledger:
             if question is None:
                 continue
             known = merged.get(question.id)
-            merged[question.id] = Right.joined(question.id, [right] if known is None else [known, right])
-        return list(merged.values())
+            if known is None and question.id == right.question_id:
+                merged[question.id] = right
+            else:
+                merged[question.id] = Right.joined(
+                    question.id, [right] if known is None else [known, right], self.zone
+                )
+        return merged.values()
 
     def _master(self, topic_id: str, found: list[Right]) -> None:
         """`found` are right answers to different questions of one topic, oldest first."""
-        ways: list[tuple[datetime, str]] = []
+        for one in found:
+            if one.again is not None:
+                words = "practised by a question answered right on {} and again on {}"
+                why = partial(words.format, self._day(one.at), self._day(one.again))
+                self.credit(topic_id, TopicState.PRACTISED, one.again, why)
         if len(found) > 1:
-            at = found[1].at
-            ways.append((at, f"practised by two questions answered right, the second on {day_of(at)}"))
-        ways += [
-            (
-                one.again,
-                f"practised by a question answered right on {day_of(one.at)} and again on {day_of(one.again)}",
+            why = partial(
+                "practised by two questions answered right, the second on {}".format, self._day(found[1].at)
             )
-            for one in found
-            if one.again is not None
-        ]
-        if ways:
-            at, why = min(ways)
-            self.credit(topic_id, TopicState.PRACTISED, why, at)
-        else:
+            self.credit(topic_id, TopicState.PRACTISED, found[1].at, why)
+        elif found[0].again is None:
             self.hints[topic_id] = (
-                f"One question was right on {day_of(found[0].at)}. "
+                f"One question was right on {self._day(found[0].at)}. "
                 "A second one, or the same on another day, makes the topic practised."
             )
 
@@ -105,8 +133,10 @@ class Ledger:
                 where = (lab.id, task.id)
                 proven[where] = min(one.first_at, proven.get(where, one.first_at))
             for topic_id in task.proves:
-                why = f"{verb} “{task.title}” of {lab.title} on {day_of(one.first_at)}"
-                self.credit(topic_id, state, why, one.first_at)
+                why = partial(
+                    f"{verb} “{{}}” of {{}} on {{}}".format, task.title, lab.title, self._day(one.first_at)
+                )
+                self.credit(topic_id, state, one.first_at, why)
         return proven
 
     def activities(self, works: Iterable[tuple[str, Standing]]) -> dict[str, Standing]:
@@ -114,7 +144,7 @@ class Ledger:
         catalogue = self.content.roadmap
         standings: dict[str, Standing] = {}
         for named, standing in works:
-            activity = catalogue.activities.get(catalogue.current_id(Kind.ACTIVITY, named) or "")
+            activity = catalogue.current(Activity, named)
             if activity is None:
                 continue
             known = standings.get(activity.id)
@@ -122,11 +152,14 @@ class Ledger:
             thing = f"{activity.kind} “{activity.title}”"
             for topic_id in activity.topics:
                 if standing.approved_at is not None:
-                    why = f"proven by the approved {thing} on {day_of(standing.approved_at)}"
-                    self.credit(topic_id, TopicState.PROVEN, why, standing.approved_at)
+                    why = partial(
+                        "proven by the approved {} on {}".format, thing, self._day(standing.approved_at)
+                    )
+                    self.credit(topic_id, TopicState.PROVEN, standing.approved_at, why)
                 if standing.done_at is not None:
-                    why = f"practised by the {thing}, which you called done on {day_of(standing.done_at)}"
-                    self.credit(topic_id, TopicState.PRACTISED, why, standing.done_at)
+                    words = "practised by the {}, which you called done on {}"
+                    why = partial(words.format, thing, self._day(standing.done_at))
+                    self.credit(topic_id, TopicState.PRACTISED, standing.done_at, why)
         return standings
 
 
@@ -135,10 +168,9 @@ def furthest(one: Standing, other: Standing) -> Standing:
     return max(one, other, key=lambda work: (FURTHEST_LAST.index(work.state), work.started_at))
 
 
-def day_of(at: datetime) -> str:
-    """`4 May 2026`."""
-    return f"{at.day} {at:%B %Y}"
-
-
-def _stamp(at: datetime | None) -> float:
-    return at.timestamp() if at else 0.0
+def _topics_of(content: Content) -> dict[str, tuple[str, ...]]:
+    """Question id → the topics that it touches, by the ids that they go by now."""
+    return {
+        question.id: tuple(dict.fromkeys(map(content.topic_id, question.topics)))
+        for question in content.bank.questions.values()
+    }

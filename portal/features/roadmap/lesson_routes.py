@@ -15,6 +15,7 @@ from portal.features.roadmap.blueprint import blueprint, find, progress_service,
 from portal.features.roadmap.marks import NOTE_MAX, MarkService
 from portal.features.search import linked
 from portal.guards import requires
+from portal.kept_pages import kept_page
 from portal.models import Role
 from question_bank import Question
 from roadmap import Kind, Lesson, preview
@@ -22,15 +23,16 @@ from roadmap.preview import MAX_TEXT
 
 
 @blueprint.get("/lessons/<lesson_id>")
+@kept_page()
 def lesson(lesson_id: str) -> str:
     """One lesson."""
-    return _page(find(Kind.LESSON, lesson_id))
+    return _page(find(Lesson, lesson_id))
 
 
 @blueprint.post("/lessons/<lesson_id>/read")
 def mark_read(lesson_id: str) -> Any:
     """Record that the lesson was read."""
-    found: Lesson = find(Kind.LESSON, lesson_id)
+    found = find(Lesson, lesson_id)
     progress_service().mark_read(current_user.id, found)
     flash("Marked as read. A quiz or a lab will show how much of it stayed.", "success")
     return redirect(url_for("roadmap.lesson", lesson_id=found.id))
@@ -40,7 +42,7 @@ def mark_read(lesson_id: str) -> Any:
 @limiter.limit("120 per minute")
 def position(lesson_id: str) -> ResponseReturnValue:
     """Remember how far the learner read; the page says so while it is read and when it is left."""
-    found: Lesson = find(Kind.LESSON, lesson_id)
+    found = find(Lesson, lesson_id)
     _marks().remember(found, request.form.get("heading", ""), request.form.get("percent", 0, type=int))
     return "", 204
 
@@ -49,7 +51,7 @@ def position(lesson_id: str) -> ResponseReturnValue:
 @limiter.limit("60 per minute")
 def note(lesson_id: str) -> ResponseReturnValue:
     """Store the learner's private note."""
-    found: Lesson = find(Kind.LESSON, lesson_id)
+    found = find(Lesson, lesson_id)
     text = request.form.get("text", "")
     try:
         _marks().write_note(found, text)
@@ -62,6 +64,7 @@ def note(lesson_id: str) -> ResponseReturnValue:
 @blueprint.route("/roadmap/preview", methods=["GET", "POST"])
 @requires(Role.INSTRUCTOR)
 @limiter.limit("60 per minute")
+@kept_page()
 def preview_lesson() -> ResponseReturnValue:
     """A lesson's file as learners would see it, and all that is wrong with it. Nothing is stored."""
     text = request.form.get("text", "")

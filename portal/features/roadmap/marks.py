@@ -68,7 +68,7 @@ class MarkService:
             .limit(5)
         )
         for row in rows:
-            lesson = self.catalogue.lessons.get(self.catalogue.current_id(Kind.LESSON, row.lesson_id) or "")
+            lesson = self.catalogue.current(Lesson, row.lesson_id)
             if lesson is not None:
                 return lesson, Mark(row.heading, row.percent, row.note, row.seen_at)
         return None

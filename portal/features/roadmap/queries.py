@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Self
+from datetime import UTC, datetime, tzinfo
+from functools import cached_property
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import cast, func, null, select, union_all
 from sqlalchemy.orm import Session
 
+from portal.days import day_in
 from portal.features.roadmap.progress import Standing
 from portal.models import (
     ActivityWork,
@@ -23,6 +25,8 @@ from portal.models import (
     TaskResult,
     WorkState,
 )
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -43,18 +47,32 @@ class Right:
     at: datetime
     """The first time."""
     again: datetime | None = None
-    """A time on a later day (UTC), if there was one."""
+    """A time on a later day of the learner's, if there was one."""
 
     def before(self, moment: datetime) -> Right:
         """What was known of it before that moment, which comes after the first time."""
         return self if self.again is None or self.again < moment else replace(self, again=None)
 
     @classmethod
-    def joined(cls, question_id: str, parts: Sequence[Right]) -> Self:
-        """What is known under several ids of one question."""
+    def between(
+        cls, question_id: str, first: datetime, last: datetime, again: datetime | None, zone: tzinfo
+    ) -> Self:
+        """What the first and the last right answer tell, and one of which it is known that it came on a later day.
+
+        Days are those of the zone; a later day that was told before stays one, also when the learner's zone has changed since.
+        """
+        later = [] if again is None else [again]
+        if day_in(zone, last) > day_in(zone, first):
+            later.append(last)
+        return cls(question_id, first, min(later, default=None))
+
+    @classmethod
+    def joined(cls, question_id: str, parts: Sequence[Right], zone: tzinfo) -> Self:
+        """What is known under several ids of one question, by the days of that zone."""
         first = min(part.at for part in parts)
-        times = [time for part in parts for time in (part.at, part.again) if time is not None]
-        return cls(question_id, first, min((t for t in times if t.date() > first.date()), default=None))
+        later = [part.at for part in parts if day_in(zone, part.at) > day_in(zone, first)]
+        later += [part.again for part in parts if part.again is not None]
+        return cls(question_id, first, min(later, default=None))
 
 
 @dataclass(frozen=True)
@@ -67,9 +85,30 @@ class Evidence:
     tasks: tuple[PassedTask, ...]
     activities: tuple[tuple[str, Standing], ...]
     """Activity id → where the learner is with it."""
+    zone: tzinfo = UTC
+    """Whose days count."""
+
+    def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What follows from this evidence, made at the first call and kept as long as the evidence. Callers must ask for
+        few different names.
+        """
+        found: Made | None = self._made.get(name)
+        if found is None:
+            found = self._made[name] = make()
+        return found
+
+    @cached_property
+    def _made(self) -> dict[Hashable, Any]:
+        return {}
 
     def before(self, moment: datetime) -> Evidence:
-        """What there was of it before that moment."""
+        """What there was of it before that moment. The last one is kept."""
+        known: tuple[datetime, Evidence] | None = self._made.get("before")
+        if known is None or known[0] != moment:
+            known = self._made["before"] = (moment, self._before(moment))
+        return known[1]
+
+    def _before(self, moment: datetime) -> Evidence:
         return Evidence(
             lessons={name: at for name, at in self.lessons.items() if at < moment},
             questions=tuple(one.before(moment) for one in self.questions if one.at < moment),
@@ -77,6 +116,7 @@ class Evidence:
             activities=tuple(
                 (name, one.before(moment)) for name, one in self.activities if one.started_at < moment
             ),
+            zone=self.zone,
         )
 
     @property
@@ -93,8 +133,8 @@ class Evidence:
         return [one.at for one in self.questions]
 
 
-def evidence(db: Session, user_id: int) -> Evidence:
-    """Everything that counts as progress of this learner."""
+def evidence(db: Session, user_id: int, zone: tzinfo) -> Evidence:
+    """Everything that counts as progress of this learner, whose days are those of the zone."""
     lessons = db.execute(
         select(LessonRead.lesson_id, LessonRead.created_at).where(LessonRead.user_id == user_id)
     )
@@ -148,7 +188,7 @@ def evidence(db: Session, user_id: int) -> Evidence:
     return Evidence(
         lessons={lesson_id: at for lesson_id, at in lessons},
         questions=tuple(
-            Right.joined(question_id, [Right(question_id, first, again), Right(question_id, last)])
+            Right.between(question_id, first, last, again, zone)
             for question_id, first, last, again in questions
         ),
         tasks=tuple(
@@ -158,6 +198,7 @@ def evidence(db: Session, user_id: int) -> Evidence:
             (activity_id, Standing(WorkState(state), started, done, approved))
             for activity_id, state, started, done, approved in works
         ),
+        zone=zone,
     )
 
 

@@ -11,12 +11,15 @@ from flask_login import current_user
 from portal.extensions import db, portal
 from portal.features.practice import QuizService, practisable, quizzable
 from portal.features.roadmap.blueprint import blueprint, find, progress_service, track_of
+from portal.features.roadmap.effort import within_hours
 from portal.features.roadmap.graph import layout
 from portal.features.roadmap.progress import ModuleProgress, Progress, hours_left
-from roadmap import Kind, Module, Stage, Track
+from portal.kept_pages import kept_page
+from roadmap import Module, Stage, Track
 
 
 @blueprint.get("/roadmap/")
+@kept_page()
 def tracks() -> str:
     """All tracks with progress."""
     progress = progress_service().of(current_user.id)
@@ -36,10 +39,11 @@ def tracks() -> str:
 
 
 @blueprint.get("/roadmap/tracks/<track_id>")
+@kept_page()
 def track(track_id: str) -> str:
     """One track: the graph of its modules and how far the learner is in each."""
     catalogue = portal().content.roadmap
-    found: Track = find(Kind.TRACK, track_id)
+    found = find(Track, track_id)
     progress = progress_service().of(current_user.id)
     modules = [catalogue.modules[module_id] for module_id in found.modules]
     states = {module.id: progress.of_module(module) for module in modules}
@@ -88,12 +92,14 @@ def _stage(stage: Stage, progress: Progress, states: Mapping[str, ModuleProgress
 
 
 @blueprint.get("/roadmap/modules/<module_id>")
+@kept_page()
 def module(module_id: str) -> str:
     """One module: topics with their evidence, lessons, labs, quiz, artifact."""
     content = portal().content
-    found: Module = find(Kind.MODULE, module_id)
+    found = find(Module, module_id)
     progress = progress_service().of(current_user.id)
     questions = [q for q in content.bank.questions.values() if q.module == found.id]
+    held = within_hours(found, content)
     return render_template(
         "roadmap/module.html",
         module=found,
@@ -113,7 +119,11 @@ def module(module_id: str) -> str:
         ],
         labs=[lab for lab in (content.lab(lab_id) for lab_id in found.labs) if lab is not None],
         activities=[
-            {"activity": activity, "standing": progress.activities.get(activity.id)}
+            {
+                "activity": activity,
+                "standing": progress.activities.get(activity.id),
+                "beyond": activity.id not in held,
+            }
             for activity in found.activities
         ],
         prerequisites=[content.roadmap.modules[module_id] for module_id in found.prerequisites],

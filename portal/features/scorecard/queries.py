@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal.models import CommitmentEntry, CriterionClaim, ScorecardMonth
@@ -69,3 +69,12 @@ def claims(db: Session, user_id: int) -> dict[str, datetime]:
         select(CriterionClaim.criterion_id, CriterionClaim.created_at).where(CriterionClaim.user_id == user_id)
     )
     return {criterion_id: at for criterion_id, at in rows}
+
+
+def unsay(db: Session, user_id: int, criterion_ids: tuple[str, ...]) -> None:
+    """Take back that the learner reached a criterion, under whichever of its ids they said so."""
+    db.execute(
+        delete(CriterionClaim).where(
+            CriterionClaim.user_id == user_id, CriterionClaim.criterion_id.in_(criterion_ids)
+        )
+    )

@@ -15,6 +15,7 @@ from portal.features.scorecard import queries, views
 from portal.features.scorecard.criteria import Reached, judge
 from portal.features.scorecard.measuring import LEVELS
 from portal.features.scorecard.service import DAYS_BACK, METRIC_MOST, NOTE_MOST, ScorecardService
+from portal.kept_pages import kept_page
 from portal.links import LINK_MOST, host_of
 from portal.models import utcnow
 from roadmap import Kind
@@ -23,6 +24,7 @@ blueprint = Blueprint("scorecard", __name__, url_prefix="/scorecard")
 
 
 @blueprint.get("")
+@kept_page()
 def index() -> str:
     """The dimensions by month, and the learner's own assessment of this month."""
     return _index_page()
@@ -42,11 +44,12 @@ def assess() -> Any:
 
 
 @blueprint.get("/criteria")
+@kept_page()
 def criteria() -> str:
     """By what one knows that a track was worth it."""
     content = portal().content
     progress = _progress()
-    said = queries.claims(db(), current_user.id)
+    said = _service().said()
     tracks = [
         {"track": track, "criteria": judged, "reached": sum(each.is_reached for each in judged)}
         for track in progress.tracks_begun(content.roadmap)
@@ -68,6 +71,7 @@ def say(criterion_id: str) -> Any:
 
 
 @blueprint.get("/commitments")
+@kept_page()
 def commitments() -> str:
     """What is done every week, its log, and the numbers of the month."""
     return _commitments_page()
@@ -158,7 +162,11 @@ def _commitments_page(
         card=card,
         weeks=weeks,
         rows=views.commitment_rows(card.commitments, weeks),
-        titles={id_: each.title for id_, each in content.roadmap.entries(Kind.COMMITMENT).items()},
+        titles={
+            id_: each.title
+            for each in card.commitments
+            for id_ in content.roadmap.ids_of(Kind.COMMITMENT, each.id)
+        },
         log=queries.log(db(), current_user.id),
         log_shown=queries.LOG_SHOWN,
         months=months,

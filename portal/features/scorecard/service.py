@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from portal.content import Content
 from portal.database import insert_once
+from portal.days import day_in
 from portal.errors import Conflict, Invalid, NotFound
 from portal.features.roadmap import Progress
 from portal.features.scorecard import queries
 from portal.features.scorecard.measuring import LEVELS, Measured, measure
 from portal.features.scorecard.weeks import Week, first_shown, month_of, overview
 from portal.links import https_link
-from portal.models import CommitmentEntry, CriterionClaim, ScorecardMonth
+from portal.models import CommitmentEntry, CriterionClaim, ScorecardMonth, zone_for
 from portal.texts import written
-from roadmap import Criterion, Kind
+from roadmap import Commitment, Criterion, Kind
 
+ValueT = TypeVar("ValueT")
 NOTE_MOST = 500
 METRIC_MOST = 1_000_000
 ENTRIES_A_DAY = 40
@@ -62,22 +66,32 @@ class Look:
 
 
 class ScorecardService:
-    """The scorecard of one learner at one moment (aware, UTC), in one database session."""
+    """The scorecard of one learner at one moment (aware), in one database session. Days and months are the learner's."""
 
     def __init__(self, db: Session, content: Content, user_id: int, now: datetime) -> None:
         self.db = db
         self.content = content
         self.user_id = user_id
         self.now = now
-        self.today = now.date()
-        self.month = month_of(now.date())
+        self.zone = zone_for(db, user_id)
+        self.today = day_in(self.zone, now)
+
+    @cached_property
+    def month(self) -> str:
+        """The current one. Who goes to where it is the last of a month again stays in the one that has begun."""
+        return max([month_of(self.today), *(row.month for row in self._stored[-1:])])
+
+    @cached_property
+    def _stored(self) -> list[ScorecardMonth]:
+        """The months that there were when this was made, oldest first."""
+        return queries.months(self.db, self.user_id)
 
     def look(self, progress: Progress) -> Look:
         """All months that were looked at, with the current one brought up to date, and the last weeks.
 
         What was measured in a month that is over never changes. Three statements, and two more in a new month.
         """
-        rows = queries.months(self.db, self.user_id)
+        rows = list(self._stored)
         weeks = self._weeks(rows)
         measured = measure(self.content.roadmap, progress, weeks, self.month)
         stored = {id_: one.stored() for id_, one in measured.items()}
@@ -86,7 +100,7 @@ class ScorecardService:
         current = rows[-1]
         if current.computed != stored:
             current.computed, current.computed_at = stored, self.now
-        months = [_month(row, _distance(rows[0].month, row.month) + 1) for row in rows]
+        months = [self._month(row, _distance(rows[0].month, row.month) + 1) for row in rows]
         return Look(months, weeks)
 
     def assess(self, month: str, levels: Mapping[str, str]) -> None:
@@ -118,23 +132,28 @@ class ScorecardService:
             noted[metric.id] = int(given)
         self._row({}).metrics = noted
 
+    def said(self) -> dict[str, datetime]:
+        """Criterion → when the learner said that they reached it, by today's ids."""
+        return self._by_current_id(Kind.CRITERION, queries.claims(self.db, self.user_id))
+
     def log(self, commitment_id: str, day: str, note: str, link: str) -> CommitmentEntry:
         """Note that a commitment was kept on a day (`2026-05-04`). Raises Invalid, Conflict."""
-        if commitment_id not in self.content.roadmap.entries(Kind.COMMITMENT):
+        commitment = self.content.roadmap.current(Commitment, commitment_id)
+        if commitment is None:
             raise Invalid("Choose which commitment you kept.")
         try:
             when = date.fromisoformat(day)
         except ValueError:
             raise Invalid("Give the day as a date, such as 2026-05-04.") from None
         if not self.today - timedelta(days=DAYS_BACK) <= when <= self.today:
-            raise Invalid(f"Give a day of the last {DAYS_BACK} days; today is {self.today} (UTC).")
+            raise Invalid(f"Give a day of the last {DAYS_BACK} days; today is {self.today}.")
         note = written("A note", note, NOTE_MOST)
         link = https_link(link)
         if queries.entries_since(self.db, self.user_id, self.now - timedelta(days=1)) >= ENTRIES_A_DAY:
             raise Conflict(f"You have made {ENTRIES_A_DAY} entries within a day. Go on tomorrow.")
         made = CommitmentEntry(
             user_id=self.user_id,
-            commitment_id=commitment_id,
+            commitment_id=commitment.id,
             day=when,
             note=note,
             link=link,
@@ -153,31 +172,36 @@ class ScorecardService:
 
     def say(self, criterion_id: str, *, reached: bool) -> Criterion:
         """Say that a criterion is reached, or take that back. Raises NotFound, and Invalid where evidence decides."""
-        found = self.content.roadmap.entries(Kind.CRITERION).get(criterion_id)
-        if not isinstance(found, Criterion):
+        found = self.content.roadmap.current(Criterion, criterion_id)
+        if found is None:
             raise NotFound("There is no such criterion.")
         if found.evidence:
             raise Invalid("This one is reached by evidence. The page lists what is missing.")
-        if reached:
+        if not reached:
+            queries.unsay(self.db, self.user_id, self.content.roadmap.ids_of(Kind.CRITERION, found.id))
+        elif found.id not in self.said():
             insert_once(
-                self.db,
-                CriterionClaim,
-                user_id=self.user_id,
-                criterion_id=criterion_id,
-                created_at=self.now,
+                self.db, CriterionClaim, user_id=self.user_id, criterion_id=found.id, created_at=self.now
             )
-        else:
-            claim = self.db.get(CriterionClaim, (self.user_id, criterion_id))
-            if claim is not None:
-                self.db.delete(claim)
         return found
 
     def _weeks(self, rows: Sequence[ScorecardMonth]) -> list[Week]:
         days = queries.kept_days(self.db, self.user_id, first_shown(self.today))
-        began = [rows[0].created_at.date()] if rows else []
+        began = [day_in(self.zone, rows[0].created_at)] if rows else []
         first = queries.first_day(self.db, self.user_id)
         since = min([*began, *([first] if first else [])], default=None)
-        return overview(days, self.today, since)
+        current = self.content.roadmap.current_id
+        named = [(current(Kind.COMMITMENT, id_) or id_, day, count) for id_, day, count in days]
+        return overview(named, self.today, since)
+
+    def _by_current_id(self, kind: Kind, stored: Mapping[str, ValueT]) -> dict[str, ValueT]:
+        """What was stored under ids of this kind, by those of today; under the present id goes before a former one."""
+        found: dict[str, ValueT] = {}
+        for id_, value in stored.items():
+            now = self.content.roadmap.current_id(kind, id_)
+            if now is not None and (now == id_ or now not in found):
+                found[now] = value
+        return found
 
     def _row(self, measured: dict[str, dict[str, int]]) -> ScorecardMonth:
         """The row of the current month; it is made with these values if it is not there."""
@@ -194,22 +218,22 @@ class ScorecardService:
         )
         return self.db.get_one(ScorecardMonth, (self.user_id, self.month))
 
+    def _month(self, row: ScorecardMonth, number: int) -> Month:
+        measured = self._by_current_id(Kind.DIMENSION, row.computed)
+        return Month(
+            key=row.month,
+            number=number,
+            measured={id_: Measured.read(one) for id_, one in measured.items()},
+            assessed=self._by_current_id(Kind.DIMENSION, row.assessed),
+            metrics=self._by_current_id(Kind.METRIC, row.metrics),
+            assessed_at=row.assessed_at,
+        )
+
     def _check_month(self, month: str) -> None:
         if month != self.month:
             raise Conflict(
                 "A new month has begun since you opened the page. Reload it: what is over stays as it was."
             )
-
-
-def _month(row: ScorecardMonth, number: int) -> Month:
-    return Month(
-        key=row.month,
-        number=number,
-        measured={id_: Measured.read(one) for id_, one in row.computed.items()},
-        assessed=dict(row.assessed),
-        metrics=dict(row.metrics),
-        assessed_at=row.assessed_at,
-    )
 
 
 def _distance(first: str, last: str) -> int:

@@ -1,4 +1,4 @@
-"""Weekly commitments: what was kept in which week. Weeks begin on Monday, days are those of UTC."""
+"""Weekly commitments: what was kept in which week. Weeks begin on Monday, days are the learner's own."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from portal.extensions import portal
 from portal.features.search.documents import Found
 from portal.features.search.glossary import by_letter
 from portal.features.search.index import MAX_QUERY, Hit, Hits, index_of
+from portal.kept_pages import kept_page
 from portal.models import Role
 
 blueprint = Blueprint("search", __name__)
@@ -18,6 +19,7 @@ SHOWN = 30
 
 
 @blueprint.get("/search")
+@kept_page()
 def search() -> str:
     """What a query finds; for htmx, the hits alone."""
     query = " ".join(request.args.get("q", "").split())[:MAX_QUERY]
@@ -38,6 +40,7 @@ def search() -> str:
 
 
 @blueprint.get("/glossary")
+@kept_page()
 def glossary() -> str:
     """All terms by letter."""
     catalogue = portal().content.roadmap

@@ -277,7 +277,7 @@ def test_orders_reach_the_worker_through_the_queue(tmp_path: Path) -> None:
         def examine(self) -> None:
             done.append("examine")
 
-    jobs = QueuedJobs(register(make_huey(tmp_path)))
+    jobs = QueuedJobs(lambda: register(make_huey(tmp_path)))
     jobs.reap()
     jobs.examine()
     huey = make_huey(tmp_path)

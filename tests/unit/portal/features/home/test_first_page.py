@@ -76,6 +76,6 @@ def test_what_waits_in_practice_is_the_learner_s_own(db: Session, content: Conte
 
     assert (mine.session, mine.questions) == (None, 0)
     assert (theirs.due, theirs.questions, theirs.answered) == (0, 2, 0)
-    assert len(queries.moments(db, one.id, utcnow().date())) == 4
-    assert queries.moments(db, one.id, utcnow().date() + timedelta(days=1)) == []
-    assert queries.moments(db, other.id, utcnow().date()) == []
+    assert len(queries.moments(db, one.id, utcnow() - timedelta(hours=1))) == 4
+    assert queries.moments(db, one.id, utcnow() + timedelta(hours=1)) == []
+    assert queries.moments(db, other.id, utcnow() - timedelta(hours=1)) == []

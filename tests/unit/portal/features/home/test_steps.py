@@ -55,7 +55,7 @@ def test_who_is_through_only_has_reviews() -> None:
 def test_the_strip_has_every_day_of_eight_weeks_up_to_today() -> None:
     today = date(2026, 9, 9)  # a Wednesday
 
-    days = strip([datetime(2026, 9, 7, 23, 59, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)], today)
+    days = strip([datetime(2026, 9, 7, 23, 59, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)], today, UTC)
 
     assert days[0].day == date(2026, 7, 20)
     assert len(days) == 7 * 7 + 3

@@ -90,6 +90,42 @@ def test_from_beginning_to_approval(learner: Client, instructor: Client, db: Ses
     assert "Approved" in learner.get("/portfolio").text
 
 
+def test_an_approval_that_is_taken_back_says_why(learner: Client, instructor: Client, db: Session) -> None:
+    learner.post(f"{PAGE}/hand-in", {"text": "Both sessions."})
+    handed = db.scalars(select(HandIn)).one()
+    review = f"/portfolio/queue/{handed.id}"
+    instructor.post(f"{review}/claim")
+    instructor.post(f"{review}/decide", {"verdict": "approved", "comment": "Well shown."})
+    assert "Take the approval back" in instructor.get(review).text
+
+    refused = instructor.post(f"{review}/revoke", {"reason": " "})
+    assert refused.status_code == 422
+    assert "Say why" in refused.text
+    reason = "The second session is **copied**. <script>alert(1)</script>"
+    done = instructor.post(f"{review}/revoke", {"reason": reason}, follow_redirects=True)
+    assert "The approval is taken back." in done.text
+    again = instructor.post(f"{review}/revoke", {"reason": reason})
+    assert again.status_code == 409
+    assert "somebody did so before" in again.text
+
+    page = learner.get(PAGE).text
+    for words in (
+        "took the approval back",
+        "<strong>copied</strong>",
+        "Approval taken back",
+        "Well shown.",
+        "Returned",
+    ):
+        assert words in page
+    assert "<script>alert" not in page
+    assert "Hand in a new version" in page
+    assert "Both sessions." in page
+    assert "Proven by the approved" not in page
+    assert "taken back by" in instructor.get("/portfolio/queue").text
+    answer = instructor.get(review).text.partition('id="decide-title"')[2]
+    assert "Approved</span>" in answer.partition("Well shown.")[0]
+
+
 def test_what_was_typed_is_not_lost_when_it_is_refused(learner: Client) -> None:
     sent = {"link": "http://code.example.org", "text": "A long text.", "note-0": "There."}
     answer = learner.post(f"{PAGE}/hand-in", sent)

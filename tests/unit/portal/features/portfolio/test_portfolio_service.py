@@ -14,6 +14,7 @@ from portal.features.portfolio import queries, service
 from portal.features.portfolio.forms import Draft
 from portal.features.portfolio.reviewing import CLAIM_HOURS, COMMENT_MOST, ReviewService
 from portal.features.portfolio.service import NOTE_MOST, TEXT_MOST, PortfolioService, Unfit
+from portal.features.roadmap import ProgressService, TopicState
 from portal.models import ActivityWork, HandIn, Role, User, Verdict, WorkState, utcnow
 from roadmap import Kind
 from tests.factories import activities, users
@@ -289,3 +290,87 @@ class TestInstructors:
     def test_what_was_never_handed_in_is_not_found(self, reviews: ReviewService) -> None:
         with pytest.raises(NotFound):
             reviews.claim(4711)
+
+
+class TestTakingAnApprovalBack:
+    WHY = "The second session is a copy of the first."
+
+    def test_the_topics_fall_and_the_decision_stays_in_the_record(
+        self, db: Session, made: Content, portfolio: PortfolioService, reviews: ReviewService, user: User
+    ) -> None:
+        handed = decided(db, portfolio, reviews, Verdict.APPROVED, "Well shown.")
+        progress = ProgressService(db, made)
+        assert {progress.of(user.id).topics[name].state for name in activities.TOPICS} == {TopicState.PROVEN}
+        other = users.user(db, role=Role.INSTRUCTOR)
+
+        ReviewService(db, other.id).revoke(handed.id, self.WHY)
+
+        now = progress.of(user.id)
+        assert {now.topics[name].state for name in activities.TOPICS} == {TopicState.PRACTISED}
+        assert now.activities[activities.NAME].approved_at is None
+        assert state(portfolio) == WorkState.RETURNED
+        (version,) = portfolio.folder(ACTIVITY).versions
+        assert (version.hand_in.verdict, version.hand_in.comment) == (Verdict.APPROVED, "Well shown.")
+        assert (version.hand_in.revocation, version.revoker) == (self.WHY, other.display_name)
+        assert version.decider != other.display_name
+
+    def test_a_new_version_can_be_approved(
+        self, db: Session, portfolio: PortfolioService, reviews: ReviewService
+    ) -> None:
+        first = decided(db, portfolio, reviews, Verdict.APPROVED)
+        reviews.revoke(first.id, self.WHY)
+        second = decided(db, portfolio, reviews, Verdict.APPROVED)
+        assert state(portfolio) == WorkState.APPROVED
+        with pytest.raises(Conflict):
+            reviews.revoke(first.id, self.WHY)
+        assert state(portfolio) == WorkState.APPROVED
+        assert [v.hand_in.revoked_at is None for v in portfolio.folder(ACTIVITY).versions] == [False, True]
+        reviews.revoke(second.id, self.WHY)
+        assert state(portfolio) == WorkState.RETURNED
+
+    def test_it_needs_a_reason(self, db: Session, portfolio: PortfolioService, reviews: ReviewService) -> None:
+        handed = decided(db, portfolio, reviews, Verdict.APPROVED)
+        with pytest.raises(Invalid, match="Say why"):
+            reviews.revoke(handed.id, " \n ")
+        with pytest.raises(Invalid, match="characters"):
+            reviews.revoke(handed.id, "a" * (COMMENT_MOST + 1))
+        assert state(portfolio) == WorkState.APPROVED
+
+    @pytest.mark.parametrize("verdict", [Verdict.RETURNED, None])
+    def test_only_an_approval_can_be_taken_back(
+        self, db: Session, portfolio: PortfolioService, reviews: ReviewService, verdict: Verdict | None
+    ) -> None:
+        handed = decided(db, portfolio, reviews, verdict) if verdict else portfolio.hand_in(ACTIVITY, DRAFT)
+        before = state(portfolio)
+        assert not reviews.may_revoke(reviews.line(handed.id))
+        with pytest.raises(Conflict, match="no approval"):
+            reviews.revoke(handed.id, self.WHY)
+        assert state(portfolio) == before
+
+    def test_nobody_takes_back_what_is_their_own(
+        self, db: Session, made: Content, instructor: User, reviews: ReviewService
+    ) -> None:
+        own = PortfolioService(db, made, instructor.id)
+        handed = own.hand_in(ACTIVITY, DRAFT)
+        other = ReviewService(db, users.user(db, role=Role.INSTRUCTOR).id)
+        other.claim(handed.id)
+        other.decide(handed.id, Verdict.APPROVED, "")
+        assert not reviews.may_revoke(reviews.line(handed.id))
+        with pytest.raises(Forbidden):
+            reviews.revoke(handed.id, self.WHY)
+
+    def test_it_stands_first_among_what_was_decided_lately(
+        self, db: Session, reviews: ReviewService, instructor: User
+    ) -> None:
+        made = []
+        for days in range(queries.DECIDED_MOST + 5):
+            work = activities.work(db, users.user(db), state=WorkState.APPROVED, approved_at=utcnow())
+            one = activities.hand_in(db, work, verdict=Verdict.APPROVED, by=instructor)
+            one.decided_at = utcnow() - timedelta(days=days + 1)
+            made.append(one)
+        db.flush()
+        reviews.revoke(made[-1].id, self.WHY)
+        lines = queries.decided(db)
+        assert len(lines) == queries.DECIDED_MOST
+        assert [line.hand_in.id for line in lines[:2]] == [made[-1].id, made[0].id]
+        assert lines[0].revoker == instructor.display_name

@@ -264,11 +264,11 @@ NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
     ],
 )
 def test_when_it_is_asked_again_in_words(ahead: timedelta, words: str) -> None:
-    assert views.until(NOW + ahead, NOW) == words
+    assert views.until(NOW + ahead, NOW, UTC) == words
 
 
 def test_the_chart_stays_within_its_frame() -> None:
-    chart = views.forecast([NOW + timedelta(days=n % 5) for n in range(200)], NOW)
+    chart = views.forecast([NOW + timedelta(days=n % 5) for n in range(200)], NOW, UTC)
     assert chart.total == 200
     assert all(bar.y >= 0 and bar.y + bar.height == pytest.approx(chart.height) for bar in chart.bars)
     assert max(bar.x for bar in chart.bars) < chart.width

@@ -19,8 +19,8 @@ from portal.features.scorecard.radar import HEIGHT, RADIUS, WIDTH, draw
 from portal.features.scorecard.service import ScorecardService
 from portal.features.scorecard.weeks import Kept, kept_in_month, overview
 from portal.models import CommitmentEntry, CriterionClaim, ScorecardMonth, User, WorkState
-from roadmap import Commitment, Criterion, Dimension, Metric, Scorecard, Track
-from tests.factories import activities, submissions, users
+from roadmap import Commitment, Criterion, Dimension, Kind, Metric, Scorecard, Track
+from tests.factories import activities, scorecards, submissions, users
 
 WEDNESDAY = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 ONCE = Commitment("publish", "Publish", 1, "Say one thing.")
@@ -324,3 +324,71 @@ class TestRadar:
             assert left + width <= WIDTH
             assert 10 <= label.y <= HEIGHT
             assert label.y + 14 * (len(label.lines) - 1) <= HEIGHT
+
+
+class TestRenaming:
+    """What was stored under a former id stands under the one of today."""
+
+    @pytest.fixture
+    def renamed(self, made: Content) -> Content:
+        track = made.roadmap.tracks["solution-architect"]
+        told = Criterion("told-it", "You told it to somebody", ())
+        with_it = replace(track, criteria=(told, *track.criteria))
+        replaced = {
+            Kind.DIMENSION: {"knowing": "depth"},
+            Kind.COMMITMENT: {"write": "publish"},
+            Kind.METRIC: {"articles": "posts"},
+            Kind.CRITERION: {"told-them": "told-it"},
+        }
+        return replace(
+            made,
+            roadmap=replace(
+                made.roadmap,
+                tracks={**made.roadmap.tracks, track.id: with_it},
+                replaced={**made.roadmap.replaced, **replaced},
+            ),
+        )
+
+    def test_months_that_are_over_keep_their_figures(self, db: Session, renamed: Content, user: User) -> None:
+        month = ScorecardMonth(
+            user_id=user.id,
+            month="2026-04",
+            computed={"knowing": {"topics": 4, "proven": 2}, "gone": {"topics": 1}},
+            assessed={"knowing": 3},
+            metrics={"articles": 7},
+            created_at=WEDNESDAY - timedelta(days=30),
+        )
+        db.add(month)
+        db.flush()
+        april = months(db, renamed, user)[0]
+        assert april.measured == {"depth": Measured(topics=4, proven=2)}
+        assert (april.assessed, april.metrics) == ({"depth": 3}, {"posts": 7})
+
+    def test_of_two_that_became_one_the_figure_under_the_id_of_today_counts(
+        self, db: Session, renamed: Content, user: User
+    ) -> None:
+        for order in ({"knowing": 2, "depth": 5}, {"depth": 5, "knowing": 2}):
+            assert card(db, renamed, user)._by_current_id(Kind.DIMENSION, order) == {"depth": 5}
+
+    def test_entries_of_the_log_count_for_the_commitment_of_today(
+        self, db: Session, renamed: Content, user: User
+    ) -> None:
+        scorecards.entry(db, user, "write").day = WEDNESDAY.date()
+        card(db, renamed, user).log("write", WEDNESDAY.date().isoformat(), "", "")
+        db.flush()
+        (week, *_) = card(db, renamed, user).look(progress(db, renamed, user)).weeks
+        assert week.counts == {"publish": 2}
+
+    def test_a_word_that_was_given_under_a_former_id_stands_and_can_be_taken_back(
+        self, db: Session, renamed: Content, user: User
+    ) -> None:
+        db.add(CriterionClaim(user_id=user.id, criterion_id="told-them", created_at=WEDNESDAY))
+        db.flush()
+        service = card(db, renamed, user)
+        assert service.said() == {"told-it": WEDNESDAY}
+        service.say("told-it", reached=True)
+        assert service.said() == {"told-it": WEDNESDAY}
+        service.say("told-them", reached=False)
+        assert service.said() == {}
+        service.say("told-them", reached=True)
+        assert db.scalars(select(CriterionClaim.criterion_id)).all() == ["told-it"]
