@@ -6,8 +6,9 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from bench import bank, grade, launch, orders, pages
+from bench import bank, grade, launch, orders, pages, start
 from sandboxes.interface import SandboxError
 
 BENCHES: dict[str, Callable[[int], None]] = {
@@ -16,8 +17,9 @@ BENCHES: dict[str, Callable[[int], None]] = {
     "orders": orders.run,
     "bank": bank.run,
     "pages": pages.run,
+    "start": start.run,
 }
-ROUNDS = {"launch": 20, "grade": 15, "orders": 1, "bank": 5, "pages": 5}
+ROUNDS = {"launch": 20, "grade": 15, "orders": 1, "bank": 5, "pages": 5, "start": 7}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rounds",
         type=int,
-        help="how often each case is measured (default: 20 launches, 15 gradings, 1 run of orders, 5 lints, 5 of each page)",
+        help="how often each case is measured (default: 20 launches, 15 gradings, 1 run of orders, 5 lints or pages, 7 starts)",
     )
     of_pages = parser.add_argument_group("pages")
     of_pages.add_argument(
@@ -40,6 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="answers and submissions of all (default: %(default)s)",
     )
     of_pages.add_argument("--database", choices=[*pages.DATABASES, "both"], default="both")
+    of_pages.add_argument(
+        "--only", default="", metavar="WORDS", help='only pages with this in their case, such as "heavy home."'
+    )
+    of_pages.add_argument(
+        "--kept",
+        type=Path,
+        metavar="FOLDER",
+        help="keep filled databases there (a short path); one that is there is used, and only throughput is measured",
+    )
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(BENCHES))
     if unknown or (options.rounds is not None and options.rounds < 1):
@@ -55,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.names or BENCHES:
             rounds = options.rounds or ROUNDS[name]
             if name == "pages":
-                pages.run(rounds, size, databases)
+                pages.run(rounds, size, databases, only=options.only, kept=options.kept)
             else:
                 BENCHES[name](rounds)
     except SandboxError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from flask import Flask, abort, render_template_string, session
+from flask import Flask, abort, render_template, session
 from sqlalchemy import text
 
 from portal.database import Database
@@ -25,6 +25,7 @@ def create_floor(url: str, key: str) -> Flask:
     app.secret_key = key
     database = Database(url)
     app.extensions["database"] = database
+    template = app.jinja_env.from_string(PAGE)  # compiled once, as a template in a file is
 
     @app.get("/in/<int:user_id>")
     def sign_in(user_id: int) -> str:
@@ -50,7 +51,7 @@ def create_floor(url: str, key: str) -> Flask:
             work = db.execute(
                 text("SELECT lab_id, created_at FROM submissions WHERE user_id = :id LIMIT 5"), {"id": user_id}
             ).all()
-        return render_template_string(PAGE, name=name, due=due, work=work)
+        return render_template(template, name=name, due=due, work=work)
 
     return app
 

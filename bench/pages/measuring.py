@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from flask.testing import FlaskClient
 
 from bench.pages import floor
+from bench.pages.keeping import keep_people, kept_folder, kept_people
 from bench.pages.people import HEAVY, TYPICAL, Person, people
 from bench.pages.scratch import scratch_postgres
 from bench.pages.seeding import Size, seed
 from bench.pages.serving import Rate, Target, rate, served, until_answers
-from bench.pages.visiting import Page, Visit, Visitor, pages
+from bench.pages.visiting import VISITS, Page, Visit, Visitor, pages
 from bench.ports import free_ports
 from bench.result import emit, note, percentile
 from portal.app import create_app
@@ -43,6 +46,8 @@ class Stage:
     persons: Sequence[Person]
     visitors: Mapping[str, Visitor]
     pages: Sequence[Page]
+    filled: bool
+    """Whether the database is one that an earlier run filled."""
 
     def visits(self) -> dict[Page, Visit]:
         """What a visit of every page costs now."""
@@ -50,37 +55,65 @@ class Stage:
         return {page: self.visitors[page.person].visit(engine, page.path) for page in self.pages}
 
 
-def run(rounds: int, size: Size | None = None, databases: Sequence[str] = DATABASES) -> None:
-    """Measure and print. Raises RuntimeError when it can't be measured."""
+def run(
+    rounds: int,
+    size: Size | None = None,
+    databases: Sequence[str] = DATABASES,
+    *,
+    only: str = "",
+    kept: Path | None = None,
+) -> None:
+    """Measure and print. `only`: just pages with these words in their case. `kept`: a folder for filled databases; with
+    one that an earlier run left there only throughput is measured. Raises RuntimeError when it can't be measured.
+    """
     size = size or Size()
     note("loading the content …")
     content = load_content()
     for name in databases:
-        with stage(name, content) as found:
-            full = statements(found, content, size)
+        with _home(name, size, kept) as home, stage(name, content, home, only=only) as found:
+            if not found.filled:
+                statements(found, content, size)
+                if kept is not None:
+                    keep_people(home, found.persons)
             throughput(found, rounds)
-            note(f"{name}: {len(full)} pages measured")
+            first_views(found)
+            note(f"{name}: {len(found.pages)} pages measured")
 
 
 @contextmanager
-def stage(name: str, content: Content) -> Iterator[Stage]:
-    """A portal on a new database, with the accounts that look at it."""
-    with tempfile.TemporaryDirectory(prefix="bench-pages-") as folder, _database_url(name, Path(folder)) as url:
-        home = Path(folder)
+def _home(name: str, size: Size, kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        yield kept_folder(kept, f"{name}-{size.learners}-{size.attempts}")
+    else:
+        # Directly in /tmp: the path of a Unix socket may have about a hundred characters.
+        with tempfile.TemporaryDirectory(prefix="bench-pages-", dir="/tmp") as folder:
+            yield Path(folder)
+
+
+@contextmanager
+def stage(name: str, content: Content, home: Path, *, only: str = "") -> Iterator[Stage]:
+    """A portal with its database in the folder `home`, a new one unless an earlier run kept it there, and with the
+    accounts that look at it.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-pages-") as folder, _database_url(name, home) as url:
         settings = Settings(
-            port=free_ports(3), instance_dir=home / "instance", run_dir=home / "run", database_url=url,
+            port=free_ports(3), instance_dir=Path(folder) / "instance", run_dir=Path(folder) / "run", database_url=url,
             rate_limits=False,
         ).validated()  # fmt: skip
         database = Database(settings.database_url_effective)
         app: Flask | None = None
         try:
             database.migrate()
-            with database.transaction() as db:
-                persons = people(db, content)
+            persons = kept_people(home)
+            filled = bool(persons)
+            if not filled:
+                with database.transaction() as db:
+                    persons = people(db, content)
             app = create_app(settings, content=content)
             origin = settings.portal_origin_effective
             visitors = {person.name: Visitor(app, origin, person) for person in persons}
-            yield Stage(name, settings, database, app, persons, visitors, pages(app, persons, visitors))
+            found = [page for page in pages(app, persons, visitors) if only in f"{page.person} {page.endpoint}"]
+            yield Stage(name, settings, database, app, persons, visitors, found, filled)
         finally:
             if app is not None:
                 app.extensions["portal"].database.close()
@@ -88,11 +121,11 @@ def stage(name: str, content: Content) -> Iterator[Stage]:
 
 
 @contextmanager
-def _database_url(name: str, folder: Path) -> Iterator[str]:
+def _database_url(name: str, home: Path) -> Iterator[str]:
     if name == "sqlite":
-        yield f"sqlite:///{folder / 'portal.db'}"
+        yield f"sqlite:///{home / 'portal.db'}"
     else:
-        with scratch_postgres() as url:
+        with scratch_postgres(home / "postgres") as url:
             yield url
 
 
@@ -179,6 +212,31 @@ def print_rates(database: str, page: Page, ours: Sequence[Rate], bare: Sequence[
         ours=round(ours_p50, 1), floor=round(bare_p50, 1), ratio=ratio, budget=RATIO_LEAST,
         kept=ratio >= RATIO_LEAST, rounds=len(ours), **more,
     )  # fmt: skip
+
+
+def first_views(stage: Stage) -> None:
+    """Print for each page what its first view takes, of which nothing is kept, beside the floor: both in this process."""
+    settings = stage.settings
+    app = floor.create_floor(settings.database_url_effective, settings.load_secret_key())
+    try:
+        client = app.test_client()
+        client.get(f"/in/{stage.persons[0].user_id}")
+        client.get("/")
+        for page, visit in stage.visits().items():
+            bare = min(_seconds(client) for _ in range(VISITS))
+            emit(
+                bench="pages", case=f"{stage.name} {page.person} {page.endpoint}, first view", unit="ms",
+                ours=round(1000 * visit.seconds, 2), floor=round(1000 * bare, 2),
+                ratio=round(bare / visit.seconds, 3), budget=None,
+            )  # fmt: skip
+    finally:
+        app.extensions["database"].close()
+
+
+def _seconds(client: FlaskClient) -> float:
+    begun = time.perf_counter()
+    client.get("/")
+    return time.perf_counter() - begun
 
 
 def floor_cookie(url: str, key: str, user_id: int) -> str:

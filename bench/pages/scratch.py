@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,18 +26,20 @@ SETTINGS = (
 
 
 @contextmanager
-def scratch_postgres() -> Iterator[str]:
-    """The SQLAlchemy URL of an empty database. Raises RuntimeError when there is no server to start."""
+def scratch_postgres(home: Path) -> Iterator[str]:
+    """The SQLAlchemy URL of the database in the folder, an empty one when the folder is new. Its path must be short: that
+    of a Unix socket may have about a hundred characters. Raises RuntimeError when there is no server to start.
+    """
     binaries = find_binaries()
     if binaries is None:
         raise RuntimeError("There is no PostgreSQL server: apt-get install postgresql, or --database sqlite.")
     account = unprivileged_account()
-    # Directly in /tmp: the path of a Unix socket may have about a hundred characters.
-    home = Path(tempfile.mkdtemp(prefix="bench-pg-", dir="/tmp"))
+    home.mkdir(exist_ok=True)
     who: dict[str, Any] = {} if account is None else {"user": account.uid, "group": account.gid}
     if account is not None:
         os.chown(home, account.uid, account.gid)
-    try:
+        home.parent.chmod(home.parent.stat().st_mode | 0o011)  # it must be reached
+    if not (home / "data").exists():
         made = subprocess.run(
             [binaries / "initdb", "--pgdata", home / "data", "--username=postgres", "--auth=trust", "--no-sync",
              "--encoding=UTF8", "--locale=C.UTF-8"],
@@ -47,20 +47,18 @@ def scratch_postgres() -> Iterator[str]:
         )  # fmt: skip
         if made.returncode:
             raise RuntimeError(f"initdb failed: {made.stderr[-500:]}")
-        options = [part for setting in SETTINGS for part in ("-c", setting)]
-        with (home / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", home / "data", "-k", home, *options],
-                stdout=subprocess.DEVNULL, stderr=log, cwd=home, **who,
-            )  # fmt: skip
-        try:
-            _wait(server, home)
-            yield f"postgresql+psycopg://postgres@/postgres?host={home}"
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(timeout=60)
+    options = [part for setting in SETTINGS for part in ("-c", setting)]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [binaries / "postgres", "-D", home / "data", "-k", home, *options],
+            stdout=subprocess.DEVNULL, stderr=log, cwd=home, **who,
+        )  # fmt: skip
+    try:
+        _wait(server, home)
+        yield f"postgresql+psycopg://postgres@/postgres?host={home}"
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=60)
 
 
 def _wait(server: subprocess.Popen[bytes], home: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from flask import Flask
@@ -13,6 +15,7 @@ from sqlalchemy import Engine, func, inspect, select, text
 
 from bench.cli import main
 from bench.pages import floor, measuring
+from bench.pages.keeping import keep_people, kept_folder, kept_people
 from bench.pages.measuring import Stage, floor_cookie, in_turns, print_rates, print_statements, stage
 from bench.pages.people import ADMIN, HEAVY, TYPICAL
 from bench.pages.seeding import SERIAL, Size, seed
@@ -37,14 +40,17 @@ PAGE = Page("a.page", "/a-page", TYPICAL)
 
 
 @pytest.fixture(scope="module")
-def empty(content: Content, passwords_are_cheap: None) -> Iterator[Stage]:
-    with stage("sqlite", content) as found:
+def empty(
+    content: Content, passwords_are_cheap: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    with stage("sqlite", content, tmp_path_factory.mktemp("empty")) as found:
         yield found
 
 
 @contextmanager
 def filled(name: str, content: Content) -> Iterator[Stage]:
-    with stage(name, content) as found:
+    # Directly in /tmp: PostgreSQL's socket is there, and its path must be short.
+    with TemporaryDirectory(prefix="pg-bench-", dir="/tmp") as home, stage(name, content, Path(home)) as found:
         ids = {person.name: person.user_id for person in found.persons}
         seed(found.database, content, SIZE, typical=ids[TYPICAL], heavy=ids[HEAVY])
         yield found
@@ -201,3 +207,32 @@ def test_rounds_are_asked_in_turns(full: Stage, monkeypatch: pytest.MonkeyPatch,
 def test_sizes_that_make_no_sense_are_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["pages", *arguments])
+
+
+def test_a_first_view_asks_the_database_again(empty: Stage) -> None:
+    page = next(page for page in empty.pages if page.endpoint == "roadmap.tracks")
+    visitor, engine = empty.visitors[page.person], empty.app.extensions["portal"].database.engine
+    first = visitor.visit(engine, page.path)
+    with counted(engine) as second:
+        visitor.client.get(page.path, base_url=visitor.origin)
+    assert len(second) == 1 < len(first.statements)
+
+
+def test_first_views_are_printed_beside_the_floor(empty: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    measuring.first_views(replace(empty, pages=empty.pages[:2]))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["unit"] for line in lines] == ["ms", "ms"]
+    assert all(line["case"].endswith(", first view") and line["ours"] > 0 < line["floor"] for line in lines)
+
+
+def test_only_a_database_that_was_filled_is_kept(tmp_path: Path, empty: Stage) -> None:
+    folder = kept_folder(tmp_path, "one")
+    (folder / "portal.db").write_text("half full")
+    assert list(kept_folder(tmp_path, "one").iterdir()) == []
+    keep_people(folder, empty.persons)
+    assert kept_people(kept_folder(tmp_path, "one")) == list(empty.persons)
+
+
+def test_single_pages_can_be_chosen(content: Content, tmp_path: Path, passwords_are_cheap: None) -> None:
+    with stage("sqlite", content, tmp_path, only="heavy home.") as found:
+        assert [(page.person, page.endpoint) for page in found.pages] == [(HEAVY, "home.index")]
