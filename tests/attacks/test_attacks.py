@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,17 +23,13 @@ SECRETS = ["CANARY-CHECK-90c1f2a7", "CANARY-INPUT-4be07d53", "CANARY-EXPECTED-b1
 CORPUS = load()
 
 
-EVERY_DRIVER = bool(os.environ.get("EVERY_DRIVER"))
 HARMFUL = ("exhaust", "escape", "reach")
-"""Kinds of attack that the driver itself has to withstand. Others aim at the grader, which is the same on any driver: of
-those, each third one is run on local processes too, all of them with `EVERY_DRIVER=1`."""
+"""Kinds of attack that the driver itself has to withstand, so they are run on each. Others aim at the grader, which is the
+same on any driver: those are run on one of them."""
 
 
 def _drivers(attack: Attack) -> tuple[str, ...]:
-    if not attack.local:
-        return ("docker",)
-    chosen = EVERY_DRIVER or attack.path.parent.name in HARMFUL or zlib.crc32(attack.name.encode()) % 3 == 0
-    return ("docker", "local") if chosen else ("docker",)
+    return ("docker", "local") if attack.local else ("docker",)
 
 
 def _cases() -> list[object]:
@@ -48,6 +42,8 @@ def _cases() -> list[object]:
                 pytest.mark.docker if driver == "docker" else pytest.mark.postgres,
                 pytest.mark.xdist_group(f"attacks on {driver}"),
             ]
+            if attack.path.parent.name not in HARMFUL:
+                marks.append(pytest.mark.one_driver)
             if attack.needs:
                 marks.append(pytest.mark.xfail(reason=f"needs {attack.needs}", strict=False))
             cases.append(pytest.param(driver, attack, marks=marks, id=f"{driver}-{attack.name}"))

@@ -1,4 +1,5 @@
-"""No page has a serious fault of accessibility: axe-core looks at each, wide and light, narrow and dark.
+"""No page has a serious fault of accessibility: axe-core looks at each, wide and light, narrow and dark, and each is gone
+through by keyboard.
 
 The pages are those of the table of routes, opened by an administrator to whom one of everything belongs.
 """
@@ -17,6 +18,7 @@ from portal.content import Content
 from portal.models import Role
 from portal.settings import Settings
 from tests.conftest import ROOT
+from tests.e2e import keyboard
 from tests.e2e.served import served, sign_in
 from tests.factories import users
 from tests.fitness.test_routes import ROUTES, things_of
@@ -70,11 +72,60 @@ def test_axe_finds_what_is_wrong(browser: Browser, tmp_path: Path) -> None:
     assert "image-alt" in found
 
 
+SPOILT = """<html lang="en"><title>x</title>
+<style>.bare:focus { outline: none } .hand { cursor: pointer } .far { position: fixed; left: -900px }</style>
+<a class="skip-link" href="#elsewhere">Skip</a>
+<header class="site-header">
+<details class="menu"><summary>Menu</summary><a href="#x">In it</a></details>
+</header>
+<main id="main"><h1>x</h1>
+<a href="#x" tabindex="-1">out of reach</a> <button class="bare">bare</button> <button class="far">far away</button>
+<div id="div">a div</div> <span class="hand">a hand</span> <p hx-get="/x">asks</p>
+<a href="#x" tabindex="2">jumps the queue</a>
+<dialog id="help">Help</dialog> <button aria-haspopup="dialog" aria-controls="help">opens nothing</button>
+</main>
+<script>div.addEventListener("click", () => {})</script>"""
+
+
+def test_the_keyboard_finds_what_is_wrong(browser: Browser, tmp_path: Path) -> None:
+    bad, trap = tmp_path / "bad.html", tmp_path / "trap.html"
+    bad.write_text(SPOILT, encoding="utf-8")
+    trap.write_text(
+        '<a class="skip-link" href="#main">Skip</a><main id="main" tabindex="-1"><input id="trap"></main>'
+        "<script>trap.addEventListener('keydown', (e) => e.key === 'Tab' && e.preventDefault())</script>",
+        encoding="utf-8",
+    )
+    context = browser.new_context()
+    context.add_init_script(path=keyboard.SCRIPT)
+    page = context.new_page()
+    page.goto(bad.as_uri())
+    found = "\n".join(keyboard.faults(page))
+    page.goto(trap.as_uri())
+    caught = "\n".join(keyboard.faults(page))
+
+    for words in (
+        "Tab never comes to <a> out of reach",
+        'looks the same with the focus as without: <button class="bare">',
+        'has the focus outside of what is seen: <button class="far">',
+        "can be clicked, but not by keyboard: <div id=div>",
+        'looks as if it could be clicked, but not by keyboard: <span class="hand">',
+        "asks the portal when it is clicked, but not by keyboard: <p> asks",
+        "comes out of order",
+        "the link that skips to the content leads to",
+        "Escape does not close the menu",
+        "Enter does not open the dialog help",
+    ):
+        assert words in found
+    assert "the focus never leaves the page" in caught
+    assert "<input id=trap>" in caught
+
+
 def test_no_page_has_a_serious_fault(site: str, browser: Browser, db: Session, content: Content) -> None:
     user = users.user(db, role=Role.ADMIN)
     things = things_of(db, user, content)
     script = AXE.read_text(encoding="utf-8")
     context = browser.new_context()
+    context.add_init_script(path=keyboard.SCRIPT)
     page = context.new_page()
     told: list[str] = []
     told += [
@@ -105,3 +156,4 @@ def _looks(page: Page, address: str, script: str) -> Iterator[str]:
         if wide > 0:
             yield f"{width} px: the page is {wide} px too wide"
         yield from (f"{width} px, {colours}: {one}" for one in faults(page, script))
+        yield from (f"{width} px, by keyboard: {one}" for one in keyboard.faults(page))

@@ -198,6 +198,7 @@ def catalogue_module_of(topic: str) -> str:
     return roadmap.load().topics[topic].module
 
 
+@pytest.mark.one_driver
 def test_another_learner_s_sandbox_is_closed(product: Product, page: Page, browser: Browser) -> None:
     sign_up(page, product, "Grace")
     launch(page, product)
@@ -218,6 +219,7 @@ def test_another_learner_s_sandbox_is_closed(product: Product, page: Page, brows
     assert parts[token] not in product.output()
 
 
+@pytest.mark.one_driver
 def test_a_killed_worker_grades_the_submission_once(product: Product, page: Page) -> None:
     sign_up(page, product, "Barbara")
     launch(page, product)
@@ -260,6 +262,7 @@ def wait_for_state(database: Path, wanted: str) -> None:
     raise AssertionError(f"no submission became {wanted}")
 
 
+@pytest.mark.one_driver
 def test_the_owner_s_link_signs_in_once(product: Product, page: Page, browser: Browser) -> None:
     page.goto(product.owner_link)
     page.get_by_role("button", name=re.compile("sign in", re.I)).first.click()

@@ -91,6 +91,7 @@ def test_a_huge_file_can_not_be_written(runner: SandboxRunner) -> None:
     assert outcome.ended is Ended.WITH_ERROR
 
 
+@pytest.mark.one_driver
 class TestSqlThatMeansHarm:
     """Statements are let do nearly all in their own database; the next case knows nothing of it."""
 
