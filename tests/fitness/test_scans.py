@@ -21,6 +21,7 @@ from tests.fixtures.portal import Client
 
 BOUNDED = {
     "worker_status",
+    "site_revisions",  # one a subject
     "item_tallies",  # by questions and their versions
     "item_counts",
     "authored_questions",  # by questions
