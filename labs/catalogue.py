@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -41,6 +42,8 @@ CLIENTS = {"kafka": "confluent_kafka", "meridian": "httpx", "postgres": "psycopg
 """What `labkit` imports only when a lab has the service."""
 PROOFS = frozenset({"proof.json", "equivalent_mutants.yaml"})
 """What says about a lab that it was proven (`labs.proof`, `labs.mutation`); no part of what is graded."""
+PROSE = frozenset({"lab.md", "lab.yaml", "wrong_answers"})
+"""What has text for people beside what is graded."""
 _ENTRIES = {"lab.yaml", "lab.md", "checks.py", "support.py", "wrong_answers", "starter", "judge", *PROOFS}
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)^---[ \t]*\n(?P<body>.*)\Z", re.MULTILINE | re.DOTALL)
 _BLOCK_OF_TASK = re.compile(r'^(?:python|go)\s+task="(?P<task>[^"]+)"$')
@@ -199,10 +202,12 @@ def load_lab(folder: Path) -> tuple[Lab | None, list[Fault]]:
     return Lab(folder, found, source, wrong_answers, content_hash(folder), preload), faults
 
 
-def content_hash(folder: Path) -> str:
-    """sha256 over names, lengths and contents of a folder's files, caches and proofs not counted."""
+def content_hash(folder: Path, *, without: Collection[str] = ()) -> str:
+    """sha256 over names, lengths and contents of a folder's files; caches, proofs and the entries `without` are not counted."""
     digest = hashlib.sha256()
-    for name in (name for name in _files(folder) if name not in PROOFS):
+    for name in _files(folder):
+        if name.partition("/")[0] in PROOFS or name.partition("/")[0] in without:
+            continue
         data = (folder / name).read_bytes()
         digest.update(f"{name}\0{len(data)}\0".encode())
         digest.update(data)

@@ -48,7 +48,7 @@ parallel_option = click.option(
 @parallel_option
 @click.option("--write", is_flag=True, help="Write proof.json into the folder of each lab that holds.")
 @click.option(
-    "--stale", is_flag=True, help="Only labs and drivers for which proof.json does not fit the lab as it is."
+    "--stale", is_flag=True, help="Only cases that proof.json does not have for the lab as it is, by driver."
 )
 @json_option
 def verify(

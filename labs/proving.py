@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from labs import proof
 from labs.catalogue import Lab
 from labs.parallel import in_parallel
-from labs.verify import COMBINED, Case, Proof, cases, combined, verify_case
+from labs.verify import Case, Proof, cases, combined, fingerprints, verify_case
 from sandboxes.interface import Driver, SandboxError
 
 ATTEMPTS = 2
@@ -27,23 +27,18 @@ class Job:
     case: Case
 
 
-@dataclass
-class _Batch:
-    """The jobs of one lab on one driver."""
-
-    left: int
-    proofs: list[Proof] = field(default_factory=list)
-
-
 def jobs_for(labs: Iterable[Lab], drivers: Sequence[Driver], *, stale: bool = False) -> list[Job]:
-    """Every case of the labs on each driver, and the combined notebook; with `stale` only where the proof does not fit."""
+    """Every case of the labs on each driver, and the combined notebook; with `stale` only cases that no proof fits."""
     jobs = []
     for lab in labs:
-        mixed = combined(lab)
-        every = [*cases(lab), mixed] if mixed else cases(lab)
+        every = cases(lab)
         for driver in drivers:
-            if not stale or proof.problems(lab, [driver.name]):
-                jobs += [Job(lab, driver, case) for case in every]
+            if stale:
+                names = proof.missing(lab, driver.name)
+                jobs += [Job(lab, driver, case) for case in every if case.name in names]
+            else:
+                mixed = combined(lab)
+                jobs += [Job(lab, driver, case) for case in [*every, *([mixed] if mixed else [])]]
     return jobs
 
 
@@ -57,23 +52,18 @@ def prove(
 ) -> list[tuple[Job, Result]]:
     """Grade all jobs. One whose sandbox does not start is begun once more, and then stands in the results as that error.
 
-    With `write` the proof of a lab on a driver is written once all its cases hold, so that an interruption costs only what was
-    not finished. Raises BrokenLab.
+    With `write` each case is written down once it is graded, so that an interruption costs only what was not finished.
+    Raises BrokenLab.
     """
     lock = threading.Lock()
-    batches: dict[tuple[str, str], _Batch] = {}
-    for job in jobs:
-        batches.setdefault((job.lab.id, job.driver.name), _Batch(0)).left += 1
 
     def work(job: Job) -> tuple[Job, Result]:
+        before = fingerprints(job.lab, [job.case])
         result = _attempt(job, seed)
-        with lock:
-            batch = batches[job.lab.id, job.driver.name]
-            batch.left -= 1
-            if isinstance(result, Proof) and result.holds:
-                batch.proofs.append(result)
-            if write and batch.left == 0:
-                _write(job, batch, seed)
+        # What changed meanwhile was perhaps graded as it was, perhaps as it is.
+        if write and isinstance(result, Proof) and fingerprints(job.lab, [job.case]) == before:
+            with lock:
+                proof.record(job.lab, job.driver.name, [result], seed)
         finished(job, result)
         return job, result
 
@@ -87,11 +77,3 @@ def _attempt(job: Job, seed: int) -> Result:
         except SandboxError as error:
             failure = error
     return failure
-
-
-def _write(job: Job, batch: _Batch, seed: int) -> None:
-    mixed = combined(job.lab)
-    wanted = {case.name for case in cases(job.lab)} | ({COMBINED} if mixed else set())
-    if {one.case.name for one in batch.proofs} == wanted:
-        proofs = [one for one in batch.proofs if one.case.name != COMBINED]
-        proof.record(job.lab, {job.driver.name: proofs}, seed)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from labs.catalogue import Lab, WrongAnswer
+from labs.catalogue import PROSE, Lab, WrongAnswer, content_hash
 from labs.grader import grade
 from labs.notebook import dumps
 from labs.report import NotebookStatus, Report, TaskStatus
@@ -67,13 +70,29 @@ def cases(lab: Lab) -> list[Case]:
     ]
 
 
+def fingerprints(lab: Lab, cases: Iterable[Case]) -> dict[str, str]:
+    """Name of a case → sha256 of what its result follows from: what runs of its notebook, the checks, and where they run.
+
+    What only people read (text, hints, titles, minutes) is no part of it, nor are the other cases.
+    """
+    manifest = lab.manifest.model_dump(mode="json", include={"image", "services", "mode", "limits"})
+    common = [content_hash(lab.path, without=PROSE), manifest, [task.id for task in lab.tasks]]
+    found = {}
+    for case in cases:
+        cells = [
+            [cell["source"], cell["metadata"]] for cell in case.notebook["cells"] if cell["cell_type"] == "code"
+        ]
+        found[case.name] = hashlib.sha256(json.dumps([common, cells], sort_keys=True).encode()).hexdigest()
+    return found
+
+
 def combined(lab: Lab) -> Case | None:
     """One notebook in which about half of the tasks are answered wrongly, each in a way that loses just that task.
 
     The others stay right, so one grading shows that checks both refuse and accept. Which tasks and which of their wrong answers
-    these are follows from the lab's content. None when the lab has no such wrong answers.
+    these are follows from what is graded. None when the lab has no such wrong answers.
     """
-    lot = int(lab.content_hash, 16)
+    lot = int(fingerprints(lab, cases(lab)[:1])[SOLUTION], 16)
     own: dict[str, list[WrongAnswer]] = {}
     for answer in lab.wrong_answers:
         (task, *others) = sorted(answer.answers)

@@ -161,18 +161,37 @@ def test_only_what_is_not_proven_is_proven_again(run: Invoke, lab_folder: Path) 
             for case in json.loads(run("verify", "tiny", "--write", "--stale", "--json").stdout)["labs"]["tiny"]
         }
 
-    assert "combined" in graded()
+    assert len(graded()) == 6
     assert graded() == set()
     assert run("verify", "tiny", "--stale").exit_code == 0
+    path = lab_folder / "wrong_answers" / "first-only.md"
+    path.write_text(path.read_text().replace("return a", "return a + 0"))
+    assert graded() == {"wrong answer first-only"}
     (lab_folder / "support.py").write_text("# changed\n")
     assert "solution" in graded()
+
+
+def test_what_changed_while_it_was_graded_is_not_written(
+    run: Invoke, lab_folder: Path, driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = driver.start
+
+    def start_and_change(spec: SandboxSpec, listener: ProgressListener) -> Sandbox:
+        (lab_folder / "support.py").write_text(f"# {spec.labels['case']}\n")
+        return start(spec, listener)
+
+    monkeypatch.setattr(driver, "start", start_and_change)
+    assert run("verify", "tiny", "--write", "--parallel", "1").exit_code == 0
+    assert not (lab_folder / "proof.json").exists()
 
 
 def test_what_does_not_hold_is_not_written(run: Invoke, lab_folder: Path) -> None:
     path = lab_folder / "wrong_answers" / "first-only.md"
     path.write_text(path.read_text().replace("return a", "return b + a"))
     assert run("verify", "tiny", "--write").exit_code == 1
-    assert not (lab_folder / "proof.json").exists()
+    results = json.loads((lab_folder / "proof.json").read_text())["drivers"]["fake"]
+    assert "wrong answer first-only" not in results
+    assert len(results) == 5
 
 
 def test_verify_takes_every_driver_that_works_here(
