@@ -70,8 +70,7 @@ def not_started(task: str) -> Verdict:
     """The verdict for a task that the learner has not begun."""
     return Verdict(
         TaskStatus.FAILED,
-        f"Not started yet: in the cell of task {task}, replace the line `raise NotImplementedError(…)`, in Go "
-        '`panic("not implemented…")`, with your code.',
+        f"Not started yet: in the cell of task {task}, write your code in place of the line that says it is not implemented.",
     )
 
 
