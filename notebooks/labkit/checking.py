@@ -59,7 +59,10 @@ def check(notebook: str | Path | None, slug: str) -> Report:
 
 
 def find_notebook(given: str | Path | None, slug: str, root: Path) -> Path:
-    """The file of the notebook that is open: what was given, else what Jupyter or VS Code says. Raises CheckingError."""
+    """The file of the notebook that is open: what was given, else what Jupyter or VS Code says, else the lab's own in this folder.
+
+    The last is what `jupyter execute` runs, which tells a kernel nothing but the folder. Raises CheckingError.
+    """
     if given is not None:
         path = Path(given).expanduser().resolve()
         if not path.is_file():
@@ -70,6 +73,9 @@ def find_notebook(given: str | Path | None, slug: str, root: Path) -> Path:
     for candidate in _claims(root):
         if candidate.is_file() and candidate.suffix == ".ipynb":
             return candidate.resolve()
+    own = Path.cwd() / f"{slug}.ipynb"
+    if own.is_file():
+        return own.resolve()
     raise CheckingError(
         f'Your editor does not tell which file this notebook is. Say it yourself: lab.check("{slug}.ipynb"), with the path of '
         "the notebook that you have saved."

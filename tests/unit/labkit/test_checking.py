@@ -65,6 +65,15 @@ def test_visual_studio_code_says_which_file_it_is(
     assert find_notebook(None, "never-oversell", tmp_path) == notebook
 
 
+def test_under_jupyter_execute_it_is_the_labs_own_notebook_in_the_folder(
+    notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(notebook.parent)
+    assert find_notebook(None, "never-oversell", tmp_path) == notebook
+    with pytest.raises(CheckingError, match="does not tell"):
+        find_notebook(None, "another-lab", tmp_path)
+
+
 def test_when_nobody_says_it_the_learner_is_asked_to(notebook: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckingError, match=r'lab\.check\("never-oversell\.ipynb"\)'):
         find_notebook(None, "never-oversell", tmp_path)
