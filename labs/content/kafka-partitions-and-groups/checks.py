@@ -9,6 +9,7 @@ from typing import Any
 from labs.checks import LabUnderTest, check, require
 from labs.choices import require_choices
 from labs.kafka_under_test import Sent
+from labs.under_test import NotStarted
 
 from .support import PARTITIONS, STEPS, Event, Run, make_topic, marketplace, name, records_of, run_group
 
@@ -159,16 +160,30 @@ def a_rebalance_repeats_nothing_and_a_crash_little(lab: LabUnderTest) -> None:
 def _require_sound(lab: LabUnderTest, run: Run, when: str) -> None:
     known = {"", "Crash"}
     odd = [ended for ended in run.ended.values() if ended not in known]
+    if "NotImplementedError" in odd:
+        raise NotStarted
     require(
         "StillOpen" not in odd,
         f"{when}, a member that was told to stop did not close its consumer: the group waits for it until its session ends.",
     )
-    require(not odd, f"{when}, your member raised {lab.telling.name(odd[0]) if odd else ''}.")
+    raised = lab.telling.name(odd[0]) if odd else ""
+    refused = (
+        " A commit of nothing is refused, and `close` calls `on_revoke`, too."
+        if raised.startswith("Kafka")
+        else ""
+    )
+    require(not odd, f"{when}, your member raised {raised}.{refused}")
     missing = run.missing(lab)
+    many = "1 record was" if missing == 1 else f"{missing} records were"
+    closing = (
+        " `close` calls `on_revoke`, too: does yours know that `handle` has failed?"
+        if "Crash" in run.ended.values()
+        else ""
+    )
     require(
         missing == 0,
-        f"{when}, {missing} records were never handled: their position was committed before `handle` had returned for them, or a "
-        "member stopped early.",
+        f"{when}, {many} never handled: a position was committed before `handle` had returned for it, or a member stopped "
+        f"early.{closing}",
     )
     require(run.in_order(), f"{when}, a member handled records of one partition twice or out of their order.")
 
