@@ -8,7 +8,7 @@ from labs.checks import LabUnderTest, check, require
 from labs.choices import require_choices
 from labs.given_cells import given_dict
 
-from .support import LONG_MS, MOST_COMMANDS, Depot, Manifests, Seen, fence_key
+from .support import LONG_MS, MOST_COMMANDS, Depot, Manifests, Seen, fence_key, knows_scripts
 
 
 @check("own-the-lock")
@@ -74,7 +74,7 @@ def _dies_with_a_lease(depot: Depot, function: str) -> None:
             f"The process ended after one of the commands of {function}, and left a lock without a lease: nobody gets it. "
             "Can taking and limiting come apart?",
         )
-        if not ended["died"]:
+        if not ended["happened"]:
             return
 
 
@@ -84,12 +84,12 @@ def _gives_way_to_a_rival(depot: Depot, function: str) -> None:
         name, other = depot.name(), depot.token()
         ended = depot.interrupted(after, ["other_takes", name, other, 20_000], function, name, LONG_MS)
         seen = depot.look(name)
-        if ended["commands"] < after:
+        if not ended["happened"]:
             return
         require(
             seen.token == other and seen.left_ms <= 20_000,
             f"Another process took the lock between two commands of {function}, and afterwards its lock was changed. "
-            "Looking and taking must be one command.",
+            "Looking and taking must be one step.",
         )
 
 
@@ -148,7 +148,7 @@ def _releases_its_own(lab: LabUnderTest, depot: Depot) -> None:
     for after in range(1, MOST_COMMANDS + 1):
         depot.put(name, mine, LONG_MS)
         ended = depot.interrupted(after, ["other_takes", name, other, 20_000], "release", name, mine)
-        if ended["commands"] < after:
+        if not ended["happened"]:
             return
         require(
             depot.look(name).token == other,
@@ -197,7 +197,7 @@ def _extends_its_own(depot: Depot) -> None:
     for after in range(1, MOST_COMMANDS + 1):
         depot.put(name, mine, LONG_MS)
         ended = depot.interrupted(after, ["other_takes", name, other, 20_000], "extend", name, mine, LONG_MS)
-        if ended["commands"] < after:
+        if not ended["happened"]:
             return
         seen = depot.look(name)
         require(
@@ -208,7 +208,11 @@ def _extends_its_own(depot: Depot) -> None:
 
 
 def _job(depot: Depot, name: str, lease: int, count: int, *event: Any) -> tuple[str | None, list[list[int]]]:
-    told = given_dict(depot.lab, "try_job", name, lease, count, *event, names=("raised", "steps"), timeout=20.0)
+    where = " extend came through a restart just before: look at the acquire and release of task 1, too."
+    with knows_scripts("run_job", where):
+        told = given_dict(
+            depot.lab, "try_job", name, lease, count, *event, names=("raised", "steps"), timeout=20.0
+        )
     return told["raised"], told["steps"] if isinstance(told["steps"], list) else []
 
 
@@ -263,6 +267,18 @@ def _runs_into_trouble(depot: Depot) -> None:
         depot.look(name).token is None,
         "A step raised, and the lock is still taken: everybody waits for its lease to end.",
     )
+    name, rival, at = depot.name(), depot.token(), depot.lab.random.randint(0, count - 1)
+    raised, steps = _job(depot, name, lease, count, ["loses_and_dies", name, rival, 20_000], at)
+    require(len(steps) == at + 1, "A step raised, and run_job went on with the next.")
+    require(
+        raised == "Died",
+        f"A step raised when its lease was gone, and what came out of run_job is {raised or 'nothing'}, not the step's own "
+        "exception. What does the release on the way out do with its answer?",
+    )
+    require(
+        depot.look(name).token == rival,
+        "The lease ran out during a step, somebody else took the lock, and the step raised: run_job changed their lock.",
+    )
 
 
 @check("storage-decides")
@@ -277,10 +293,13 @@ def the_storage_refuses_who_is_late(lab: LabUnderTest) -> None:
         "The first to open a truck must get its parcels, in their order.",
     )
     new = manifests.parcels()
+    saved = manifests.save(truck, new, number)
     require(
-        manifests.save(truck, new, number) is True,
-        "The number that opened the truck last must be able to save.",
+        saved is True or manifests.fence(truck) == number,
+        "A number opened a truck and could not save: afterwards the truck's `fence` was not that number. What open_manifest "
+        "announces must be in the database when it returns. Is it committed?",
     )
+    require(saved is True, "The number that opened the truck last must be able to save.")
     require(
         manifests.on(truck) == new,
         "save_manifest returned True, and the manifest is not what was saved: was it committed, and replaced as a whole?",
@@ -349,7 +368,7 @@ def _refuses_in_the_same_instant(manifests: Manifests) -> None:
     require(
         manifests.on(truck) == parcels,
         "A newer holder opened the truck in the same instant in which an older one saved, and the older one got through. "
-        "Comparing and writing must be one statement.",
+        "Comparing and writing must be one statement, or under one lock of the row.",
     )
     require(
         saved is False, "A newer holder opened in the same instant: the save changed nothing and must be False."
@@ -360,7 +379,7 @@ def _refuses_in_the_same_instant(manifests: Manifests) -> None:
     require(
         opened is None,
         "Two holders opened in the same instant, and the older one got in after the newer. Comparing, announcing and "
-        "reading must be one statement.",
+        "reading must be one statement, or under one lock of the row.",
     )
     require(
         manifests.save(truck, manifests.parcels(), number + 7) is True,
@@ -437,18 +456,24 @@ def _keeps_the_last_number(depot: Depot, name: str, number: int) -> None:
         kept, left = client.get(fence_key(name)), client.pttl(fence_key(name))
     require(
         kept == str(number),
-        "fence_key(name) does not hold the number that was given out last.",
+        "fence_key(name) does not hold the number that was given out last, digit by digit. Look at what GET shows after take: "
+        "Lua's tostring writes large numbers like 1.79e+15.",
     )
     require(left == -1, "fence_key(name) has an expiry: once it is over, the numbers begin again below it.")
 
 
 def _numbers_follow_the_lock(depot: Depot) -> None:
-    """Stop one taker after each of its commands; meanwhile another takes, and in the second round gives back."""
-    for event in ("b_takes", "b_takes_and_ends"):
+    """Stop one taker after each of its commands; meanwhile another takes, or also gives back, or is forgotten by a failover."""
+    for event in ("b_takes", "b_takes_and_ends", "b_takes_and_fails_over"):
+        forgotten = (
+            ""
+            if "fails" not in event
+            else ", and then Redis failed over to a replica that had heard of neither"
+        )
         for after in range(1, MOST_COMMANDS + 1):
             name = depot.name()
             ended = depot.interrupted(after, [event, "take", name], "take", name, LONG_MS)
-            if ended["commands"] < after:
+            if not ended["happened"]:
                 break
             others = depot.lab.value("b_took[-1]")
             if ended["result"] is None or others is None:
@@ -457,8 +482,9 @@ def _numbers_follow_the_lock(depot: Depot) -> None:
             last_is_mine = depot.look(name).token == token
             require(
                 mine > theirs if last_is_mine else theirs > mine,
-                "A taker stood still between two commands of take, and another took the lock meanwhile. The earlier "
-                "of the two has the greater number: the storage will believe the wrong one. Lock and number must be one step.",
+                f"A taker stood still between two commands of take, and another took the lock meanwhile{forgotten}. The earlier "
+                "of the two has the greater number: the storage will believe the wrong one. Lock and number, and all that the "
+                "number is made of, must be one step.",
             )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from labs.checks import LabUnderTest, require
 from labs.given_cells import given_dict, require_commands
 from labs.names import Names
 from labs.rivals import against_rival
+from sandboxes.interface import LearnerCodeError
 
 LONG_MS = 60_000
 """A lease that does not run out while a check runs, however slow the machine."""
@@ -69,16 +71,36 @@ class Depot:
 
     def call(self, function: str, *arguments: Any, timeout: float = 15.0) -> Any:
         """The result of a function, called with a client of its own, which it has to use."""
-        return self._told("on_own_client", function, *arguments, timeout=timeout)["result"]
+        return self._told(function, "on_own_client", function, *arguments, timeout=timeout)["result"]
 
     def interrupted(self, after: int, event: list[Any], function: str, *arguments: Any) -> dict[str, Any]:
-        """Call it; after that many commands the event happens. `result`, `died`, `commands`."""
-        return self._told("interrupted", after, event, function, *arguments)
+        """Call it; after that many commands the event happens. `result`, `died`, `commands`, `happened`."""
+        names = ("died", "happened")
+        return self._told(function, "interrupted", after, event, function, *arguments, names=names)
 
-    def _told(self, given: str, *arguments: Any, timeout: float = 15.0) -> dict[str, Any]:
-        told = given_dict(self.lab, given, *arguments, names=("result", "commands"), timeout=timeout)
-        require_commands(told, "Your function")
+    def _told(
+        self, function: str, given: str, *arguments: Any, names: tuple[str, ...] = (), timeout: float = 15.0
+    ) -> dict[str, Any]:
+        with knows_scripts(function):
+            told = given_dict(
+                self.lab, given, *arguments, names=("result", "commands", *names), timeout=timeout
+            )
+        require_commands(told, function)
         return told
+
+
+@contextmanager
+def knows_scripts(function: str, where: str = "") -> Iterator[None]:
+    """Say so when the learner's function calls a script that Redis has forgotten."""
+    try:
+        yield
+    except LearnerCodeError as error:
+        require(
+            error.name != "NoScriptError",
+            f"{function} raised NoScriptError: Redis does not know the script that it calls by its hash. A restart of Redis "
+            f"forgets scripts, so the script's text must be sent again then.{where}",
+        )
+        raise
 
 
 def lock_key(name: str) -> str:
@@ -118,6 +140,12 @@ class Manifests:
         with self.lab.sql() as connection:
             row = connection.execute("SELECT parcels FROM manifests WHERE truck = %s", [truck]).fetchone()
         return None if row is None else list(row[0])
+
+    def fence(self, truck: str) -> int | None:
+        """The number that the storage has for the truck; None when there is no such truck."""
+        with self.lab.sql() as connection:
+            row = connection.execute("SELECT fence FROM manifests WHERE truck = %s", [truck]).fetchone()
+        return None if row is None else row[0]
 
     def open(self, truck: str, number: int) -> Any:
         """What open_manifest answers."""
