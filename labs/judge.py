@@ -74,7 +74,15 @@ def not_started(task: str) -> Verdict:
     )
 
 
+NO_JSON = "the result can't be written as JSON: "
+
+
 def _raised(error: LearnerCodeError) -> str:
+    if error.detail.startswith(NO_JSON):  # the bridge raised it, and none of the learner's code
+        return (
+            f"Your function returned what JSON has no words for: {error.detail.removeprefix(NO_JSON)}. Return numbers that are "
+            "finite, texts, lists and dictionaries."
+        )
     if error.detail:
         return f"Your code raised {error.name}: {error.detail}"
     return (
