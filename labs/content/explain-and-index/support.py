@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +36,8 @@ FROM orders o JOIN customers c USING (customer_id) WHERE o.customer_id = %s
 ORDER BY o.placed_at DESC, o.order_id DESC LIMIT 20
 """
 SORTS = {"Sort", "Incremental Sort"}
+FILTER = "Rows Removed by Filter"
+RECHECK = "Rows Removed by Index Recheck"
 COUNTED = ("customers", "orders", "order_items")
 
 
@@ -67,12 +69,7 @@ class Plan:
     def rows_read(self) -> int:
         """Rows looked at in tables."""
         return sum(
-            (
-                node["Actual Rows"]
-                + node.get("Rows Removed by Filter", 0)
-                + node.get("Rows Removed by Index Recheck", 0)
-            )
-            * node["Actual Loops"]
+            (node["Actual Rows"] + node.get(FILTER, 0) + node.get(RECHECK, 0)) * node["Actual Loops"]
             for node in self.nodes()
             if "Relation Name" in node
         )
@@ -86,6 +83,60 @@ class Plan:
     def heap_fetches(self) -> int:
         """How often an index-only scan had to ask the table."""
         return sum(node.get("Heap Fetches", 0) * node["Actual Loops"] for node in self.nodes())
+
+
+def why_pages(plan: Plan, told: float) -> str:
+    """What is probably wrong with the pages that somebody read out of a plan."""
+    root = plan.root
+    mistakes = {
+        root["Shared Hit Blocks"]: "those that were read are missing.",
+        root["Shared Read Blocks"]: "those that were found in memory are missing.",
+        sum(node["Shared Hit Blocks"] + node["Shared Read Blocks"] for node in plan.nodes()): (
+            "those of the nodes below are counted twice, since a node's pages contain them."
+        ),
+    }
+    return mistakes.get(told, "are both kinds of pages in it, and is each counted once?")
+
+
+def why_rows_out(plan: Plan, told: float) -> str:
+    """What is probably wrong with the rows returned that somebody read out of a plan."""
+    root = plan.root
+    mistakes = {
+        root["Actual Rows"]: "it is the average of one loop.",
+        root["Plan Rows"]: "it is what the planner expected.",
+    }
+    return mistakes.get(told, "its rows are an average over its loops.")
+
+
+def why_rows_read(plan: Plan, told: float) -> str:
+    """What is probably wrong with the rows looked at that somebody read out of a plan."""
+
+    def total(nodes: Iterable[dict[str, Any]], *removed: str, loops: bool = True) -> int:
+        return sum(
+            (node["Actual Rows"] + sum(node.get(key, 0) for key in removed))
+            * (node["Actual Loops"] if loops else 1)
+            for node in nodes
+        )
+
+    tables = [node for node in plan.nodes() if "Relation Name" in node]
+    # Where two mistakes come to the same number, the later and narrower one is told.
+    mistakes = {
+        total(tables): "rows that were removed are missing.",
+        total(tables, FILTER): "rows that an index recheck removed are missing.",
+        total(tables, RECHECK): "rows that a filter removed are missing.",
+        total(
+            tables, FILTER, RECHECK, loops=False
+        ): "it has one loop of each node, and rows are averages over them.",
+        total(plan.nodes(), FILTER, RECHECK): "it has rows of nodes that read no table, too.",
+        total((node for node in plan.root.get("Plans", []) if "Relation Name" in node), FILTER, RECHECK): (
+            "it has the nodes right below the root, and some are deeper."
+        ),
+    }
+    return mistakes.get(
+        told,
+        "are removed rows in it, of both kinds, over all loops, of every node with a Relation Name, however deep, and of "
+        "no others?",
+    )
 
 
 def plan_of(connection: Any, sql: str, *values: Any) -> Plan:
@@ -137,22 +188,44 @@ def place_orders(connection: Any, rows: Sequence[tuple[int, int, str, str, int]]
 
 
 def count_statements_and_rows(lab: LabUnderTest) -> None:
-    """From now on the database counts which statements ask these tables, and how many rows it shows them.
+    """From now on the database counts the statements that ask the page's tables, and the items that it shows them.
 
-    A policy's sub-select runs once a statement, its other part once a row. Plans stay as they are.
+    A policy's sub-select runs once for each statement and table, if any row is found; statements are told apart by their
+    time. Its other part runs once a row. The planner takes IS NOT NULL for true of nearly every row,
+    so it expects the rows that it would expect anyway. What else could turn a right answer's plan is settled: a row of items
+    is dear, as if there were many more of them, and an index finds a customer's orders whether or not that task is done.
     """
     with lab.sql() as connection:
+        connection.execute(
+            """
+            CREATE INDEX counting_orders ON orders (customer_id, placed_at, order_id);
+            CREATE SEQUENCE counting_last;
+            CREATE SEQUENCE counting_statements;
+            CREATE SEQUENCE counting_items;
+            CREATE FUNCTION counting_asked() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+            DECLARE
+                this bigint := extract(epoch FROM statement_timestamp()) * 1000000;
+            BEGIN
+                IF this <> (SELECT last_value FROM counting_last) THEN
+                    PERFORM setval('counting_last', this), nextval('counting_statements');
+                END IF;
+                RETURN this;
+            END
+            $$;
+            CREATE FUNCTION counting_item() RETURNS bigint LANGUAGE plpgsql VOLATILE COST 100 AS $$
+            BEGIN
+                RETURN nextval('counting_items');
+            END
+            $$;
+            """
+        )
         for table in COUNTED:
+            rows = "AND counting_item() IS NOT NULL" if table == "order_items" else ""
             connection.execute(
                 f"""
-                CREATE SEQUENCE IF NOT EXISTS asked_{table};
-                CREATE SEQUENCE IF NOT EXISTS shown_{table};
                 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
                 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
-                DROP POLICY IF EXISTS counting ON {table};
-                CREATE POLICY counting ON {table} USING (
-                    (SELECT nextval('asked_{table}')) > 0 AND nextval('shown_{table}') > 0
-                );
+                CREATE POLICY counting ON {table} USING ((SELECT counting_asked()) IS NOT NULL {rows});
                 """
             )
 
@@ -165,21 +238,23 @@ def stop_counting(lab: LabUnderTest) -> None:
                 f"DROP POLICY counting ON {table}; ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY; "
                 f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"
             )
+        connection.execute(
+            "DROP FUNCTION counting_asked, counting_item; DROP SEQUENCE counting_last, counting_statements, counting_items; "
+            "DROP INDEX counting_orders"
+        )
 
 
-def take_counts(lab: LabUnderTest) -> dict[str, tuple[int, int]]:
-    """Table → (statements that asked it, rows it showed) since this was last called."""
-    counts = {}
+def take_counts(lab: LabUnderTest) -> tuple[int, int]:
+    """Statements that asked the page's tables, and items that they were shown, since this was last called."""
     with lab.sql() as connection:
-        for table in COUNTED:
-            numbers = []
-            for sort in ("asked", "shown"):
-                query = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sort}_{table}"  # noqa: S608 - our names
-                row = connection.execute(query).fetchone()
-                numbers.append(int(row[0]) if row else 0)
-                connection.execute(f"ALTER SEQUENCE {sort}_{table} RESTART")
-            counts[table] = (numbers[0], numbers[1])
-    return counts
+        row = connection.execute(
+            """
+            SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END, CASE WHEN i.is_called THEN i.last_value ELSE 0 END
+            FROM counting_statements s, counting_items i
+            """
+        ).fetchone()
+        connection.execute("ALTER SEQUENCE counting_statements RESTART; ALTER SEQUENCE counting_items RESTART")
+    return int(row[0]), int(row[1])
 
 
 def made_up_plan(lab: LabUnderTest, depth: int = 0) -> dict[str, Any]:
@@ -200,12 +275,12 @@ def made_up_plan(lab: LabUnderTest, depth: int = 0) -> dict[str, Any]:
     }
     if scans:
         node["Relation Name"] = lab.random.choice(["orders", "parcels", "customers"])
-        for key in ("Rows Removed by Filter", "Rows Removed by Index Recheck"):
+        for key in (FILTER, RECHECK):
             if lab.random.random() < 0.6:
                 node[key] = pick(1, 9_000)
     else:
         if lab.random.random() < 0.3:
-            node["Rows Removed by Filter"] = pick(1, 900)
+            node[FILTER] = pick(1, 900)
         node["Plans"] = [made_up_plan(lab, depth + 1) for _ in range(pick(1, 2 if depth else 3))]
     if node["Node Type"] == "Bitmap Heap Scan":
         node["Plans"] = [{**made_up_plan_of_an_index(lab), "Parent Relationship": "Outer"}]
