@@ -14,6 +14,7 @@ from .support import (
     RUN_SECONDS,
     THE_RULE,
     TRIES,
+    UNCOMMITTED,
     Bench,
     Clock,
     Process,
@@ -23,6 +24,7 @@ from .support import (
     near,
     opened,
     take,
+    unless_held,
     words,
 )
 
@@ -146,6 +148,7 @@ def all_or_nothing_at_every_step(lab: LabUnderTest) -> None:
         _takes_once(bench)
         _killed_taking(bench)
         _held(bench)
+        _written_off(bench)
         _unknown(bench)
 
 
@@ -156,7 +159,7 @@ def _begins(bench: Bench) -> None:
     def begun(order: str, now: float, result: Any) -> None:
         require(result is True, "begin must return True for a new saga.")
         saga = bench.saga(order)
-        require(saga is not None, "begin returned, and there is no saga.")
+        require(saga is not None, f"begin returned, and there is no saga. {UNCOMMITTED}")
         assert saga is not None
         require(saga[0] == first[0] and saga[1] == 1, "A new saga is at its first step, with attempt 1.")
         require(near(saga[2], now + PATIENCE), "The deadline of a new saga is not `now + PATIENCE`.")
@@ -174,10 +177,14 @@ def _begins(bench: Bench) -> None:
     )
     order, now = bench.name(), pick.uniform(10, 900)
     results = [
-        bench.returned(end, "begin, called by several processes at once,")
-        for end in bench.at_once("begin", [[order, first, now]] * 4)
+        bench.returned(end, "begin, called while another process was beginning the same order,")
+        for end in bench.meeting("sagas", "begin", [[order, first, now]] * 3)
     ]
-    begun(order, now, sum(result is True for result in results) == 1)
+    require(
+        sum(result is True for result in results) == 1 and sum(result is False for result in results) == 2,
+        "When several processes begin the same order at once, one of them must get True, and the others False.",
+    )
+    begun(order, now, True)
 
     def killed(point: int) -> bool:
         order, now = bench.name(), pick.uniform(10, 900)
@@ -211,7 +218,8 @@ def _takes(bench: Bench) -> None:
     commands: list[str] = []
     for said, step, command in way:
         before, now = bench.saga(order), pick.uniform(10, 900)
-        result = take(bench, process, answer_about(bench, order, said), now)
+        answer = answer_about(bench, order, said)
+        result = take(bench, process, answer, now)
         saga = bench.saga(order)
         require(saga is not None, "A saga has vanished.")
         assert saga is not None
@@ -225,6 +233,10 @@ def _takes(bench: Bench) -> None:
         require(
             result is True,
             "take must return True when the saga moved, also when it moved to the same step again.",
+        )
+        require(
+            saga != before or bench.noted(answer),
+            f"When take returned, nothing of it was in the database. {UNCOMMITTED}",
         )
         require(saga[0] == step, "After an answer the saga is not at the step that `advance` says.")
         require(saga[1] == 1, "At a new step the attempt must be 1 again.")
@@ -242,6 +254,7 @@ def _takes(bench: Bench) -> None:
 
 def _takes_once(bench: Bench) -> None:
     process = Process(bench.lab)
+    again: list[Any] = []
     for at_once in (False, True):
         order = bench.open(process.b)
         answer = answer_about(bench, order, process.more)
@@ -252,13 +265,14 @@ def _takes_once(bench: Bench) -> None:
                 "take, given one answer several times at once, always raised.",
             )
         else:
-            for _ in range(3):
-                take(bench, process, answer, 1.0, "take, given an answer again,")
+            take(bench, process, answer, 1.0)
+            again = [take(bench, process, answer, 1.0, "take, given an answer again,") for _ in range(2)]
         require(
             len(bench.outbox(order)) == 1 and bench.saga(order) == (process.b, 1, 1.0 + PATIENCE, 2),
             "An answer that was delivered several times has moved the saga several times. The step alone does not tell a repeat "
             "from news.",
         )
+        require(not any(again), "take must return False for an answer that was taken before.")
     # What changed nothing was taken, too: it must not strike later.
     order = bench.open(process.a)
     answer = answer_about(bench, order, process.more)
@@ -315,6 +329,36 @@ def _held(bench: Bench) -> None:
             "Somebody else moved the saga while take was at work, and take decided on the step that it had before. Lock the row "
             "before you read it, or compare its version when you write.",
         )
+
+
+def _written_off(bench: Bench) -> None:
+    """Somebody else changes the saga when take has decided that the answer changes nothing."""
+    process = Process(bench.lab)
+    order = bench.open(process.a)
+    answer = answer_about(bench, order, process.more)
+    moves: list[Any] = []
+    end = bench.while_stopped(
+        ("inbox", None),
+        lambda: bench.run("take", [answer, THE_RULE, 5.0], process.table),
+        lambda rival: moves.extend(
+            unless_held(
+                rival,
+                "UPDATE sagas SET step = %s, version = version + 1 WHERE order_id = %s RETURNING version",
+                process.b,
+                order,
+            )
+        ),
+    )
+    if end.end == "raised":
+        take(bench, process, answer, 5.0, "take, after another had changed the saga,")
+    saga, commands = bench.saga(order), bench.outbox(order)
+    wanted = (process.b, 1, 5.0 + PATIENCE, 3) if moves else (process.a, 1, None, 1)
+    require(
+        saga == wanted and len(commands) == len(moves),
+        "While take was at work somebody else moved the saga to a step at which the answer changes something. take decided on "
+        "the step before, at which it changes nothing, and noted the answer: it is lost. Such an answer, too, is decided on the "
+        "step that the saga has at the commit: is its row locked by then, and has it still the version that you read?",
+    )
 
 
 def _unknown(bench: Bench) -> None:
@@ -486,9 +530,11 @@ def overdue_sagas_go_on_once(lab: LabUnderTest) -> None:
     with opened(lab) as bench:
         clock = Clock(bench)
         clock.pauses()
+        clock.for_days()
         clock.limit()
         clock.killed()
         clock.passed_over()
+        clock.at_work()
         clock.race()
 
 
@@ -504,8 +550,13 @@ def chosen_with_reasons(lab: LabUnderTest) -> None:
         "capture_silent": "repeats at growing distances, and an alarm is raised",
         "newsletter": "a service that listens to OrderConfirmed",
     }
-    advice = (
-        "Look again at the messages of one order and at what became of the orders when events were lost, and ask who waits "
-        "for whom."
-    )
-    require_choices(lab, wanted, advice, exact=True)
+    where_to_look = {
+        "messages": "section 5: the two lists of messages about one order",
+        "killed": "section 5, the cell in which both shops are killed: what became of the orders after the restart",
+        "lost": "section 5, the cell with the lost events: what became of paid orders without a leader",
+        "noticed": "section 4: by what a process learns that nobody has answered",
+        "reorder": "section 5, the list of messages without a leader: who listens to what, and where that is written",
+        "capture_silent": "section 1, what is said of the pivot and of the steps behind it",
+        "newsletter": "what a leader costs: who waits for this, and what is to be undone when it fails",
+    }
+    require_choices(lab, wanted, where_to_look, exact=True)

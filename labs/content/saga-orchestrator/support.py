@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg import errors as pg
+from psycopg import sql
 
 from labs.checks import LabUnderTest, require
 from labs.rivals import against_rival
@@ -15,10 +18,20 @@ from labs.rivals import against_rival
 PATIENCE, TRIES, MOST_DOUBLINGS = 10.0, 3, 5
 MOST_POINTS = 60
 RUN_SECONDS = 50.0
+ALL_WAIT_SECONDS = 6.0
+"""How long all calls have to come to where they wait. Less than the `lock_timeout` of the notebook's processes."""
+LOOK_SECONDS = 0.01
+HELD = "300ms"
+"""A row that is not to be had for so long is held."""
 THE_RULE = "the rule"
+UNCOMMITTED = (
+    "Was it committed? When a statement has opened a transaction, `with connection.transaction()` is only a savepoint in it, and "
+    "its end commits nothing."
+)
 SHAPE = "The cells that run your functions in a process must stay as they were: take them from a fresh copy of the lab."
 
 Row = tuple[Any, ...]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -114,6 +127,10 @@ class Bench:
             for (command,) in self.sql("SELECT command FROM outbox WHERE order_id = %s ORDER BY id", order)
         ]
 
+    def noted(self, answer: dict[str, str]) -> bool:
+        """Whether this answer is in the inbox."""
+        return bool(self.sql("SELECT FROM inbox WHERE answer_id = %s", answer["id"]))
+
     def while_held(
         self,
         order: str,
@@ -135,6 +152,81 @@ class Bench:
             lambda: self.run(name, arguments, table),
         )
         return met.waited, met.result
+
+    def while_stopped(
+        self,
+        at: tuple[str, str | None],
+        call: Callable[[], Result],
+        look: Callable[[psycopg.Connection[Any]], object],
+    ) -> Result:
+        """A call that stops, with the locks it has, while a rival looks, who commits then; what the call came to.
+
+        `at` is a table and an order: it stops where it has inserted a row of this order, or, without an order, where it is to
+        commit any row that it has inserted into this table.
+        """
+        table, order = at
+        number = self.lab.random.getrandbits(62)
+        name = sql.Identifier(f"stop_{number:x}")
+        trigger = sql.SQL(_STOP).format(
+            name=name,
+            number=sql.Literal(number),
+            table=sql.Identifier(table),
+            when=sql.SQL("true") if order is None else sql.SQL("NEW.order_id = {}").format(sql.Literal(order)),
+            moment=sql.SQL("DEFERRABLE INITIALLY DEFERRED" if order is None else ""),
+        )
+        self.connection.execute(trigger)
+        try:
+            return against_rival(
+                self.lab,
+                lambda rival: rival.execute("SELECT pg_advisory_xact_lock(%s)", [number]),
+                call,
+                look,
+            ).result
+        finally:
+            self.connection.execute(sql.SQL("DROP FUNCTION {}() CASCADE").format(name))
+
+    def meeting(self, table: str, name: str, calls: Sequence[Sequence[Any]]) -> list[End]:
+        """Several calls, of which each was at work before the first could commit what it had inserted into this table."""
+
+        def all_wait(rival: psycopg.Connection[Any]) -> None:
+            deadline = time.monotonic() + ALL_WAIT_SECONDS
+            while time.monotonic() < deadline:
+                row = rival.execute(_WAITING).fetchone()
+                if row and row[0] >= len(calls):
+                    break
+                time.sleep(LOOK_SECONDS)
+
+        return self.while_stopped((table, None), lambda: self.at_once(name, calls), all_wait)
+
+
+def unless_held(rival: psycopg.Connection[Any], statement: str, *values: Any) -> list[Row]:
+    """What a change returns, or nothing when somebody holds what it needs."""
+    try:
+        with rival.transaction():
+            rival.execute("SELECT set_config('lock_timeout', %s, true)", [HELD])
+            return rival.execute(statement.encode(), values).fetchall()
+    except pg.LockNotAvailable:
+        return []
+
+
+# The shared lock is to be had by all at once when the rival has committed.
+_STOP = """
+CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared({number});
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER {name} AFTER INSERT ON {table} {moment}
+    FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION {name}();
+"""
+_TAKE_FREE = """
+UPDATE sagas SET step = %s, attempt = 1, deadline = NULL, version = version + 1
+WHERE order_id IN (
+    SELECT order_id FROM sagas WHERE order_id = ANY (%s) AND version = 4 FOR UPDATE SKIP LOCKED
+)
+RETURNING order_id
+"""
+_WAITING = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
 
 
 @contextmanager
@@ -227,13 +319,20 @@ class Clock:
         saga = self.bench.saga(order)
         require(saga is not None, "A saga has vanished.")
         assert saga is not None
-        require(saga[3] != 4 or self.bench.outbox(order), "A saga whose deadline has passed was left alone.")
+        commands = self.bench.outbox(order)
+        require(saga[3] != 4 or commands, "A saga whose deadline has passed was left alone.")
         require(
-            saga[3] == 5 and len(self.bench.outbox(order)) == 1,
-            "A saga was taken more than once, or has not exactly one command in the outbox, or its version is not one higher.",
+            len(commands) <= 1,
+            "A saga was taken more than once: there are several commands of it in the outbox. Which row is locked, and until "
+            "when? A commit ends all row locks of its transaction.",
+        )
+        require(len(commands) == 1, "A saga was taken, and there is no command of it in the outbox.")
+        require(
+            saga[3] == 5,
+            "A saga was taken, and there is one command of it in the outbox, but its version is not one higher, exactly.",
         )
         require(
-            saga[0] == step and self.bench.outbox(order) == [command],
+            saga[0] == step and commands == [command],
             "An overdue saga is not at the step that `overdue` says, or not with its command.",
         )
         require(saga[1] == following, "An overdue saga has not the attempt that `overdue` says.")
@@ -258,6 +357,10 @@ class Clock:
         ]
         rows = {order: self.bench.saga(order) for order in resting}
         count = self.sweep(100)
+        require(
+            not count or any(self.bench.outbox(order) for order in (*orders.values(), just)),
+            f"sweep returned, says that it took sagas, and nothing of it is in the database. {UNCOMMITTED}",
+        )
         for attempt, order in orders.items():
             self.require_moved(order, attempt)
         require(
@@ -267,6 +370,16 @@ class Clock:
         self.require_moved(just, 1)
         require(count == len(orders) + 1, "sweep must return how many sagas it took.")
         require(self.sweep(100) == 0, "A second sweep at the same time must find nothing and return 0.")
+
+    def for_days(self) -> None:
+        """Nobody has answered for so long that two to the power of the attempts is more than a float can hold."""
+        self.clear()
+        attempt = self.bench.lab.random.randint(1_100, 1_900)
+        self.table[f"{self.at} {attempt}"] = [self.at, self.command, attempt + 1]
+        order = self.due(attempt)
+        end = self.bench.run("sweep", [self.now, THE_RULE, 10], self.table)
+        self.bench.returned(end, "sweep, for a saga that has been repeated for days,")
+        self.require_moved(order, attempt)
 
     def limit(self) -> None:
         self.clear()
@@ -322,6 +435,30 @@ class Clock:
         require(result == 2, "While one saga was held by somebody else, the others were not taken.")
         for order in others:
             self.require_moved(order, 1)
+
+    def at_work(self) -> None:
+        """Somebody else takes what is free while a sweep is in the midst of its sagas."""
+        self.clear()
+        orders = [self.due(1, float(late)) for late in (9, 5, 3)]
+        taken: list[str] = []
+        end = self.bench.while_stopped(
+            ("outbox", orders[1]),
+            lambda: self.bench.run("sweep", [self.now, THE_RULE, 10], self.table),
+            lambda rival: taken.extend(order for (order,) in unless_held(rival, _TAKE_FREE, self.dead, orders)),
+        )
+        result = self.bench.returned(end, "sweep, while somebody else was at work,")
+        require(
+            all(
+                self.bench.saga(order) == (self.dead, 1, None, 5) and not self.bench.outbox(order)
+                for order in taken
+            ),
+            "While sweep was at work on one saga, somebody else took another that nobody held, and sweep took it all the same. "
+            "A row must stay locked from where it is read to where it is written, and a commit ends all locks.",
+        )
+        for order in orders:
+            if order not in taken:
+                self.require_moved(order, 1)
+        require(result == len(orders) - len(taken), "sweep must return how many sagas it took.")
 
     def race(self) -> None:
         """Several workers at once."""
