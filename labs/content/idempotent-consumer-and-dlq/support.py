@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from labs.checks import LabUnderTest, require
-from labs.failing_writes import fail_writes, raises
+from labs.failing_writes import EVERY, fail_writes, raises
 from labs.kafka_under_test import Record, Sent
 from labs.rivals import Rival, against_rival
-from sandboxes.interface import LearnerCodeError
+from sandboxes.interface import CallOutcome, LearnerCodeError
 
 CONSUMER = "wallets"
 HANDLER = "record_delivery"
@@ -108,6 +110,29 @@ def while_noted(lab: LabUnderTest, event: Event, *, commits: bool) -> bool | str
     return against_rival(lab, handles, lambda: handled(lab, event), commits=commits).result
 
 
+def names_of(outcomes: Sequence[CallOutcome]) -> str:
+    """The classes of what the calls raised, in brackets; nothing when none did."""
+    names = sorted({outcome.error.split(":")[0] for outcome in outcomes if outcome.error})
+    return f" ({', '.join(names)})" if names else ""
+
+
+def error_class(letter: Record) -> str:
+    """The word with which a dlq-error begins: `KeyError: 'wallet'` and `KeyError('wallet')` name the same class."""
+    error = letter.header("dlq-error")
+    begins = re.match(r"[^\W\d]\w*", error) if isinstance(error, str) else None
+    return begins[0] if begins else ""
+
+
+def told_as(lab: LabUnderTest, name: str) -> str:
+    """With what a dlq-error begins, when that is the name of an exception; else nothing, for it could be anything."""
+    return f": it begins with `{name}`" if lab.telling.name(name) == name else ""
+
+
+def reject(lab: LabUnderTest, event: Event) -> None:
+    """Let the database refuse every insert of a delivery of this event, for a reason that is the event's own."""
+    fail_writes(lab, "INSERT", "deliveries", ("event_id", event["id"]), raises("23514"), EVERY)
+
+
 @dataclass
 class Stream:
     """A hidden topic of three partitions (one of them empty), its dead letters, and what is to become of each record."""
@@ -120,6 +145,7 @@ class Stream:
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     broken: dict[tuple[int, int], Sent] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         mark = f"{self.lab.random.getrandbits(40):010x}"
@@ -141,6 +167,7 @@ class Stream:
             text = json.dumps(event)
             value: str | bytes | None = {
                 "sound": text,
+                "rejected": text,
                 "cut": text[: random.randint(3, len(text) - 4)],
                 "bytes": bytes([255, 254, random.randrange(256)]) + text.encode(),
                 "nothing": None,
@@ -151,6 +178,10 @@ class Stream:
             own = (("trace", f"{random.getrandbits(32):08x}"), ("kind", b"\xfe\x01"))
             sent = Sent(value, key, () if kind == "number" else own, partition)
             made.append((kind, event, sent))
+            if kind == "rejected":
+                reject(self.lab, event)
+            if kind == "refused":
+                self.refused.append(event["id"])
         with self.lab.kafka() as kafka:
             went = kafka.send(self.topic, [sent for _, _, sent in made])
         for (kind, event, sent), place in zip(made, went, strict=True):
@@ -185,6 +216,14 @@ class Stream:
                 [list(self.places)],
             ).fetchall()
         return [event_id for (event_id,) in rows]
+
+    def leftovers(self) -> int:
+        """How many rows there are of events for which the handler raised after it had written one."""
+        with self.lab.sql() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM deliveries WHERE event_id = ANY (%s)", [self.refused]
+            ).fetchone()
+        return int(row[0]) if row else 0
 
     def parked(self) -> list[Record]:
         """The dead letters."""
@@ -233,29 +272,31 @@ class Stream:
 
 
 class Letters:
-    """Hidden dead letters, of which some can be handled by now."""
+    """Hidden dead letters: each can be handled by now ("mended"), is unreadable ("broken") or "rejected" by the database."""
 
-    def __init__(self, lab: LabUnderTest) -> None:
+    def __init__(self, lab: LabUnderTest, kinds: Sequence[str] = ("mended", "broken", "mended") * 3) -> None:
         self.lab, random = lab, lab.random
         mark = f"{random.getrandbits(40):010x}"
         self.source, self.topic, self.group = f"source-{mark}", f"dead-{mark}", f"replay-{mark}"
         self.sent: dict[tuple[str, str], Sent] = {}
         mended, hopeless = [], []
         letters = []
-        for number in range(9):
+        partitions = 1 if "rejected" in kinds else 2
+        for number, kind in enumerate(kinds):
             event = {"id": f"e-{mark}-{number}", "wallet": f"w-{number}", "cents": random.randint(1, 99)}
-            good = number % 3 != 1
-            value: str | bytes = json.dumps(event) if good else b"\xff{" + bytes([number])
+            value: str | bytes = b"\xff{" + bytes([number]) if kind == "broken" else json.dumps(event)
             place = (str(random.randint(0, 5)), str(100 * number + random.randint(0, 99)))
             headers = (
                 ("trace", f"{random.getrandbits(32):08x}"), ("dlq-topic", self.source), ("dlq-partition", place[0]),
                 ("dlq-offset", place[1]), ("dlq-error", "Earlier: something"),
             )  # fmt: skip
-            if good:
+            if kind == "rejected":
+                reject(lab, event)
+            if kind == "mended":
                 mended.append(event["id"])
             else:
                 hopeless.append(place)
-            self.sent[place] = Sent(value, f"w-{number}", headers, number % 2)
+            self.sent[place] = Sent(value, f"w-{number}", headers, number % partitions)
             letters.append(self.sent[place])
         self.letters: tuple[list[str], list[tuple[str, str]]] = (mended, hopeless)
         self.hopeless = hopeless
@@ -340,11 +381,15 @@ class Letters:
                 all(record.header(name) == value for name, value in kept.items()),
                 "A letter that failed again lost a header, or says now that it comes from the dead letters.",
             )
-            error = record.header("dlq-error")
             require(
-                isinstance(error, str)
-                and error.split(":")[0] in ("UnicodeDecodeError", "JSONDecodeError", "ValueError"),
+                record.header("dlq-error") != sent.headers[-1][1],
                 "A letter that failed again still tells its old error: dlq-error names what was raised last.",
+            )
+            raised = error_class(record)
+            require(
+                raised in ("UnicodeDecodeError", "JSONDecodeError", "ValueError"),
+                "A letter that failed again must have a dlq-error that begins with the name of the class of what was raised "
+                f"last, as in `KeyError: 'wallet'`{told_as(self.lab, raised)}.",
             )
             count = record.header("dlq-replays")
             require(

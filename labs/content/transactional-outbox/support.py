@@ -177,17 +177,19 @@ class Shop:
             "and when do you know?",
         )
 
-    def require_order(self) -> None:
+    def require_order(self, situation: str) -> None:
         """Require that of each order the versions are first told in their order."""
         first: dict[str, list[int]] = {}
         for order, version in self.told():
             seen = first.setdefault(order, [])
             if version not in seen:
                 seen.append(version)
-        require(
-            all(seen == sorted(seen) for seen in first.values()),
-            "A later event of an order is in the topic before an earlier one.",
-        )
+        for seen in first.values():
+            require(
+                seen == sorted(seen),
+                f"A later event of an order is in the topic before an earlier one, {situation}: "
+                f"the versions of one order are there as {', '.join(map(str, seen))}.",
+            )
 
     def require_no_lock_left(self) -> None:
         """Require that no lock outlives the relay."""
