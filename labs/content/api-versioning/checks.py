@@ -62,9 +62,13 @@ def reads_what_it_can_and_refuses_what_it_must(lab: LabUnderTest) -> None:
             assert answer is not None
             require(answer.get(name) == default, f"A missing or null `{name}` must become its default.")
     mixed = [word(pick), 3, None, word(pick), ["x"], ""]
+    kept = read("A list of tags with other things in it must be read.", tags=mixed).get("tags")
     require(
-        read("A list of tags with other things in it must be read.", tags=mixed).get("tags")
-        == [tag for tag in mixed if isinstance(tag, str)],
+        kept != [tag for tag in mixed if tag and isinstance(tag, str)],
+        "Of `tags` an empty text was left out. It is a text, too.",
+    )
+    require(
+        kept == [tag for tag in mixed if isinstance(tag, str)],
         "Of `tags` those that are texts must stay, in their order, and the others be left out.",
     )
     require(
@@ -153,8 +157,11 @@ def finds_what_breaks_in_each_direction(lab: LabUnderTest) -> None:
         "a type was widened. Who sends may still send what was sent; who reads may get what it has never seen."
     )
     narrower = "a type was narrowed. Who reads gets nothing new; who sends may send what is refused now."
+    a_number = "Every integer is a number, but not the other way round."
+    real = {"type": "number"}
+    judge(whole, real, [], [["", "type"]], f"`integer` became `number`, which is a wider type. {a_number}")
+    judge(real, whole, [["", "type"]], [], f"`number` became `integer`, which is a narrower type. {a_number}")
     for narrow, wide in (
-        ("integer", "number"),
         ("string", ["string", "null"]),
         (["integer", "null"], ["null", "number"]),
         (["object", "string"], None),
@@ -232,37 +239,75 @@ def two_faces_of_one_model(lab: LabUnderTest) -> None:
         require(answer[1] is True, f"{function} changed one of its arguments.")
         return answer[0]
 
+    exact = " Does it pass through a float? Cutting off hurts small amounts, rounding large ones."
+
+    def stored(function: str, found: Any, cents: int) -> None:
+        require(isinstance(found, dict), f"{function} must return the product, a dictionary.")
+        now = found.get("cents")
+        require(
+            isinstance(now, int) and not isinstance(now, bool),
+            f"After a write of a price {function} must give the product a whole number of `cents`. Its type is "
+            f"{type(now).__name__}.",
+        )
+        off = abs(now - cents)
+        # Further off than a float can be: then it is something else.
+        why = exact if off <= max(1, cents >> 50) else ""
+        require(
+            off == 0, f"After {function} the price is another one than was written: off by {off} (cents).{why}"
+        )
+
     amounts = [0, 1, 5, 10, 29, 57, 99, 100, 101, 110, 115, 1_001_00, 4_35, 1_13, 999_999_999_99]
-    for cents in [*amounts, *(pick.randint(1, 10_000_000) for _ in range(8))]:
+    # Above 2 ** 53 cents a float hits few amounts, with and without rounding.
+    large = [2**53 + 1, *(2 * pick.randint(2**54, 2**56) + 1 for _ in range(3))]
+    for cents in [*amounts, *(pick.randint(1, 10_000_000) for _ in range(8)), *large]:
         product = _product(lab, cents)
         v1, v2 = _v1(product), _v2(product)
-        require(run("to_v1", product) == v1, "to_v1 does not give the document of v1.")
+        found = run("to_v1", product)
+        require(
+            found != "NotInV1",
+            "to_v1 raised NotInV1 for a product that has a price. A price of 0 is one, too.",
+        )
+        require(found == v1, "to_v1 does not give the document of v1.")
         found = run("to_v2", product)
         require(isinstance(found, dict), "to_v2 must return a dictionary.")
         require(
-            found.get("price") == v2["price"],
+            found.get("price") is not None,
+            "to_v2 says null for a product that has a price. A price of 0 is one, too.",
+        )
+        require(
+            cents not in large or found["price"] == v2["price"],
+            f"The price in v2 is wrong for a large amount: cents are lost or invented.{exact}",
+        )
+        require(
+            found["price"] == v2["price"],
             "The price in v2 is wrong: an amount is a text with exactly two decimals, beside its currency.",
         )
         require(found == v2, "to_v2 does not give the document of v2.")
         require(
             run("apply_v1", product, v1) == product, "Reading by v1 and writing it back changed the product."
         )
-        require(
-            run("apply_v2", product, v2) == product, "Reading by v2 and writing it back changed the product."
-        )
+        back = run("apply_v2", product, v2)
+        stored("apply_v2", back, cents)
+        require(back == product, "Reading by v2 and writing it back changed the product.")
         other = _product(lab, pick.choice(amounts))
-        kept = other | {"sku": product["sku"], "categories": product["categories"], "note": product["note"]}
-        require(
-            run("apply_v1", product, _v1(other)) == kept,
-            "After a write by v1 something is wrong: what v1 says must be there, what it has no word for must have "
-            "stayed, and the sku is the address's.",
-        )
-        kept = other | {"sku": product["sku"], "note": product["note"]}
-        require(
-            run("apply_v2", product, _v2(other)) == kept,
-            "After a write by v2 something is wrong: what v2 says must be there, to the cent, what it has no word for "
-            "must have stayed, and the sku is the address's.",
-        )
+        for version, written, silent in (
+            ("v1", _v1(other), ("sku", "categories", "note")),
+            ("v2", _v2(other), ("sku", "note")),
+        ):
+            found = run(f"apply_{version}", product, written)
+            stored(f"apply_{version}", found, other["cents"])
+            require(
+                found.get("sku") == product["sku"],
+                f"After a write by {version} the product has another sku. The address says which one it is.",
+            )
+            require(
+                all(found.get(name) == product[name] for name in silent),
+                f"After a write by {version} something is lost or changed that {version} has no word for.",
+            )
+            require(
+                found == other | {name: product[name] for name in silent},
+                f"After a write by {version} what was written is not there, or there is more than that.",
+            )
     free = _product(lab, None)
     require(
         run("to_v1", free) == "NotInV1", "v1 can't say that a price is on request: to_v1 must raise NotInV1."
@@ -354,10 +399,10 @@ def each_request_gets_the_version_it_means(lab: LabUnderTest) -> None:
 
     def varied(answer: Json, *more: str) -> None:
         fields = [str(value) for name, value in answer["headers"].items() if name.lower() == "vary"]
-        require(
-            len(fields) == 1,
-            "An answer to a path without version must have one header `Vary`: caches would mix versions.",
-        )
+        kind = "A refusal" if answer["status"] >= 400 else "An answer"
+        kind = f"{kind} of a path without version (status {answer['status']})"
+        require(len(fields) > 0, f"{kind} has no `Vary`: a cache would give it to everybody.")
+        require(len(fields) == 1, f"{kind} has `Vary` twice, in different capitals. Make one header of them.")
         names = {name.strip().lower() for name in fields[0].split(",")}
         require(
             {"accept", "api-version"} <= names,
@@ -369,10 +414,14 @@ def each_request_gets_the_version_it_means(lab: LabUnderTest) -> None:
     def served(path: str, headers: Json, version: int, message: str, seen: str | None = None) -> None:
         answer = ask(path, headers)
         require(answer["status"] == 200 and answer["body"].get("version") == version, message)
+        got = answer["body"].get("path")
+        if seen is None:
+            require(got == path, "A path without version did not reach the handler as it was.")
         require(
-            answer["body"].get("path") == (path if seen is None else seen),
-            "The handler must get the path without the version, and every other path as it is.",
+            seen != "/" or got == "/",
+            "Of a path that is a version and nothing else, the handler must get `/`.",
         )
+        require(seen is None or got == seen, "The handler must get the path without the version.")
         there = {name.lower(): value for name, value in answer["headers"].items()}
         require(
             all(there.get(name.lower()) == value for name, value in own.items()),
@@ -452,12 +501,18 @@ def each_request_gets_the_version_it_means(lab: LabUnderTest) -> None:
         {"Accept": "application/vnd.other.v1+json"},
         {"Accept": f"{offer(high)}x"},
     ):
+        status = ask(tail, headers)["status"]
+        require(
+            status == 200,
+            f"A client was refused ({status}) that speaks of no version, or accepts any JSON besides versions "
+            "that are not there.",
+        )
         served(
             tail,
             headers,
             low,
-            "Who names no version that there is, and accepts any JSON or doesn't speak of versions at all, gets the "
-            "oldest version. Compare versions as numbers.",
+            "Who names no version that there is got another one than the oldest. Compare versions as numbers, "
+            "and don't rely on the order of `handlers`.",
         )
     for path in (f"/v{word(pick)}/x", f"/x/v{high}/y", f"/v{high}x", f"/V{high}"):
         served(path, {}, low, "A path that only looks like one with a version was taken for one.")
@@ -523,9 +578,15 @@ def tells_who_breaks_on_what(lab: LabUnderTest) -> None:
             for contract in contracts
             for one in contract["interactions"]
         )
+        require(isinstance(seen, list), "play_contracts must return its dictionary.")
+        assert isinstance(seen, list)
         require(
-            isinstance(seen, list) and sorted(map(str, seen)) == asked,
-            "Each request of each contract must be sent once: not less, not more, and as it stands there.",
+            len(seen) >= len(asked),
+            f"Of {len(asked)} interactions only {len(seen)} were replayed. What follows when one fails?",
+        )
+        require(
+            sorted(map(str, seen)) == asked,
+            "Each request of each contract must be sent once, not more, and as it stands there.",
         )
         broken = found["broken"]
         assert isinstance(broken, list)
@@ -611,6 +672,24 @@ def tells_who_breaks_on_what(lab: LabUnderTest) -> None:
         "A client may agree on an error's status and need its fields.",
     )
 
+    for raised in (None, f"{word(pick).title()}Error"):
+        client, name, path = words(pick, 3)
+        asking: Json = {"method": "GET", "path": f"/{path}", "headers": {}, "body": None}
+        lone = {"name": name, "request": asking, "status": 200, "needs": {a: "string"}}
+        try:
+            found = play([{"client": client, "interactions": [lone]}], {f"GET /{path}": raised})
+        except LearnerCodeError as error:
+            require(
+                False,
+                f"The provider raised, and then verify_contracts raised {error.name}. A provider that raises "
+                "is broken as `error`, whatever it raises.",
+            )
+            raise
+        require(
+            found == [[client, name, "error"]],
+            "A provider that raises is broken as `error`, whatever it raises, and nothing else is said.",
+        )
+
     names, clients = words(pick, 12), words(pick, 3)
     contracts: list[Json] = []
     answers: Json = {}
@@ -629,7 +708,7 @@ def tells_who_breaks_on_what(lab: LabUnderTest) -> None:
             )
             key = f"POST /{name}"
             if place == 0:
-                answers[key] = None
+                answers[key] = pick.choice((None, f"{word(pick).title()}Error"))
                 expected.append([client, name, "error"])
             elif place == 1:
                 answers[key] = {"status": 200, "headers": {}, "body": {}}
@@ -666,18 +745,22 @@ def an_old_version_ends_decently(lab: LabUnderTest) -> None:
         headers = {} if client is None else {header: client}
         return {"method": "GET", "path": f"/{word(pick)}", "headers": headers, "body": None}
 
-    def play(*steps: list[Any]) -> list[Any]:
-        found = lab.call("play_retirement", plan, list(steps))
+    def play(*steps: list[Any], own: Json = EMPTY) -> list[Any]:
+        found = lab.call("play_retirement", plan, list(steps), own)
         require(isinstance(found, list) and len(found) == len(steps), "play_retirement must return its list.")
         assert isinstance(found, list)
         return [entry[0] if isinstance(entry, list) else None for entry in found]
 
-    def announced(answer: Any) -> None:
+    def announced(answer: Any, *links: str) -> None:
         require(
             isinstance(answer, dict) and isinstance(answer.get("headers"), dict),
             "serve must return a response with headers.",
         )
         headers = answer["headers"]
+        require(
+            headers.get("Deprecation") != f"@{start}",
+            "`Deprecation` has decimals. The plan may have floats; the header wants whole seconds (RFC 9745).",
+        )
         require(
             headers.get("Deprecation") == f"@{int(start)}",
             "`Deprecation` must be the moment of the plan, as `@` and whole seconds since 1970 (RFC 9745).",
@@ -691,23 +774,34 @@ def an_old_version_ends_decently(lab: LabUnderTest) -> None:
             moment == plan["sunset"] and stated.endswith("GMT"),
             "`Sunset` must be the moment of the plan, as an HTTP date, which ends with GMT (RFC 8594).",
         )
+        fields = [str(value) for name, value in headers.items() if name.lower() == "link"]
+        require(len(fields) > 0, "An answer has no `Link`.")
+        require(len(fields) == 1, "An answer has `Link` twice, in different capitals. Make one header of them.")
+        linked = [link.strip() for link in fields[0].split(",")]
+        require(f'<{plan["successor"]}>; rel="successor-version"' in linked, "`Link` must name the successor.")
         require(
-            headers.get("Link") == f'<{plan["successor"]}>; rel="successor-version"',
-            "`Link` must name the successor.",
+            set(links) <= set(linked),
+            "The handler's own `Link` is lost. A client that follows it from page to page stops at the first.",
         )
+        require(len(linked) == 1 + len(links), "`Link` says something that nobody wrote, or says it twice.")
 
     def alive(moment: float, message: str) -> None:
         asked = request()
-        (answer,) = play([moment, "serve", asked])
+        tag = {word(pick).title(): f'"{word(pick)}"'}
+        (answer,) = play([moment, "serve", asked], own=tag)
         announced(answer)
         require(answer.get("status") == 203, message)
         require(
-            answer.get("body") == {"path": asked["path"]} and answer["headers"].get("ETag") == '"7"',
+            answer.get("body") == {"path": asked["path"]} and answer["headers"].items() >= tag.items(),
             "What the handler answered, status, headers and body, must stay.",
         )
+        pages = [f'</{word(pick)}?page={page}>; rel="{rel}"' for page, rel in ((1, "prev"), (3, "next"))]
+        for name in ("Link", "link"):
+            (answer,) = play([moment, "serve", asked], own={name: ", ".join(pages)})
+            announced(answer, *pages)
 
     def gone(moment: float, message: str) -> None:
-        found = lab.call("play_retirement", plan, [[moment, "serve", request()]])
+        found = lab.call("play_retirement", plan, [[moment, "serve", request()]], EMPTY)
         require(
             isinstance(found, list) and len(found) == 1 and isinstance(found[0], list) and len(found[0]) == 2,
             "play_retirement must return its list.",
