@@ -13,6 +13,8 @@ from labs.names import Names
 MOST_COMMANDS = 6
 """After each of the first so many commands a function is stopped once."""
 PAGE_MS = (54_000, 66_000)
+MISS_SECONDS = 3.0
+"""How long a reader has to look for the page before what happens meanwhile begins."""
 STALL_MS = 1_500
 """By how much less life is seen when the machine stalls between a fill and the look at it."""
 
@@ -128,19 +130,30 @@ def require_life(lives: list[int], low_ms: int, high_ms: int, what: str, since: 
 
 
 def while_held(shop: Shop, product: str, hold_seconds: float, then: str) -> tuple[Any, str | None]:
-    """Read while another process holds the lock, which after that time fills the page ("fill"), dies ("end") or hangs ("stay").
+    """Read while another process holds the lock.
+
+    Some time after the reader's miss it fills the page and gives the lock back ("fill"), fills the page and dies ("fill only"),
+    dies before that, at the end of its lease ("end"), or hangs ("stay").
 
     The price that was read, and the lock's value afterwards.
     """
     holder = f"other-{shop.lab.random.getrandbits(64):016x}"
     with ThreadPoolExecutor(1) as pool, shop.lab.redis() as client:
         client.set(fill_key(product), holder, px=60_000)
+        misses = int(client.info("stats")["keyspace_misses"])
         pending: Future[Any] = pool.submit(shop.read, "read_once", product)
+        deadline = time.monotonic() + MISS_SECONDS
+        while (
+            time.monotonic() < deadline
+            and not pending.done()
+            and int(client.info("stats")["keyspace_misses"]) == misses
+        ):
+            time.sleep(0.01)
         deadline = time.monotonic() + hold_seconds
         while time.monotonic() < deadline and not pending.done():
             time.sleep(0.02)
         early = pending.done()
-        if then == "fill":
+        if then in ("fill", "fill only"):
             client.copy(f"copy:{page_key(product)}", page_key(product), replace=True)
         if then in ("fill", "end"):
             client.delete(fill_key(product))

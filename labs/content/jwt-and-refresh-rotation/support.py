@@ -5,16 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
+import psycopg
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
+from psycopg import sql
 
 from labs.checks import LabUnderTest, require
-from sandboxes.interface import LearnerCodeError
+from sandboxes.interface import JSON, CallOutcome, LearnerCodeError
 
 ISSUER, AUDIENCE = "urn:meridian:user-service", "urn:meridian:services"
 Claims = dict[str, Any]
@@ -211,3 +217,52 @@ class Books:
 def digest(token: str) -> str:
     """What is stored of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+START_SECONDS, MEET_SECONDS = 20.0, 8.0
+"""How long the first of many uses has to come to a lock, and how long the others have after it."""
+WAITING = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
+# Before the statement, not for its rows: who comes here has decided what to write, and holds no lock by coming here.
+_HOLD = """
+CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared({key});
+    RETURN NULL;
+END $$;
+CREATE TRIGGER {name} BEFORE UPDATE ON refresh_tokens FOR EACH STATEMENT EXECUTE FUNCTION {name}();
+"""
+
+
+def at_the_same_moment(lab: LabUnderTest, function: str, calls: Sequence[Sequence[JSON]]) -> list[CallOutcome]:
+    """Make calls of which none may change a refresh token before each of them waits for a lock.
+
+    By then each has read what it reads without one. A call that is through, or that waits for something else than the
+    database, keeps the others for MEET_SECONDS at most.
+    """
+    key = lab.random.getrandbits(31)
+    name, number = sql.Identifier(f"held_{key:08x}"), sql.Literal(key)
+    with ThreadPoolExecutor(1) as pool, lab.sql(autocommit=True) as holder:
+        holder.execute(sql.SQL(_HOLD).format(name=name, key=number))
+        try:
+            holder.execute(sql.SQL("SELECT pg_advisory_lock({})").format(number))
+            pending = pool.submit(lab.call_many, function, calls, workers=len(calls), timeout=40.0)
+            _wait_for_all(holder, pending, len(calls))
+            holder.execute(sql.SQL("SELECT pg_advisory_unlock({})").format(number))
+            return pending.result()
+        finally:
+            holder.execute(sql.SQL("SELECT pg_advisory_unlock_all()"))
+            # When calls never end, it is they who are to be told of.
+            with suppress(psycopg.errors.LockNotAvailable):
+                holder.execute(sql.SQL("DROP FUNCTION {} CASCADE").format(name))
+
+
+def _wait_for_all(holder: psycopg.Connection[Any], pending: Future[Any], count: int) -> None:
+    deadline, first_came = time.monotonic() + START_SECONDS, False
+    while time.monotonic() < deadline and not pending.done():
+        row = holder.execute(WAITING).fetchone()
+        waiting = int(row[0]) if row else 0
+        if waiting >= count:
+            return
+        if waiting and not first_came:
+            first_came, deadline = True, time.monotonic() + MEET_SECONDS
+        time.sleep(0.01)

@@ -18,6 +18,8 @@ from labs.verify import combined, verify_case
 from sandboxes.drivers import DRIVERS
 from sandboxes.interface import Driver
 
+TO_PROVE: frozenset[str] = frozenset()
+"""Labs of which some cases are still to be graded; their proofs hold what was."""
 SLUGS = sorted(
     path.name for path in CONTENT_ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))
 )
@@ -25,7 +27,11 @@ SLUGS = sorted(
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_lab_was_proven_as_it_is(catalogue: Catalogue, slug: str) -> None:
-    assert proof.problems(catalogue.labs[slug], DRIVERS) == []
+    lacking = proof.problems(catalogue.labs[slug], DRIVERS)
+    if slug in TO_PROVE:
+        assert lacking, f"{slug} is proven: take it out of TO_PROVE"
+    else:
+        assert lacking == []
 
 
 @pytest.mark.timeout(1800)
