@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from labs.checks import LabUnderTest, check, require
-from labs.rivals import against_rival, comes_to_wait
+from labs.rivals import Rival, against_rival, comes_to_wait
 from sandboxes.interface import LearnerCodeError
 
 from .support import (
@@ -23,6 +23,7 @@ from .support import (
     Event,
     State,
     Streams,
+    Takings,
     always_taken,
     call,
     catch_up,
@@ -32,6 +33,7 @@ from .support import (
     failing,
     goes_through,
     new_streams,
+    one_digit_more,
     sum_of,
     takings,
     takings_due,
@@ -41,6 +43,8 @@ RIVALS = 8
 PAYERS, PLACES = 12, 10
 ATTEMPTS, MOST_TRIES = 30, 45
 LIMIT = 500
+READER_WAITS_MS = 500
+"""How long a reader waits for a lock before it says so; who needs no lock does not notice."""
 DAY_OF_OURS = "2001-02-03"
 KINDS = ("OrderPlaced", "PaymentReceived", "MoneyRefunded", "OrderShipped", "OrderCancelled")
 MARK_OF_OTHERS = "a-mark-of-another-projection"
@@ -54,6 +58,7 @@ def nobody_rewrites_what_happened(lab: LabUnderTest) -> None:
 
 
 def _stores(streams: Streams) -> None:
+    _made(streams)
     stream, other = streams.new(), streams.new()
     with streams.begin() as connection:
         for version in (1, 2):
@@ -121,6 +126,13 @@ def _stores(streams: Streams) -> None:
             )
             require(changed is None, f"{name} rewrites history: it went through on stored events.")
     require(streams.events(stream) == before, "Stored events have changed.")
+
+
+def _made(streams: Streams) -> None:
+    """Without a table, create_store is called: whoever has not begun hears so, and who has hears of what it raises."""
+    if not streams.has_events():
+        streams.lab.call("on_own_connection", "create_store")
+        require(streams.has_events(), "create_store ended well, and there is no table events: does it commit?")
 
 
 def _payload(lab: LabUnderTest) -> dict[str, Any]:
@@ -610,6 +622,7 @@ def _projects(streams: Streams) -> None:
     )
     _late_commit(lab, streams)
     _goes_on(lab, streams)
+    _numbers_grow(lab, streams)
     _dies_in_between(lab, streams)
     _several_at_once(lab, streams)
     _from_zero(lab, streams)
@@ -697,6 +710,21 @@ def _goes_on(lab: LabUnderTest, streams: Streams) -> None:
     )
 
 
+def _numbers_grow(lab: LabUnderTest, streams: Streams) -> None:
+    with streams.begin() as connection:
+        for _ in range(3):
+            _pay(lab, streams, connection)
+    one_digit_more(streams.sql)
+    with streams.begin() as connection:
+        for _ in range(3):
+            _pay(lab, streams, connection)
+    require(
+        drained(streams, 2),
+        "The numbers of transactions got one more digit, and an event was lost or counted twice. In which order do you read, "
+        "and by what do you compare: as numbers, or as text?",
+    )
+
+
 def _dies_in_between(lab: LabUnderTest, streams: Streams) -> None:
     for table in ("marks", "takings"):
         with streams.begin() as connection:
@@ -751,11 +779,11 @@ def _from_zero(lab: LabUnderTest, streams: Streams) -> None:
     with streams.begin() as connection:
         during, rebuilt = takings(connection), takings_due(connection)
     require(
-        during in (before, rebuilt),  # who fills another table and swaps them does not fail here
+        during in (before, rebuilt),  # who writes no statement to the table does not fail here
         "rebuild failed half-way, and the takings are gone: as long as it has not "
         "ended, everybody must see the old ones. One transaction.",
     )
-    call(lab, "rebuild", timeout=20)
+    _nobody_reads_an_empty_table(lab, before)
     with streams.begin() as connection:
         first, due = takings(connection), takings_due(connection)
     require(
@@ -775,6 +803,43 @@ def _from_zero(lab: LabUnderTest, streams: Streams) -> None:
     require(
         mark == ("7", 7),
         "The mark of another projection has changed: `marks` has a row for each, and yours is named takings.",
+    )
+
+
+def _nobody_reads_an_empty_table(lab: LabUnderTest, before: Takings) -> None:
+    """Rebuild, while somebody holds its rows, others read them, and a reader's snapshot is older than all of it."""
+    waited = False
+
+    def read_meanwhile(_: Rival) -> None:
+        nonlocal waited
+        with lab.sql() as reader:
+            reader.execute(f"SET LOCAL lock_timeout = {READER_WAITS_MS}")
+            try:
+                takings(reader)
+            except psycopg.errors.LockNotAvailable:
+                waited = True
+
+    with lab.sql() as old:
+        old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        old.execute("SELECT 1")  # this fixes its snapshot, and locks no table
+        against_rival(
+            lab,
+            lambda rival: rival.execute("SELECT FROM takings FOR UPDATE"),
+            lambda: call(lab, "rebuild", timeout=20),
+            read_meanwhile,
+            commits=False,
+            seconds=MEET_SECONDS,
+        )
+        seen = takings(old)
+    require(
+        seen == before,
+        "A reader whose snapshot (REPEATABLE READ) is older than rebuild did not find the old takings afterwards, but "
+        f"{'an empty table' if not seen else 'others'}. Look at the statements by which rebuild empties or replaces the table: "
+        "not all of them keep the old rows for older snapshots.",
+    )
+    require(
+        not waited,
+        "While rebuild was under way, a plain SELECT from takings had to wait. Look at the lock that rebuild takes on the table.",
     )
 
 
@@ -980,7 +1045,7 @@ def _other_folds(lab: LabUnderTest, streams: Streams, stream: str, ours: int, ze
             )
             require(
                 _snapshot(streams, stream) == (6, ours, later),
-                "A snapshot of another FOLD_SCHEMA was not replaced, whatever its version.",
+                "A snapshot of another FOLD_SCHEMA stayed: it must be replaced, whatever its version.",
             )
 
 

@@ -77,7 +77,9 @@ def _window_trace(caller: Caller, most: int, seconds: int) -> None:
         calls.append([key, most, seconds, now])
         expected.append(model.ask(now))
     answers = [triple(one, _WINDOW_WORDS) for one in caller.trace("sliding_window", calls)]
-    for (allowed, remaining, wait), (may, more, rest) in zip(answers, expected, strict=True):
+    for number, ((allowed, remaining, wait), (may, more, rest)) in enumerate(
+        zip(answers, expected, strict=True)
+    ):
         require(
             not allowed or may,
             "A request passed that was one too many: within some stretch of `seconds` more than `most` passed.",
@@ -87,11 +89,24 @@ def _window_trace(caller: Caller, most: int, seconds: int) -> None:
             "A request was refused although fewer than `most` had passed in the last `seconds`. Are refused ones counted, "
             "or such that are exactly `seconds` old, or is the window not yours?",
         )
-        require(remaining == more, "`remaining` is not how many more may pass at this moment.")
+        require(
+            remaining == more,
+            "`remaining` is not how many more may pass at this moment."
+            + (
+                " Are two requests at the very same time two?"
+                if remaining > more and _twins(calls[:number])
+                else ""
+            ),
+        )
         require(
             abs(wait - rest) < CLOSE,
             "`wait` is not the time until one can pass (0 for one that passed). A script that returns a number loses fractions.",
         )
+
+
+def _twins(calls: list[list[Any]]) -> bool:
+    """Whether two of the calls were made at the same time."""
+    return len({now for *_, now in calls}) < len(calls)
 
 
 def _window_edges(caller: Caller) -> None:
@@ -157,7 +172,7 @@ _BUCKET_WORDS = "allowed, tokens, wait"
 
 def _bucket_trace(caller: Caller, rate: float, burst: int) -> None:
     random, key, now = caller.lab.random, caller.key(), caller.begin()
-    model, calls, expected = BucketModel(rate, burst), [], []
+    model, calls, expected, late = BucketModel(rate, burst), [], [], []
     for number in range(140):
         now += random.choice([0, 0, 0.125, 0.25, 0.5, 1, burst / rate])
         now = math.floor(now * 8) / 8
@@ -166,6 +181,7 @@ def _bucket_trace(caller: Caller, rate: float, burst: int) -> None:
         cost = random.randint(1, burst) if random.random() < 0.2 else 1
         calls.append([key, rate, burst, said, cost] if cost != 1 else [key, rate, burst, said])
         expected.append(model.ask(said, cost))
+        late.append(model.at - said)
     answers = [triple(one, _BUCKET_WORDS) for one in caller.trace("token_bucket", calls)]
     for number, ((allowed, tokens, wait), (may, left, rest)) in enumerate(zip(answers, expected, strict=True)):
         require(
@@ -182,12 +198,30 @@ def _bucket_trace(caller: Caller, rate: float, burst: int) -> None:
         )
         require(
             abs(tokens - left) < CLOSE,
-            "`tokens` is not what is left afterwards, with fractions. (Redis cuts a number that a script returns.)",
+            "`tokens` is not what is left afterwards, with fractions."
+            + _where_tokens_go(tokens, left, late[: number + 1], number > 0 and not expected[number - 1][0]),
         )
+        # Who is behind may count from the latest time, or from what his own clock says.
         require(
-            abs(wait - rest) < CLOSE,
+            min(abs(wait - rest), abs(wait - rest - (0 if may else late[number]))) < CLOSE,
             "`wait` is not the time until there are enough tokens for this cost (0 for a request that passed).",
         )
+
+
+def _where_tokens_go(tokens: float, left: float, late: list[float], refused_before: bool) -> str:
+    """Where to look when a bucket holds something else than it should; `late` is how far each clock so far was behind."""
+    if tokens == math.floor(tokens) and 0 < left - tokens < 1:
+        return " (Redis cuts a number that a script returns.)"
+    if late[-1] > 0:
+        return (
+            " The clock of this call was behind: that brings no tokens and takes none away. "
+            "Do refusals, too, remember the latest time?"
+        )
+    if late[-2:-1] > [0]:
+        return (
+            " The clock of the call before was behind: time that has passed once does not pass a second time."
+        )
+    return " The call before was refused: that takes nothing." if refused_before else ""
 
 
 def _bucket_edges(caller: Caller) -> None:
@@ -293,11 +327,12 @@ def _plan_trace(caller: Caller) -> None:
         calls.append([key, plan, said])
         expected.append(model.ask(plan, said))
     answers = [_decision(one) for one in caller.trace("admit", calls)]
-    for answer, truth in zip(answers, expected, strict=True):
-        _compare(answer, truth)
+    for number, (answer, truth) in enumerate(zip(answers, expected, strict=True)):
+        _compare(answer, truth, expected[number - 1] if number else None)
 
 
-def _compare(answer: dict[str, Any], truth: dict[str, Any]) -> None:
+def _compare(answer: dict[str, Any], truth: dict[str, Any], before: dict[str, Any] | None = None) -> None:
+    """Require an answer to be that of the model; `before` is what the model said to the call before."""
     require(
         not answer["allowed"] or truth["allowed"],
         "A request passed although its bucket was empty or its day used up. Is the burst of a larger plan kept?",
@@ -311,13 +346,25 @@ def _compare(answer: dict[str, Any], truth: dict[str, Any]) -> None:
         answer["limit"] == truth["limit"],
         "A refusal names the wrong limit: who is out for today must hear so, whatever the bucket holds.",
     )
-    require(answer["used"] == truth["used"], "`used` is not how many of today passed: refusals don't count.")
+    yesterday = truth["yesterday"] or (before is not None and before["yesterday"])
+    require(
+        answer["used"] == truth["used"],
+        "`used` is not how many of today passed: "
+        + (
+            "a caller whose clock is behind, and not yet at midnight, changed the count of the new day."
+            if yesterday
+            else "refusals don't count."
+        ),
+    )
+    late = [one["late"] for one in (before, truth) if one is not None]
+    refused_before = before is not None and not before["allowed"]
     require(
         abs(answer["tokens"] - truth["tokens"]) < CLOSE,
-        "`tokens` is not what is left in the bucket, with fractions.",
+        "`tokens` is not what is left in the bucket, with fractions."
+        + _where_tokens_go(answer["tokens"], truth["tokens"], late, refused_before),
     )
     require(
-        abs(answer["wait"] - truth["wait"]) < CLOSE,
+        min(abs(answer["wait"] - wait) for wait in truth["waits"]) < CLOSE,
         "`wait` is not the time until the limit that refused has something again (0 for a request that passed).",
     )
 

@@ -134,18 +134,23 @@ class PlanModel:
     used: int = 0
 
     def ask(self, plan: dict[str, Any], now: float) -> dict[str, Any]:
-        """As admit answers."""
+        """As admit answers, with `waits` in place of `wait`: who is behind may count from the latest time or by his own clock.
+
+        `late` is how far the caller's clock is behind, `yesterday` whether it has not come to the day that has begun.
+        """
         if self.tokens < 0:
             self.tokens, self.at = plan["burst"], now
         if int(now // DAY) > self.day:
             self.day, self.used = int(now // DAY), 0
         self.tokens = min(plan["burst"], self.tokens + max(0.0, now - self.at) * plan["rate"])
         self.at = max(self.at, now)
-        limit, wait = None, 0.0
+        late = self.at - now
+        limit, waits = None, [0.0]
         if self.used >= plan["daily"]:
-            limit, wait = "daily", DAY - now % DAY
+            limit, waits = "daily", [DAY - now % DAY, DAY - self.at % DAY]
         elif self.tokens < 1:
-            limit, wait = "burst", (1 - self.tokens) / plan["rate"]
+            wait = (1 - self.tokens) / plan["rate"]
+            limit, waits = "burst", [wait, wait + late]
         else:
             self.tokens, self.used = self.tokens - 1, self.used + 1
         return {
@@ -153,7 +158,9 @@ class PlanModel:
             "limit": limit,
             "tokens": self.tokens,
             "used": self.used,
-            "wait": wait,
+            "waits": waits,
+            "late": late,
+            "yesterday": int(now // DAY) < self.day,
         }
 
 
