@@ -42,12 +42,11 @@ class Service:
         connection.sendall(sent)
         return connection
 
-    def hold(self, count: int, deaf: int = 0) -> list[socket.socket]:
-        """So many requests in flight, and so many whose handler does not look at its context."""
-        held = [self.open(request("/hold")) for _ in range(count)] + [
-            self.open(request("/deaf")) for _ in range(deaf)
-        ]
-        until(lambda: self._arrived() >= count + deaf)
+    def hold(self, count: int, deaf: int = 0, unread: int = 0) -> list[socket.socket]:
+        """So many requests in flight, so many whose handler does not look at its context, and so many whose body nobody reads."""
+        sent = [request("/hold")] * count + [request("/deaf")] * deaf + [UNREAD] * unread
+        held = [self.open(one) for one in sent]
+        until(lambda: self._arrived() >= len(held))
         return held
 
     def _arrived(self) -> int:
@@ -102,6 +101,9 @@ class Service:
 
 def request(path: str, close: bool = False) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: {'close' if close else 'keep-alive'}\r\n\r\n".encode()
+
+
+UNREAD = b"POST /hold HTTP/1.1\r\nHost: shop\r\nContent-Length: 5\r\n\r\n"
 
 
 def read(connection: socket.socket, most: int = 200_000, until_end: bytes = b"") -> bytes:
@@ -170,7 +172,7 @@ def drain(folder: Path, count: int) -> Seen:
 def grace(folder: Path, count: int) -> Seen:
     """Requests in flight that never end by themselves; one does not even hear of anything."""
     service = Service(folder, "grace", 400)
-    held = service.hold(count, deaf=1)
+    held = service.hold(count, deaf=1, unread=1)
     service.stop()
     until(service.over)
     end = time.monotonic() + PATIENCE / 2

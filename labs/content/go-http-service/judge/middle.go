@@ -20,7 +20,7 @@ import (
 
 type request struct {
 	Path   string `json:"path"`
-	Do     string `json:"do"` // answer, twice, nothing, panic, late, late bare, abort, flush
+	Do     string `json:"do"` // answer, twice, nothing, panic, late, late bare, late flush, abort, flush
 	Status int    `json:"status"`
 	Text   string `json:"text"`
 	ID     string `json:"id"` // that the client sends
@@ -98,6 +98,9 @@ func play(given scenario) trace {
 				w.WriteHeader(this.Status)
 			}
 			_, _ = io.WriteString(w, "begun")
+			_ = http.NewResponseController(w).Flush()
+			panic(this.Text)
+		case "late flush":
 			_ = http.NewResponseController(w).Flush()
 			panic(this.Text)
 		case "twice":
