@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from labs.attempts import (
     GAVE_UP,
@@ -24,6 +25,20 @@ from sandboxes.interface import LearnerCodeError
 from .support import GATE_OF_PAYOUTS, GATE_SECONDS, NOTES, Days, Purse, Queue, force
 
 LEVELS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+WAITS_FOR_JOBS = """
+SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND relation = 'jobs'::regclass AND NOT granted)
+"""
+
+
+@contextmanager
+def _where(**meanings: str) -> Iterator[None]:
+    """Say what it means here when the learner's code raises one of these errors; `any` stands for all others."""
+    try:
+        yield
+    except LearnerCodeError as error:
+        meaning = meanings.get(error.name, meanings.get("any"))
+        require(meaning is None, f"{meaning}".replace("THE ERROR", error.name))
+        raise
 
 
 @check("write-skew")
@@ -100,7 +115,9 @@ def the_interleaving_shows_what_each_level_lets_through(lab: LabUnderTest) -> No
 
 
 def _skew(lab: LabUnderTest, wallets: list[str], amount: int, level: str) -> list[str]:
-    outcomes = lab.call("on_two_connections", "write_skew", wallets, amount, level, timeout=30.0)
+    left = "THE ERROR left write_skew: an error of the database is a session's outcome, told by its SQLSTATE."
+    with _where(SerializationFailure=left, InFailedSqlTransaction=left):
+        outcomes = lab.call("on_two_connections", "write_skew", wallets, amount, level, timeout=30.0)
     require(
         isinstance(outcomes, list) and len(outcomes) == 2 and all(isinstance(one, str) for one in outcomes),
         "write_skew must return a list of two texts: the outcome of the first session and that of the second.",
@@ -112,6 +129,15 @@ def _skew(lab: LabUnderTest, wallets: list[str], amount: int, level: str) -> lis
 @check("serializable-retry")
 def withdrawals_hold_the_rule_and_retry_with_measure(lab: LabUnderTest) -> None:
     """Holds a rule that spans rows, retries what deserves it and nothing else, and gives up cleanly."""
+    left = (
+        "THE ERROR left withdraw, and deserved another attempt. It may come from any statement and from COMMIT: is each of "
+        "them inside what you retry?"
+    )
+    with _where(SerializationFailure=left, DeadlockDetected=left):
+        _withdraws(lab)
+
+
+def _withdraws(lab: LabUnderTest) -> None:
     function = "withdraw"
     purse = Purse(lab)
     wanted: dict[str, list[int]] = {}
@@ -135,7 +161,8 @@ def withdrawals_hold_the_rule_and_retry_with_measure(lab: LabUnderTest) -> None:
     ask(second, together - amount, True, "Exactly what the wallets hold together may be taken.")
     ask(second, 1, False, "When nothing is left in the wallets together, return False.")
     none = f"none-{lab.random.getrandbits(32):08x}"
-    require(attempt(lab, function, none, 1) is False, "For a wallet that does not exist return False.")
+    with _where(any="For a wallet that does not exist return False: THE ERROR came out."):
+        require(attempt(lab, function, none, 1) is False, "For a wallet that does not exist return False.")
 
     _meets_a_serializable_rival(lab, function)
     for state, late in (("40001", False), ("40P01", False), ("40001", True)):
@@ -305,13 +332,14 @@ def transfers_cannot_deadlock(lab: LabUnderTest) -> None:
         "An empty wallet can't give, whatever the customer's other wallet holds: False.",
     )
     none = f"none-{lab.random.getrandbits(32):08x}"
-    ask(other, none, 1, False, "When the target wallet does not exist, return False and change nothing.")
-    ask(none, other, 1, False, "When the source wallet does not exist, return False and change nothing.")
+    with _where(any="A wallet that does not exist must give False: THE ERROR came out."):
+        ask(other, none, 1, False, "When the target wallet does not exist, return False and change nothing.")
+        ask(none, other, 1, False, "When the source wallet does not exist, return False and change nothing.")
     ask(other, other, 1, False, "A transfer from a wallet to itself must return False and change nothing.")
 
+    _hinders_nobody(lab, function)
     _locks_in_one_sequence(lab, function)
     _decides_under_the_lock(lab, function)
-    _hinders_nobody(lab, function)
 
     purse = Purse(lab)
     wallets = [wallet for _ in range(3) for wallet in purse.customer(9_000, 9_000)]
@@ -407,7 +435,8 @@ def _hinders_nobody(lab: LabUnderTest, function: str) -> None:
     )
     require(
         not met.waited,
-        "A transfer waited for somebody who had changed another wallet: lock the two rows, and no more.",
+        "A transfer waited for somebody who had changed a wallet that is neither its source nor its target: lock the two "
+        "rows, and no more.",
     )
     require(met.result is True, "With enough in the source wallet, a transfer must succeed.")
 
@@ -462,6 +491,7 @@ def every_job_is_done_once_whatever_dies(lab: LabUnderTest) -> None:
     for table in ("payouts", "jobs"):
         _survives_a_death(lab, table)
     _puts_hopeless_jobs_aside(lab)
+    _notes_a_failure_before_anybody_else(lab)
 
     queue = Queue(lab)
     queue.add_many(48)
@@ -541,7 +571,13 @@ def _puts_hopeless_jobs_aside(lab: LabUnderTest) -> None:
     queue.add(behind, minutes=-5)
     for name, error in ((by_database, "CheckViolation"), (by_bank, "Refused")):
         for failure in (1, 2, 3):
-            taken = queue.work()
+            with _where(
+                InFailedSqlTransaction="`pay` raised an error of the database, and what `work` did next raised "
+                "InFailedSqlTransaction: such an error spoils the transaction, until it is rolled back as a whole or to a "
+                "savepoint.",
+                any="`pay` raised an error, and THE ERROR left `work`: any error of `pay` is a failure of the job, to be noted.",
+            ):
+                taken = queue.work()
             require(
                 taken == queue.ids[name],
                 "After a job whose payment raised, work did not take it, or did not return its job_id. A "
@@ -569,6 +605,52 @@ def _puts_hopeless_jobs_aside(lab: LabUnderTest) -> None:
     queue.require_paid(behind)
 
 
+def _notes_a_failure_before_anybody_else(lab: LabUnderTest) -> None:
+    """Another worker is there at the very moment at which the one whose payment fails lets the job go.
+
+    It waits for the table, and gets it within the worker's commit or rollback: before the worker's next statement.
+    """
+    queue = Queue(lab)
+    name = queue.name()
+    queue.add(name, minutes=-5, amount=lab.random.randint(100_001, 900_000))
+    with lab.sql() as connection:
+        connection.execute(GATE_OF_PAYOUTS)
+    with ThreadPoolExecutor(1) as pool, lab.sql() as rival:
+        paying: list[Future[bool]] = []
+
+        def look(keeper: Rival) -> None:
+            paying.append(pool.submit(queue.pay_as_another, rival, name))
+            deadline = time.monotonic() + GATE_SECONDS
+            while time.monotonic() < deadline and not paying[0].done():
+                (waits,) = keeper.execute(WAITS_FOR_JOBS, [rival.info.backend_pid]).fetchone() or (False,)
+                if waits:
+                    break
+                time.sleep(0.01)
+
+        met = against_rival(
+            lab,
+            lambda keeper: keeper.execute("LOCK TABLE gate_of_payouts IN ACCESS EXCLUSIVE MODE"),
+            queue.work,
+            look,
+        )
+        paid = bool(paying) and paying[0].result()
+    with lab.sql() as connection:
+        connection.execute("DROP TRIGGER pass_the_gate ON payouts")
+    require(met.waited, "work did not write a payout for a job that is ready and due: call pay.")
+    state, attempts, _, _ = queue.job(name)
+    if paid:
+        require(
+            state == "done" and len(queue.payouts(name)) == 1,
+            "Between undoing a failed payment and noting the failure the job was free: another worker took it and paid it, and "
+            "then you wrote over that, so it can be paid twice. Undo only what `pay` wrote, and keep the row locked.",
+        )
+    else:
+        require(
+            state == "ready" and attempts == 1 and not queue.payouts(name),
+            "After a failure the job must still be ready, with one more in attempts, and nothing paid.",
+        )
+
+
 @check("advisory-lock")
 def a_day_is_closed_exactly_once(lab: LabUnderTest) -> None:
     """Closes a day exactly once, waits for nobody, hinders no other day, and leaves no lock behind."""
@@ -583,7 +665,23 @@ def a_day_is_closed_exactly_once(lab: LabUnderTest) -> None:
     require(days.settle(second) is True, "After one day was closed, another one must still be closed: True.")
     days.require_closed(second)
 
-    _one_of_many_closes(lab, days)
+    for gate in ("gate", "gate_of_commits"):
+        _one_of_many_closes(lab, days, gate)
+
+    refused = days.new()
+    days.raise_at(refused)
+    try:
+        told = days.settle(refused)
+    except LearnerCodeError:
+        told = False
+    require(told is not True, "close_day raised, and you returned True.")
+    require(days.rows(refused) == (0, 0), "close_day raised in the middle, and a part of that day is written.")
+    days.require_no_lock("close_day raised, the call has ended")
+    require(
+        days.settle(refused) is True,
+        "After a call whose close_day raised, the next one must close the day: True.",
+    )
+    days.require_closed(refused)
 
     broken = days.new()
     days.die_at(broken)
@@ -614,22 +712,25 @@ def a_day_is_closed_exactly_once(lab: LabUnderTest) -> None:
 
 
 STATE_OF_THE_GATE = """
-SELECT count(*) FILTER (WHERE relation = 'gate'::regclass), count(*) FILTER (WHERE locktype = 'advisory')
+SELECT count(*) FILTER (WHERE relation = %s::regclass), count(*) FILTER (WHERE locktype = 'advisory')
 FROM pg_locks WHERE NOT granted
 """
 
 
-def _one_of_many_closes(lab: LabUnderTest, days: Days) -> None:
-    """Hold up the call that closes one day: the others must all come back, and another day must get as far as the gate."""
+def _one_of_many_closes(lab: LabUnderTest, days: Days, gate: str) -> None:
+    """Hold up the call that closes one day: the others must all come back, and another day must get as far as the gate.
+
+    `gate` stands before its writing, `gate_of_commits` in its commit, where nothing of it can be seen yet.
+    """
     busy, other = days.new(), days.new()
     calls = [["settle", day] for day in (busy, busy, busy, busy, other)]
     with ThreadPoolExecutor(1) as pool, lab.sql() as keeper:
-        keeper.execute("LOCK TABLE gate IN ACCESS EXCLUSIVE MODE")
+        keeper.execute(f"LOCK TABLE {gate} IN ACCESS EXCLUSIVE MODE")
         pending = pool.submit(lab.call_many, "on_own_connection", calls, workers=2, timeout=60.0)
         at_gate = waiting = 0
         deadline = time.monotonic() + GATE_SECONDS
         while time.monotonic() < deadline and not pending.done():
-            at_gate, waiting = keeper.execute(STATE_OF_THE_GATE).fetchone() or (0, 0)
+            at_gate, waiting = keeper.execute(STATE_OF_THE_GATE, [gate]).fetchone() or (0, 0)
             if at_gate == 2 or waiting:
                 break
             time.sleep(0.01)

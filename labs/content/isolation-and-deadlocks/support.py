@@ -178,6 +178,21 @@ class Queue:
                 "SELECT job_id, amount FROM payouts WHERE wallet_id = %s", [wallet]
             ).fetchall()
 
+    def pay_as_another(self, rival: Any, wallet: str) -> bool:
+        """Do this job as another worker does once it gets the table: whether it could take it."""
+        rival.execute("LOCK TABLE jobs IN EXCLUSIVE MODE")
+        job = rival.execute(
+            """
+            UPDATE jobs SET state = 'done' WHERE job_id = %s AND state = 'ready' AND due_at <= now()
+            RETURNING job_id, wallet_id, amount
+            """,
+            [self.ids[wallet]],
+        ).fetchone()
+        if job is not None:
+            rival.execute("INSERT INTO payouts (job_id, wallet_id, amount) VALUES (%s, %s, %s)", job)
+        rival.commit()
+        return job is not None
+
     def require_paid(self, wallet: str) -> None:
         """Require that this job is done and paid once."""
         paid = self.payouts(wallet)
@@ -211,6 +226,15 @@ class Days:
                 END $$;
                 CREATE OR REPLACE TRIGGER pass_the_gate BEFORE INSERT ON closings
                     FOR EACH STATEMENT EXECUTE FUNCTION pass_the_gate();
+                CREATE TABLE IF NOT EXISTS gate_of_commits ();
+                CREATE OR REPLACE FUNCTION pass_the_gate_of_commits() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    LOCK TABLE gate_of_commits IN ACCESS SHARE MODE;
+                    RETURN NULL;
+                END $$;
+                DROP TRIGGER IF EXISTS pass_the_gate_of_commits ON closings;
+                CREATE CONSTRAINT TRIGGER pass_the_gate_of_commits AFTER INSERT ON closings DEFERRABLE INITIALLY DEFERRED
+                    FOR EACH ROW EXECUTE FUNCTION pass_the_gate_of_commits();
                 """
             )
             # Few customers are enough here, and each closing is quicker.
@@ -228,6 +252,10 @@ class Days:
     def die_at(self, day: str) -> None:
         """Let the first call that closes this day die while it writes."""
         fail_writes(self.lab, "INSERT", "closings", ("day", day), DIES, after=2)
+
+    def raise_at(self, day: str) -> None:
+        """Let the first call that closes this day be refused while it writes; its connection lives."""
+        fail_writes(self.lab, "INSERT", "closings", ("day", day), raises("23514"), after=2)
 
     def settle(self, day: str) -> bool | str:
         return attempt(self.lab, "settle", day)
@@ -250,13 +278,12 @@ class Days:
         require(rows == customers, "A day was closed more than once: a customer has several rows for it.")
         require(customers == row[0], "A day was closed without all of the customers: call close_day.")
 
-    def require_no_lock(self) -> None:
+    def require_no_lock(self, when: str = "The call has ended") -> None:
         """Require that no advisory lock outlives the call that took it."""
         with self.lab.sql() as connection:
             row = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()
         require(
             row and row[0] == 0,
-            "The call has ended and its advisory lock is still held: it belongs to the session, which went "
-            "back into the pool. Take the kind "
-            "that ends with the transaction.",
+            f"{when} and its advisory lock is still held: it belongs to the session, which went back into the pool. Give it "
+            "back on every way out, or take the kind that ends with the transaction.",
         )
