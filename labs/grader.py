@@ -281,7 +281,8 @@ def _notebook_result(run: NotebookRun) -> NotebookResult:
     cells = "1 cell" if len(raised) == 1 else f"{len(raised)} cells"
     return NotebookResult(
         status=run.status,
-        message=f"{cells} raised an error; the first is cell {first.index + 1}: {_in_short(first)}",
+        message=f"{cells} raised an error; the first is cell {first.index + 1}, `{run.submission.beginning(first.index)}`: "
+        f"{_in_short(first)}",
     )
 
 

@@ -96,9 +96,14 @@ class NotebookRun:
             if hoarder is None:
                 return NotebookStatus.COMPLETED, None, ""
             detail = f"Cell {hoarder.index + 1} needed more memory than the {self.limits.memory_mb} MB that the sandbox has."
-            return NotebookStatus.OUT_OF_MEMORY, hoarder.index, detail
+            return NotebookStatus.OUT_OF_MEMORY, hoarder.index, detail + self._where(hoarder.index)
         detail = result.detail or f"The run ended: {result.outcome.value.replace('_', ' ')}."
-        return _STATUS[result.outcome], _culprit(result), detail
+        culprit = _culprit(result)
+        return _STATUS[result.outcome], culprit, detail + self._where(culprit)
+
+    def _where(self, index: int | None) -> str:
+        beginning = "" if index is None else self.submission.beginning(index)
+        return f" It begins `{beginning}`." if beginning else ""
 
     def _execute(self, seconds: float) -> ExecutedNotebook:
         notebook = copy.deepcopy(self.submission.notebook)

@@ -16,6 +16,7 @@ from labs.notebook import NOTEBOOK_METADATA, task_cell_id
 
 MAX_NOTEBOOK_BYTES = 10 * 1024 * 1024
 MAX_CELLS = 1_000
+FIRST_LINE = 60
 _CELL_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 _KINDS = ("code", "markdown", "raw")
 _SAVE_AGAIN = "Open it in JupyterLab, save it (Ctrl+S) and hand it in again."
@@ -41,6 +42,15 @@ class Submission:
             for index, cell in enumerate(self.cells)
             if cell["cell_type"] == "code" and (cell["metadata"].get("task") or _task_of(cell["id"])) == task
         ]
+
+    def beginning(self, index: int) -> str:
+        """How a cell begins, by which its author finds it: editors show no numbers of cells.
+
+        The first line with something in it; at most FIRST_LINE characters, without backticks; empty where the cell is.
+        """
+        source = "".join(self.cells[index]["source"])
+        first = next((line.strip() for line in source.splitlines() if line.strip()), "").replace("`", "'")
+        return first if len(first) <= FIRST_LINE else f"{first[: FIRST_LINE - 1]}…"
 
     def missing(self, tasks: Iterable[str]) -> list[str]:
         """Those of `tasks` that have no cell here."""

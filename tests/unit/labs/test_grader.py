@@ -178,6 +178,7 @@ def test_a_cell_that_hoards_memory_is_left_out_too(lab: Lab, driver: FakeDriver)
     report = grade(lab, with_cells(lab.source.solution(), (2, "raise MemoryError")), seed=1, driver=driver)
     assert report.notebook.status is NotebookStatus.OUT_OF_MEMORY
     assert report.notebook.message.startswith("Cell 3 needed more memory than the 1024 MB")
+    assert "It begins `raise MemoryError`." in report.notebook.message
     assert report.score == 100
 
 
@@ -233,7 +234,7 @@ def test_the_error_of_a_task_cell_is_told_first(lab: Lab, driver: FakeDriver) ->
     assert first == "The cell of this task raised ModuleNotFoundError: No module named 'nothing_of_the_kind'"
     assert "defines no 'double'" in second
     assert report.notebook.message.startswith(
-        "1 cell raised an error; the first is cell 5: ModuleNotFoundError"
+        "1 cell raised an error; the first is cell 5, `import nothing_of_the_kind`: ModuleNotFoundError"
     )
 
 

@@ -86,6 +86,20 @@ def test_a_notebook_is_reduced_to_what_is_run() -> None:
     nbformat.validate(nbformat.from_dict(submission.notebook))
 
 
+@pytest.mark.parametrize(
+    ("source", "beginning"),
+    [
+        ("\n  \n  x = `1`\ny", "x = '1'"),
+        ("", ""),
+        ("a" * 61, "a" * 59 + "…"),
+        (["def f():\n", "    return 1"], "def f():"),
+    ],
+)
+def test_a_cell_is_named_by_how_it_begins(source: object, beginning: str) -> None:
+    cell = {"cell_type": "code", "id": "one", "metadata": {}, "source": source, "outputs": []}
+    assert read(notebook(cell)).beginning(0) == beginning
+
+
 def test_ids_are_made_unique() -> None:
     submission = read(notebook(code("1"), code("2"), code("3", id="not an id"), code("4", id="cell-3")))
     ids = [cell["id"] for cell in submission.cells]
