@@ -257,6 +257,7 @@ def attempt_view(submission: Submission | None) -> dict[str, Any] | None:
         "notebook_message": submission.notebook_message,
         "error": submission.error,
         "created_at": submission.created_at,
+        "finished_at": submission.finished_at or submission.created_at,
         "seconds": (submission.finished_at - submission.created_at).total_seconds()
         if submission.finished_at
         else None,
