@@ -18,7 +18,17 @@ from labs.verify import combined, verify_case
 from sandboxes.drivers import DRIVERS
 from sandboxes.interface import Driver
 
-TO_PROVE: frozenset[str] = frozenset()
+TO_PROVE = frozenset(
+    {
+        "cache-aside-and-stampede",
+        "circuit-breaker-and-retries",
+        "event-sourcing",
+        "go-http-service",
+        "go-worker-pool",
+        "kafka-partitions-and-groups",
+        "saga-orchestrator",
+    }
+)
 """Labs of which some cases are still to be graded; their proofs hold what was."""
 SLUGS = sorted(
     path.name for path in CONTENT_ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))
