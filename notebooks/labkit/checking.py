@@ -59,7 +59,7 @@ def check(notebook: str | Path | None, slug: str) -> Report:
 
 
 def find_notebook(given: str | Path | None, slug: str, root: Path) -> Path:
-    """The file of the notebook that is open: what was given, else what Jupyter or VS Code says, else the lab's own in this folder.
+    """The file of the notebook that is open: what was given, else what Jupyter or VS Code says, else the lab's own here.
 
     The last is what `jupyter execute` runs, which tells a kernel nothing but the folder. Raises CheckingError.
     """
