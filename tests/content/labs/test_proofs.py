@@ -20,7 +20,6 @@ from sandboxes.interface import Driver
 
 TO_PROVE = frozenset(
     {
-        "cache-aside-and-stampede",
         "circuit-breaker-and-retries",
         "event-sourcing",
         "go-http-service",
