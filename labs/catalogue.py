@@ -205,9 +205,8 @@ def load_lab(folder: Path) -> tuple[Lab | None, list[Fault]]:
 def content_hash(folder: Path, *, without: Collection[str] = ()) -> str:
     """sha256 over names, lengths and contents of a folder's files; caches, proofs and the entries `without` are not counted."""
     digest = hashlib.sha256()
-    for name in _files(folder):
-        if name.partition("/")[0] in PROOFS or name.partition("/")[0] in without:
-            continue
+    left_out = {*PROOFS, *without}
+    for name in (name for name in _files(folder) if name.partition("/")[0] not in left_out):
         data = (folder / name).read_bytes()
         digest.update(f"{name}\0{len(data)}\0".encode())
         digest.update(data)

@@ -12,6 +12,7 @@ import redis
 from psycopg import errors as pg
 
 from labs.checks import Check, CheckFailed
+from labs.raised import NO_JSON
 from labs.report import TaskStatus
 from labs.under_test import LabUnderTest, NotStarted, OutOfTime
 from sandboxes.interface import AgentTimeout, KernelDied, LearnerCodeError, SandboxError, SandboxGone, TooLarge
@@ -72,9 +73,6 @@ def not_started(task: str) -> Verdict:
         TaskStatus.FAILED,
         f"Not started yet: in the cell of task {task}, write your code in place of the line that says it is not implemented.",
     )
-
-
-NO_JSON = "the result can't be written as JSON: "
 
 
 def _raised(error: LearnerCodeError) -> str:

@@ -17,6 +17,8 @@ from psycopg import errors as pg
 from redis import exceptions as of_redis
 
 MAX_CHARACTERS = 500
+NO_JSON = "the result can't be written as JSON: "
+"""How the bridge in the kernel begins what it says of a result that it can't pass on (`sandboxes/agent/kernel_bridge.py`)."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _CLASSES = frozenset(
     name
@@ -60,10 +62,10 @@ _SENTENCES = (
     r"cannot import name '‹N›' from '‹N›'",
     r"the notebook defines no '‹N›'",
     r"'‹N›' is not a function",
-    r"the result can't be written as JSON: Object of type ‹N› is not JSON serializable",
-    r"the result can't be written as JSON: Out of range float values are not JSON compliant",
-    r"the result can't be written as JSON: Circular reference detected",
-    r"the result can't be written as JSON: keys must be str, int, float, bool or None, not ‹N›",
+    NO_JSON + r"Object of type ‹N› is not JSON serializable",
+    NO_JSON + r"Out of range float values are not JSON compliant",
+    NO_JSON + r"Circular reference detected",
+    NO_JSON + r"keys must be str, int, float, bool or None, not ‹N›",
     r"The kernel gave an answer that makes no sense\.",
     r'(?:relation|column|function|schema|type|role|constraint|index) "?‹N›"? (?:of relation "‹N›" )?does not exist',
     r'syntax error at or near "‹N›"',
