@@ -152,6 +152,7 @@ def test_a_learner_proves_a_topic(product: Product, page: Page) -> None:
     expect(page.get_by_text("You have proven every task")).to_be_visible()
     page.get_by_role("link", name="See the notebook as it was run").click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator("main")).to_contain_text("print(6 * 7")
     expect(page.locator("main")).to_contain_text(f"42 {LAB}")
     page.goto(f"{product.origin}/labs/{LAB}/solution")
     expect(page.locator("main")).to_contain_text("def ")

@@ -119,11 +119,16 @@ def attempts(db: Session, user_id: int, lab_id: str) -> Sequence[Submission]:
 
 
 def attempt(db: Session, user_id: int, submission_id: int) -> Submission | None:
-    """One attempt of this learner with its results and the executed notebook."""
+    """One attempt of this learner with its results and the executed notebook.
+
+    In one statement: the worker moves the notebook from the report to `executed_html`, and between two it would be in neither.
+    """
     return db.scalar(
         select(Submission)
         .where(Submission.id == submission_id, Submission.user_id == user_id)
-        .options(selectinload(Submission.results), undefer(Submission.executed_html))
+        .options(
+            selectinload(Submission.results), undefer(Submission.executed_html), undefer(Submission.report)
+        )
     )
 
 

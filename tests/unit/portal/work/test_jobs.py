@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, selectinload, undefer
 
 from portal.content import Content, ContentSource
 from portal.database import Database
-from portal.features.lab_sessions import views
+from portal.features.lab_sessions import queries, views
 from portal.models import LabSession, SessionState, Submission, SubmissionState, User, WorkerStatus, utcnow
 from portal.settings import Settings
 from portal.work import grading
@@ -248,8 +248,12 @@ class TestGrading:
         assert graded.state == SubmissionState.GRADED
         assert len(graded.results) == len(context.content.labs.labs[LAB].tasks)
         assert graded.executed_html is None
-        # The page shows it all the same.
-        assert "Never oversell" in views.executed_html(graded)
+        # The page shows it all the same, and needs nothing more from the database, where it may be rendered meanwhile.
+        db.expunge_all()
+        shown = queries.attempt(db, user.id, row.id)
+        assert shown is not None
+        db.expunge_all()
+        assert "Never oversell" in views.executed_html(shown)
 
     def test_a_notebook_that_can_not_be_shown_does_not_cost_the_result(
         self, context: WorkContext, db: Session, user: User, monkeypatch: pytest.MonkeyPatch
