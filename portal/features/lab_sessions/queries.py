@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload, undefer
@@ -208,10 +209,13 @@ def hints_used(db: Session, user_id: int, lab_id: str) -> dict[str, int]:
     return {task_id: number for task_id, number in rows}
 
 
-def worker(db: Session) -> WorkerStatus | None:
-    """What the worker said last, or None when it has been silent for too long."""
-    status = db.get(WorkerStatus, 1)
-    return status if status is not None and status.heartbeat_at > utcnow() - WORKER_SILENT_AFTER else None
+class WorkerShown(NamedTuple):
+    """What a lab's page says of the worker."""
+
+    driver: str
+    isolated: bool
+    reason: str
+    places: int
 
 
 _WORKER_SHOWN = select(
@@ -223,9 +227,9 @@ _WORKER_SHOWN = select(
 )
 
 
-def worker_shown(db: Session) -> tuple[str, bool, str, int] | None:
-    """Driver, isolated, reason and places of the same row; asked so often that it is read without an object."""
+def worker(db: Session) -> WorkerShown | None:
+    """What the worker said last, or None when it has been silent for too long. Asked often, so it is read without an object."""
     found = db.connection().execute(_WORKER_SHOWN).first()
     if found is None or found.heartbeat_at <= utcnow() - WORKER_SILENT_AFTER:
         return None
-    return found.driver, found.isolated, found.reason, found.places
+    return WorkerShown(found.driver, found.isolated, found.reason, found.places)

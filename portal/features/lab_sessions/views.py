@@ -52,7 +52,7 @@ def surroundings(db: Session, settings: Settings, user_id: int, lab: Lab) -> Has
     if found.is_moving:
         return None
     files = files_view(found.session, settings, user_id, lab, utcnow())
-    return (queries.worker_shown(db), *files.values())
+    return (queries.worker(db), *files.values())
 
 
 def lab_page(db: Session, content: Content, settings: Settings, user_id: int, lab: Lab) -> dict[str, Any]:
