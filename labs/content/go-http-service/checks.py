@@ -94,7 +94,7 @@ def answers_well_and_refuses_well(lab: LabUnderTest) -> None:
             {"users": there, "broken": [broken], "slow": [slow], "secret": secret, "requests": list(asked.values())},
             {"users": [], "requests": [get("/users")]},
         ],
-        "store.go",
+        "store.go", "answers.go",
     )  # fmt: skip
     got = dict(zip(asked, trace["answers"], strict=True))
     require(
@@ -252,6 +252,7 @@ def every_request_is_known_and_survived(lab: LabUnderTest) -> None:
         "middle/middle.go",
         HANDLERS,
         [{"requests": list(asked.values())}, {"requests": many, "together": True}],
+        "recorder.go",
     )
     got = dict(zip(asked, one["answers"], strict=True))
     lines = {
@@ -435,7 +436,7 @@ def tests_tell_right_from_wrong(lab: LabUnderTest) -> None:
             tests="users/routes_test.go",
             allowed=QUIET | NETWORK | TESTING | HANDLERS | {"lab/users", "net/http/httptest"},
             implementations="routes.go",
-            given=("store.go",),
+            given=("store.go", "ask_test.go"),
             correct=CORRECT,
             broken=BROKEN,
             too_much="something that was not promised, such as the white space in the JSON or the words of a detail",

@@ -77,7 +77,7 @@ def require_problem(answer: Answer, status: int, when: str) -> None:
     told = fields(answer)
     require(
         answer["type"].split(";")[0].strip() == "application/problem+json" and isinstance(told, dict),
-        f"{when}: the answer is not application/problem+json. Let one function write every refusal, the type before the status.",
+        f"{when}: the answer is not application/problem+json. `problem` writes one; nothing else has to write a refusal.",
     )
     require(
         told.get("status") == status and isinstance(told.get("title"), str) and told["title"],
