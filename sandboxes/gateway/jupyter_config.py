@@ -156,8 +156,9 @@ c.ServerApp.tornado_settings = {
     "page_config_hook": lab_page,
     # A Unix socket is faster than zlib, and the sandbox's CPU is the learner's.
     "compress_response": False,
-    # Jupyter's own default is longer than its interval, and it warns of that at each connection.
-    "ws_ping_timeout": 30_000,
+    # The gateway asks both sides whether they are still there. Jupyter's own defaults make it warn at each connection, and
+    # with a timeout as long as the interval it ends every connection after one interval.
+    "ws_ping_interval": 0,
 }
 c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash"] if Path("/bin/bash").exists() else ["/bin/sh"]}
 

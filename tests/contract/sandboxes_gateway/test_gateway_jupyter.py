@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -16,7 +17,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sandboxes.gateway.websocket_proxy import HEARTBEAT_SECONDS
+
 from .conftest import NOTEBOOK, START, Gateway, Sandbox, environment
+
+DATA = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
 
 
 def page_config(page: bytes) -> dict[str, Any]:
@@ -128,6 +133,27 @@ def test_a_terminal_works(gateway: Gateway, shared_sandbox: Sandbox) -> None:
         return seen
 
     assert "42-" in asyncio.run(use())
+
+
+def test_nobody_ends_a_connection_on_which_nothing_happens(
+    gateway: Gateway, launch: Callable[[], Sandbox]
+) -> None:
+    sandbox = launch()
+
+    async def listen() -> aiohttp.WSMessage | None:
+        async with aiohttp.ClientSession(gateway.origin, headers={"Origin": gateway.origin}) as session:
+            async with session.post(f"{sandbox.path}api/kernels") as answer:
+                kernel = (await answer.json())["id"]
+            async with session.ws_connect(f"{sandbox.path}api/kernels/{kernel}/channels") as ws:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(HEARTBEAT_SECONDS * 1.2):
+                        while (message := await ws.receive()).type in DATA:
+                            pass
+                        return message
+                return None
+
+    assert asyncio.run(listen()) is None
+    assert "WebSocket ping" not in sandbox.log.read_text()
 
 
 def test_no_log_holds_the_token(gateway: Gateway, launch: Callable[[], Sandbox]) -> None:
