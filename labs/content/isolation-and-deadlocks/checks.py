@@ -452,6 +452,7 @@ def every_job_is_done_once_whatever_dies(lab: LabUnderTest) -> None:
     queue.add(done, minutes=-60, state="done")
     queue.add(dead, minutes=-60, state="dead")
     queue.add(same, like=soon)
+    queue.lie_in_no_order()
     for name in (early, soon, same):
         taken = queue.work()
         require(taken is not None, "There was a job that is ready and due, and work returned None.")
@@ -462,7 +463,8 @@ def every_job_is_done_once_whatever_dies(lab: LabUnderTest) -> None:
         require(taken != queue.ids[late], "You took a job that is not due yet.")
         require(
             taken == queue.ids[name],
-            "You did not take the job that is due for the longest time, by due_at and then job_id.",
+            "You did not take the job that is due for the longest time, by due_at and then job_id. Without ORDER BY, or with a "
+            "part of it, rows come as they lie, or as an index has them.",
         )
         queue.require_paid(name)
     require(queue.work() is None, "With no job that is ready and due, return None.")
