@@ -7,10 +7,12 @@ from typing import Any
 from labs.checks import LabUnderTest, check, require
 from labs.go_bench import NETWORK, QUIET, TESTING, Trial, drive, require_tests_that_tell
 
-from .support import BROKEN, CONTENT, CORRECT, require_counted, words
+from .support import BROKEN, CONTENT, CORRECT, require_counted, require_nothing_beyond, words
 
 RUNS = 6
 """How often a scenario is repeated in which a mistake shows by chance."""
+ENDED = 20
+"""How often Map is called with a context that has ended before: a select that is left to chance is right half of the time."""
 
 
 @check("no-leak")
@@ -112,7 +114,10 @@ def counts_everything_once(lab: LabUnderTest) -> None:
     read = {name: content for name, content in some.items() if name != locked}
     names = [*some, "part/nowhere.txt"]
     pick.shuffle(names)
-    raced, lengthy, met, broken = drive(
+    halves = {f"half/{n}.txt": "".join(text() for _ in range(60)) for n in range(4)}
+    torn = pick.choice(list(halves))
+    whole = {name: content for name, content in halves.items() if name != torn}
+    raced, lengthy, met, broken, half = drive(
         lab,
         CONTENT,
         "count/count.go",
@@ -122,14 +127,18 @@ def counts_everything_once(lab: LabUnderTest) -> None:
             {"files": long, "names": list(long)},
             {"files": some, "names": list(some), "meet": True},
             {"files": some, "names": names, "locked": [locked]},
+            {"files": halves, "names": list(halves), "torn": [torn]},
         ],
     )
     require(
         met["met"],
-        "The files are read one after the other: the first was not opened together with the rest. Start a goroutine for each.",
+        "The files are read one after the other: the first was not opened together with the rest. Start a goroutine "
+        "for each. If there is one, what does it hold while it reads? Lock only for the adding.",
     )
-    for one, files in ((raced, many), (lengthy, long), (met, some), (broken, read)):
+    for one, files in ((raced, many), (lengthy, long), (met, some), (broken, read), (half, whole)):
         require(one["ended"], "Files did not return: it waits for a goroutine that will never report.")
+        if one is half:
+            require_nothing_beyond(one, files)
         require_counted(one, files)
         require(one["left"] == 0, "Files returned before its goroutines had ended.")
     for one in (raced, lengthy, met):
@@ -143,7 +152,14 @@ def counts_everything_once(lab: LabUnderTest) -> None:
         "Two files could not be read, for different reasons, and the error does not wrap both: join the errors, "
         "each wrapped by %w.",
     )
-    require(broken["open"] == 0 and met["open"] == 0, "A file was opened and never closed.")
+    require(
+        half["torn"],
+        "Reading a file failed in the middle, and the error that Files returned does not wrap the one of the read.",
+    )
+    require(
+        all(one["open"] == 0 for one in (broken, met, half)),
+        "A file was opened and never closed.",
+    )
 
 
 @check("bounded-pool")
@@ -175,9 +191,10 @@ def bounded_ordered_and_whole(lab: LabUnderTest) -> None:
     stopped = [plan(40, workers, cancel_at=pick.randint(1, 5)) for _ in range(2)]
     free = plan(300, 8, free=True)
     free_failing = plan(300, 8, free=True, fails=pick.sample(range(20), 12))
-    scenarios = [free, free_failing, ordered, crowded, few, single, none, second, *failed, *stopped]
+    over = plan(300, workers, ended=ENDED)
+    scenarios = [free, free_failing, ordered, crowded, few, single, none, second, over, *failed, *stopped]
     traces = drive(lab, CONTENT, "pool/pool.go", QUIET, scenarios)
-    ran, ran_failing, one, crowd, two, alone, empty, both, *rest = traces
+    ran, ran_failing, one, crowd, two, alone, empty, both, ended, *rest = traces
     failures, stops = rest[:RUNS], rest[RUNS:]
 
     for trace in (one, two, alone):
@@ -236,9 +253,19 @@ def bounded_ordered_and_whole(lab: LabUnderTest) -> None:
     late = max(trace["late"] for trace in (both, *failures, *stops))
     require(
         late == 0,
-        f"Up to {late} more calls were started after the failure or the cancellation. When several cases of a "
-        f"select are ready, Go takes "
-        "one by chance: ask ctx.Err() before you start something.",
+        f"{'1 more call was' if late == 1 else f'Up to {late} more calls were'} started after the failure or the "
+        "cancellation. When several cases of a select are ready, Go takes one by chance: ask ctx.Err() before you "
+        "start something.",
+    )
+    require(
+        ended["failed"] and ended["canceled"],
+        "The caller's context had ended before Map was called, and Map did not return its error.",
+    )
+    require(
+        ended["late"] == 0,
+        f"The caller's context had ended before Map was called, and calls were started all the same: {ended['late']} when "
+        f"Map was called {ENDED} times. When several cases of a select are ready, Go takes one by chance: ask ctx.Err() "
+        "before you start something.",
     )
     require(
         not any(trace["deserted"] for trace in (both, *failures, *stops)),
@@ -299,15 +326,20 @@ def every_url_is_asked_within_its_limit(lab: LabUnderTest) -> None:
                 "picks": [pick.randrange(999) for _ in pages],
             },
             {"pages": swift, "workers": 2, "limit_ms": 60_000, "foreign": True},
-            {"pages": swift[:6], "workers": 1, "limit_ms": 60_000},
+            {"pages": swift[:6], "workers": 1, "limit_ms": 60_000, "again": True},
+            {"pages": swift[:3], "workers": pick.choice([0, -1]), "limit_ms": 60_000},
             {"pages": [], "broken": 2, "closed": 2, "workers": 2, "limit_ms": 60_000},
             {"pages": slow, "workers": 1, "limit_ms": 300},
             {"pages": held(12), "workers": workers, "limit_ms": 60_000, "cancel": True},
         ],
     )
+    busy, quick, alone, least, broken, limited, cancelled = traces
     for trace in traces:
-        require(trace["ended"], "URLs did not return after every URL was answered, out of time or cancelled.")
-    busy, quick, alone, broken, limited, cancelled = traces
+        require(
+            trace["ended"],
+            "URLs did not return after every URL was answered, out of time or cancelled"
+            f"{', with fewer than one worker (which counts as 1)' if trace is least else ''}.",
+        )
     require(
         busy["full"],
         "Not all workers were put to work: while URLs waited, fewer were asked than the limit allows.",
@@ -316,10 +348,12 @@ def every_url_is_asked_within_its_limit(lab: LabUnderTest) -> None:
         busy["most"] <= workers and cancelled["most"] <= workers,
         f"More URLs were asked at the same time than allowed: {max(busy['most'], cancelled['most'])} with a limit of {workers}.",
     )
-    require(
-        alone["most"] <= 1 and quick["most"] <= 2,
-        "More URLs were asked at the same time than allowed, with a limit of one or two.",
-    )
+    for trace, allowed in ((quick, 2), (alone, 1), (least, 1)):
+        require(
+            trace["most"] <= allowed,
+            f"More URLs were asked at the same time than allowed: {trace['most']} with a limit of {allowed}. A URL counts "
+            "until the end of its body: is it read to the end before the next one is asked?",
+        )
     require(
         busy["prompt"],
         "A URL was answered and not reported while another one was still waiting: report each as soon as it is known.",
@@ -327,7 +361,8 @@ def every_url_is_asked_within_its_limit(lab: LabUnderTest) -> None:
     for trace in traces:
         require(
             trace["overlaps"] == 0,
-            "report was called while an earlier call of it had not returned. Who receives reports need not lock.",
+            "report was called while an earlier call of it had not returned. Whoever gives it to you need not lock in "
+            "it: call it from one goroutine, or under a mutex of yours.",
         )
         require(trace["late"] == 0, "report was called after URLs had returned.")
         require(
@@ -336,7 +371,7 @@ def every_url_is_asked_within_its_limit(lab: LabUnderTest) -> None:
         )
         places = [one["place"] for one in trace["reports"]]
         require(len(places) == len(set(places)), "A URL was reported twice.")
-    for trace, given in ((busy, pages), (quick, swift), (alone, swift[:6])):
+    for trace, given in ((busy, pages), (quick, swift), (alone, swift[:6]), (least, swift[:3])):
         require(len(trace["reports"]) == len(given), "A URL was never reported: each has exactly one result.")
         require(
             not any(one["failed"] for one in trace["reports"]),
@@ -382,6 +417,11 @@ def every_url_is_asked_within_its_limit(lab: LabUnderTest) -> None:
         f"{quick['connections']} connections were opened for {len(swift)} URLs of one server by 2 workers: a "
         f"connection is used again only "
         "when the body was read to its end and closed.",
+    )
+    require(
+        alone["again"] == 0,
+        "URLs was called again with the same client and opened new connections: those of the first call were gone. The "
+        "client keeps them for whoever comes next, and they are not yours to close.",
     )
     for trace in traces:
         require(

@@ -36,10 +36,16 @@ def require_counted(one: Trace, files: dict[str, str]) -> None:
     require(
         one["files"] == len(texts), "Files is wrong: it is how many files could be read and are in the total."
     )
+    size = sum(len(text.encode()) for text in texts)
     require(
-        one["bytes"] == sum(len(text.encode()) for text in texts),
-        "Bytes is wrong: not every byte of every file was read. What does your reader do with a line of a "
-        "hundred thousand characters?",
+        one["bytes"] >= size,
+        f"Bytes is {one['bytes']:,}, and there are more: not every byte of every file was read. What does your reader "
+        "do with a line of a hundred thousand characters?",
+    )
+    require(
+        one["bytes"] == size,
+        f"Bytes is {one['bytes']:,}, and there are fewer in the files that could be read to their end. Does your reader "
+        "put a newline behind a last line that has none?",
     )
     require(
         one["lines"] == sum(text.count("\n") for text in texts),
@@ -50,3 +56,19 @@ def require_counted(one: Trace, files: dict[str, str]) -> None:
         "Words is wrong: words are what stands between white space.",
     )
     require(one["seen"] == seen, "Seen is wrong: how often each word occurs, in all files together.")
+
+
+def require_nothing_beyond(one: Trace, files: dict[str, str]) -> None:
+    """Fail the task when a total holds more than these files, of a set in which one more failed half-way."""
+    texts = list(files.values())
+    most = {
+        "files": len(texts),
+        "lines": sum(text.count("\n") for text in texts),
+        "words": sum(len(text.split()) for text in texts),
+        "bytes": sum(len(text.encode()) for text in texts),
+    }
+    require(
+        all(one[what] <= limit for what, limit in most.items()),
+        "Reading a file failed in the middle, and what had been read of it is in the total: a file counts when it was "
+        "read to its end.",
+    )

@@ -32,6 +32,7 @@ type scenario struct {
 	Picks   []int  `json:"picks"`   // of those in flight the one at Picks[n] is let go
 	Foreign bool   `json:"foreign"` // the caller's context is not one of the standard library
 	Cancel  bool   `json:"cancel"`  // instead the caller's context is cancelled
+	Again   bool   `json:"again"`   // URLs is called once more with the same client
 }
 
 type report struct {
@@ -49,6 +50,7 @@ type trace struct {
 	Reports     []report `json:"reports"`
 	Dropped     int      `json:"dropped"` // requests whose client went away
 	Connections int      `json:"connections"`
+	Again       int      `json:"again"` // connections that the second call opened
 	Ended       bool     `json:"ended"`
 	Late        int      `json:"late"` // reports after it had returned
 	Left        int      `json:"left"`
@@ -238,6 +240,18 @@ func play(given scenario) trace {
 	out.Ended = came(done)
 	if !out.Ended {
 		return trace{Full: out.Full, Prompt: out.Prompt, Ended: false}
+	}
+	if given.Again {
+		before := opened.Load()
+		again := make(chan struct{})
+		go func() {
+			defer close(again)
+			check.URLs(ctx, client, urls, given.Workers, time.Duration(given.LimitMS)*time.Millisecond, func(check.Result) {})
+		}()
+		if !came(again) {
+			return trace{Full: out.Full, Prompt: out.Prompt, Ended: false}
+		}
+		out.Again = int(opened.Load() - before)
 	}
 	transport.CloseIdleConnections()
 	time.Sleep(settle)

@@ -15,6 +15,7 @@ type scenario struct {
 	Files  map[string]string `json:"files"`
 	Names  []string          `json:"names"`
 	Locked []string          `json:"locked"` // opening these fails
+	Torn   []string          `json:"torn"`   // reading these fails half-way
 	Meet   bool              `json:"meet"`   // no file opens before all of them are being opened
 }
 
@@ -29,6 +30,7 @@ type trace struct {
 	Failed  bool           `json:"failed"`
 	Missing bool           `json:"missing"` // the error wraps fs.ErrNotExist
 	Locked  bool           `json:"locked"`  // the error wraps fs.ErrPermission
+	Torn    bool           `json:"torn"`    // the error wraps that of a read
 	Open    int            `json:"open"`    // files that were opened and not closed
 	Left    int            `json:"left"`
 }
@@ -38,6 +40,7 @@ type trace struct {
 type drive struct {
 	fstest.MapFS
 	locked  map[string]bool
+	torn    map[string]bool
 	open    atomic.Int32
 	waiting int32
 	arrived atomic.Int32
@@ -49,6 +52,21 @@ type file struct {
 	fs.File
 	drive *drive
 	once  sync.Once
+	rest  int // bytes that can still be read before it fails; below 0: all
+}
+
+var errTorn = errors.New("input/output error")
+
+func (f *file) Read(into []byte) (int, error) {
+	if f.rest < 0 {
+		return f.File.Read(into)
+	}
+	if f.rest == 0 {
+		return 0, errTorn
+	}
+	n, err := f.File.Read(into[:min(len(into), f.rest)])
+	f.rest -= n
+	return n, err
 }
 
 func (f *file) Close() error {
@@ -71,7 +89,11 @@ func (d *drive) Open(name string) (fs.File, error) {
 		return nil, err
 	}
 	d.open.Add(1)
-	return &file{File: opened, drive: d}, nil
+	rest := -1
+	if d.torn[name] {
+		rest = len(d.MapFS[name].Data) / 2
+	}
+	return &file{File: opened, drive: d, rest: rest}, nil
 }
 
 // ReadFile takes the way through Open; the one of MapFS would open nothing.
@@ -86,12 +108,15 @@ func play(given scenario) trace {
 	for name, text := range given.Files {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	disk := &drive{MapFS: files, locked: map[string]bool{}, all: make(chan struct{})}
+	disk := &drive{MapFS: files, locked: map[string]bool{}, torn: map[string]bool{}, all: make(chan struct{})}
 	for _, name := range given.Locked {
 		disk.locked[name] = true
 	}
+	for _, name := range given.Torn {
+		disk.torn[name] = true
+	}
 	var fsys fs.FS = files
-	if given.Meet || len(given.Locked) > 0 {
+	if given.Meet || len(given.Locked) > 0 || len(given.Torn) > 0 {
 		fsys = disk
 	}
 	if given.Meet {
@@ -112,6 +137,7 @@ func play(given scenario) trace {
 		out.Seen = total.Seen
 		out.Failed = err != nil
 		out.Missing, out.Locked = errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission)
+		out.Torn = errors.Is(err, errTorn)
 		out.Open = int(disk.open.Load())
 	}
 	return out

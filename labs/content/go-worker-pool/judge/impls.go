@@ -15,15 +15,18 @@ func Map[T, R any](
 	case "workers":
 		return byWorkers(ctx, items, workers, fn)
 	case "semaphore":
-		return bySemaphore(ctx, items, workers, fn, "")
+		return bySemaphore(ctx, items, workers, fn, "", nil)
 	case "unbounded":
 		return byWorkers(ctx, items, len(items), fn)
 	case "one-by-one":
 		return byWorkers(ctx, items, 1, fn)
 	case "deaf":
 		return byWorkers(context.WithoutCancel(ctx), items, workers, fn)
+	case "leaves": // with Map in the stack of what stays, for those who look for it there
+		nobody := make(chan struct{})
+		return bySemaphore(ctx, items, workers, fn, name, func() { <-nobody })
 	default:
-		return bySemaphore(ctx, items, workers, fn, name)
+		return bySemaphore(ctx, items, workers, fn, name, nil)
 	}
 }
 
@@ -67,7 +70,7 @@ func byWorkers[T, R any](
 }
 
 func bySemaphore[T, R any](
-	ctx context.Context, items []T, workers int, fn func(ctx context.Context, item T) (R, error), fault string,
+	ctx context.Context, items []T, workers int, fn func(ctx context.Context, item T) (R, error), fault string, stay func(),
 ) ([]R, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -78,7 +81,6 @@ func bySemaphore[T, R any](
 		results  = make([]R, len(items))
 		finished = make([]R, 0, len(items))
 		places   = make(chan struct{}, max(workers, 1))
-		nobody   = make(chan struct{})
 	)
 	for place, item := range items {
 		if fault == "goes-on" {
@@ -106,8 +108,8 @@ func bySemaphore[T, R any](
 					first = err
 				}
 				cancel()
-				if fault == "leaves" {
-					go func() { <-nobody }()
+				if stay != nil {
+					go stay()
 				}
 				return
 			}
@@ -120,10 +122,10 @@ func bySemaphore[T, R any](
 		return results, nil
 	}
 	if first != nil {
-		return nil, first
+		return results, first // beside an error the results are nobody's: the other one that is right returns nil
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return results, err
 	}
 	if fault == "unordered" {
 		return finished, nil

@@ -23,6 +23,7 @@ type scenario struct {
 	CancelAt int   `json:"cancel_at"` // before this turn the caller's context is cancelled; -1: never
 	Foreign  bool  `json:"foreign"`   // the caller's context is not one of the standard library
 	Second   bool  `json:"second"`    // after the failure a stubborn one fails too
+	Ended    int   `json:"ended"`     // so many times Map is called with a context that has ended before
 }
 
 type trace struct {
@@ -54,6 +55,9 @@ type call struct {
 func play(given scenario) trace {
 	if given.Free {
 		return playFree(given)
+	}
+	if given.Ended > 0 {
+		return playEnded(given)
 	}
 	var (
 		out      trace
@@ -240,5 +244,34 @@ func playFree(given scenario) trace {
 		out.Answers, out.Failed = answers, err != nil
 		out.Left = leftOver(before)
 	}
+	return out
+}
+
+// playEnded counts as Late the calls that begin although the caller's context has ended before: what a select leaves to chance
+// does not come right so many times.
+func playEnded(given scenario) trace {
+	var calls atomic.Int32
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "caller"))
+	cancel()
+	before := runtime.NumGoroutine()
+	out := trace{Failed: true, Canceled: true}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range given.Ended {
+			_, err := pool.Map(ctx, given.Answers, given.Workers, func(context.Context, int) (int, error) {
+				calls.Add(1)
+				return 0, nil
+			})
+			out.Failed = out.Failed && err != nil
+			out.Canceled = out.Canceled && errors.Is(err, context.Canceled)
+		}
+	}()
+	if !came(done) {
+		return trace{}
+	}
+	out.Ended = true
+	out.Late = int(calls.Load())
+	out.Left = leftOver(before)
 	return out
 }
