@@ -20,11 +20,13 @@ from sandboxes.interface import Driver
 
 TO_PROVE = frozenset(
     {
+        "api-versioning",
         "circuit-breaker-and-retries",
         "event-sourcing",
         "go-http-service",
         "go-worker-pool",
         "kafka-partitions-and-groups",
+        "saga-compensation",
         "saga-orchestrator",
     }
 )
