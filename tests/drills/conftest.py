@@ -198,7 +198,7 @@ def sandbox_processes(sandbox_id: str) -> list[int]:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine() -> Iterator[PrivateEngine]:
     if os.geteuid() != 0:
         pytest.skip("only root can start a Docker engine of one's own")
@@ -213,7 +213,7 @@ def engine() -> Iterator[PrivateEngine]:
         engine.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def own_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the product whose image is made in a moment, from the real one: so it can be removed and made again."""
     tree = tmp_path_factory.mktemp("tree") / "product"
@@ -225,7 +225,7 @@ def own_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def the_docker_site(
     engine: PrivateEngine, own_tree: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
@@ -234,7 +234,7 @@ def the_docker_site(
     site.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def the_local_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = Site("local", tmp_path_factory.mktemp("local"), ROOT, None)
     yield site
