@@ -20,7 +20,6 @@ from sandboxes.interface import Driver
 
 TO_PROVE = frozenset(
     {
-        "api-versioning",
         "circuit-breaker-and-retries",
         "event-sourcing",
         "go-http-service",
