@@ -21,7 +21,6 @@ from sandboxes.interface import Driver
 TO_PROVE = frozenset(
     {
         "circuit-breaker-and-retries",
-        "event-sourcing",
         "go-http-service",
         "go-worker-pool",
         "kafka-partitions-and-groups",
