@@ -23,7 +23,6 @@ TO_PROVE = frozenset(
         "circuit-breaker-and-retries",
         "go-http-service",
         "go-worker-pool",
-        "saga-compensation",
         "saga-orchestrator",
     }
 )
