@@ -20,7 +20,6 @@ from sandboxes.interface import Driver
 
 TO_PROVE = frozenset(
     {
-        "circuit-breaker-and-retries",
         "go-http-service",
         "go-worker-pool",
         "saga-orchestrator",
