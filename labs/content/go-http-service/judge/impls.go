@@ -19,6 +19,12 @@ var fault = os.Getenv("THE_VARIABLE")
 
 const maxBody = 64 << 10
 
+// Page is what a list of users answers. Like Fault and Problem it was given, so tests may name it.
+type Page struct {
+	Users []User `json:"users"`
+	Next  string `json:"next,omitempty"`
+}
+
 // Fault is what is wrong with one field.
 type Fault struct {
 	Field  string `json:"field"`
@@ -140,10 +146,7 @@ func list(w http.ResponseWriter, r *http.Request, store Store) {
 		refuse(w, err)
 		return
 	}
-	page := struct {
-		Users []User `json:"users"`
-		Next  string `json:"next,omitempty"`
-	}{Users: []User{}}
+	page := Page{Users: []User{}}
 	page.Users = append(page.Users, found[:min(limit, len(found))]...)
 	if len(found) > limit {
 		page.Next = found[limit-1].ID
