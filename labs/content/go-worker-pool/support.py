@@ -27,32 +27,43 @@ def words(lab: LabUnderTest, count: int) -> list[str]:
     return [f"{lab.random.getrandbits(24):06x}" for _ in range(count)]
 
 
+def _totals(files: dict[str, str]) -> dict[str, int]:
+    """What Files counts in these files, but for `seen`."""
+    texts = files.values()
+    return {
+        "files": len(texts),
+        "bytes": sum(len(text.encode()) for text in texts),
+        "lines": sum(text.count("\n") for text in texts),
+        "words": sum(len(text.split()) for text in texts),
+    }
+
+
 def require_counted(one: Trace, files: dict[str, str]) -> None:
     """Fail the task unless a total is that of these files."""
-    texts = list(files.values())
+    wanted = _totals(files)
     seen: dict[str, int] = {}
-    for word in " ".join(texts).split():
+    for word in " ".join(files.values()).split():
         seen[word] = seen.get(word, 0) + 1
     require(
-        one["files"] == len(texts), "Files is wrong: it is how many files could be read and are in the total."
+        one["files"] == wanted["files"],
+        "Files is wrong: it is how many files could be read and are in the total.",
     )
-    size = sum(len(text.encode()) for text in texts)
     require(
-        one["bytes"] >= size,
+        one["bytes"] >= wanted["bytes"],
         f"Bytes is {one['bytes']:,}, and there are more: not every byte of every file was read. What does your reader "
         "do with a line of a hundred thousand characters?",
     )
     require(
-        one["bytes"] == size,
+        one["bytes"] == wanted["bytes"],
         f"Bytes is {one['bytes']:,}, and there are fewer in the files that could be read to their end. Does your reader "
         "put a newline behind a last line that has none?",
     )
     require(
-        one["lines"] == sum(text.count("\n") for text in texts),
+        one["lines"] == wanted["lines"],
         "Lines is wrong: a line ends with a newline; what follows the last one is none.",
     )
     require(
-        one["words"] == sum(len(text.split()) for text in texts),
+        one["words"] == wanted["words"],
         "Words is wrong: words are what stands between white space.",
     )
     require(one["seen"] == seen, "Seen is wrong: how often each word occurs, in all files together.")
@@ -60,15 +71,8 @@ def require_counted(one: Trace, files: dict[str, str]) -> None:
 
 def require_nothing_beyond(one: Trace, files: dict[str, str]) -> None:
     """Fail the task when a total holds more than these files, of a set in which one more failed half-way."""
-    texts = list(files.values())
-    most = {
-        "files": len(texts),
-        "lines": sum(text.count("\n") for text in texts),
-        "words": sum(len(text.split()) for text in texts),
-        "bytes": sum(len(text.encode()) for text in texts),
-    }
     require(
-        all(one[what] <= limit for what, limit in most.items()),
+        all(one[what] <= most for what, most in _totals(files).items()),
         "Reading a file failed in the middle, and what had been read of it is in the total: a file counts when it was "
         "read to its end.",
     )
