@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import httpx
 import jwt
 import pytest
 
-from reference_impl.services.user import throttle
+from reference_impl.services.user import api, throttle
+from reference_impl.services.user.accounts import Accounts
 from reference_impl.services.user.models import Attempts
 from reference_impl.services.user.secrets import Passwords
+from reference_impl.shared.events import now
 from tests.unit.reference_impl.conftest import MakeShop, Shop
 
 QUICK = {"user_hash_memory_kib": "64", "user_hash_rounds": "1"}
@@ -19,6 +22,14 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def shop(make_shop: MakeShop) -> Shop:
+    return make_shop(sections=QUICK)
+
+
+@pytest.fixture
+def moment(make_shop: MakeShop, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A shop whose accounts live in one moment: the first block lasts a second, and a slow machine must not outlast it."""
+    at = now()
+    monkeypatch.setattr(api, "Accounts", partial(Accounts, clock=lambda: at))
     return make_shop(sections=QUICK)
 
 
@@ -120,24 +131,24 @@ def test_a_stricter_setting_takes_hold_at_the_next_sign_in(make_shop: MakeShop, 
     sign_in(strict).raise_for_status()
 
 
-def test_guessing_is_throttled_whether_there_is_an_account_or_not(shop: Shop) -> None:
-    register(shop)
+def test_guessing_is_throttled_whether_there_is_an_account_or_not(moment: Shop) -> None:
+    register(moment)
     for email in ("ada@example.org", "nobody@example.org"):
-        statuses = [sign_in(shop, email, "guess").status_code for _ in range(6)]
+        statuses = [sign_in(moment, email, "guess").status_code for _ in range(6)]
         assert statuses == [401] * 5 + [429]
-    blocked = sign_in(shop)
+    blocked = sign_in(moment)
     assert blocked.status_code == 429, "the right password must not be told from a wrong one while blocked"
     assert int(blocked.headers["retry-after"]) >= 1
     assert blocked.json()["type"].endswith("too-many-attempts")
 
 
-def test_the_owner_gets_in_while_a_stranger_guesses(shop: Shop) -> None:
-    register(shop)
+def test_the_owner_gets_in_while_a_stranger_guesses(moment: Shop) -> None:
+    register(moment)
     for _ in range(8):
-        sign_in(shop, password="guess", **{"X-Forwarded-For": "203.0.113.9"})
-    assert sign_in(shop, **{"X-Forwarded-For": "198.51.100.7"}).status_code == 200
+        sign_in(moment, password="guess", **{"X-Forwarded-For": "203.0.113.9"})
+    assert sign_in(moment, **{"X-Forwarded-For": "198.51.100.7"}).status_code == 200
     # What is left of the last address, the caller may have made up.
-    forged = sign_in(shop, **{"X-Forwarded-For": "198.51.100.7, 203.0.113.9"})
+    forged = sign_in(moment, **{"X-Forwarded-For": "198.51.100.7, 203.0.113.9"})
     assert forged.status_code == 429
 
 
@@ -213,14 +224,14 @@ def test_a_forgotten_password_is_replaced_once(shop: Shop) -> None:
     assert len(events(shop, "PasswordChanged")) == 1
 
 
-def test_a_newer_reset_replaces_the_older_and_a_flood_of_them_ends(shop: Shop) -> None:
-    register(shop)
+def test_a_newer_reset_replaces_the_older_and_a_flood_of_them_ends(moment: Shop) -> None:
+    register(moment)
     for _ in range(6):
-        assert shop.http.post("/auth/password-resets", json={"email": "ada@example.org"}).status_code == 202
-    tokens = [event["payload"]["token"] for event in events(shop, "PasswordResetRequested")]
+        assert moment.http.post("/auth/password-resets", json={"email": "ada@example.org"}).status_code == 202
+    tokens = [event["payload"]["token"] for event in events(moment, "PasswordResetRequested")]
     assert len(tokens) == 3
     statuses = [
-        shop.http.post("/auth/password-resets/confirm", json={"token": token, "password": PASSWORD}).status_code
+        moment.http.post("/auth/password-resets/confirm", json={"token": token, "password": PASSWORD}).status_code
         for token in tokens
     ]
     assert statuses == [422, 422, 204]
