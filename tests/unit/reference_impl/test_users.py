@@ -231,7 +231,9 @@ def test_a_newer_reset_replaces_the_older_and_a_flood_of_them_ends(moment: Shop)
     tokens = [event["payload"]["token"] for event in events(moment, "PasswordResetRequested")]
     assert len(tokens) == 3
     statuses = [
-        moment.http.post("/auth/password-resets/confirm", json={"token": token, "password": PASSWORD}).status_code
+        moment.http.post(
+            "/auth/password-resets/confirm", json={"token": token, "password": PASSWORD}
+        ).status_code
         for token in tokens
     ]
     assert statuses == [422, 422, 204]
