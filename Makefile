@@ -55,7 +55,7 @@ test: $(STAMP)/dev $(STAMP)/assets  ## Set up what is missing and run all tests;
 sure: format-check lint types layers test  ## Everything a change must pass: format, lint, types, layers, tests
 
 .PHONY: labs
-labs: $(STAMP)/services  ## Prove the labs on every driver here and write their proofs: solution 100 %, starter 0 %, each wrong answer loses its tasks; NAME=slug for one
+labs: $(STAMP)/services  ## Prove the labs on every driver here and write their proofs: solution 100 %, starter 0 %, each wrong answer loses its tasks, no other right answer does; NAME=slug for one
 	@$(BIN)/python -m labs verify --driver every --write $(NAME) $(ARGS)
 
 .PHONY: mutants

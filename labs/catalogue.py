@@ -7,6 +7,7 @@ A lab is a folder `labs/content/<slug>/`::
     checks.py         one check a task (labs.checks)
     support.py        optional: what several checks share
     wrong_answers/    what people get wrong, and which tasks it must lose
+    other_answers/    optional: what people get right in another way, which must lose nothing
     starter/          optional files that lie in the workspace beside the notebook
     proof.json        what grading every case gave, written by `python -m labs verify` (labs.proof)
     equivalent_mutants.yaml  optional: changes of the solution that no check could notice (labs.mutation)
@@ -42,16 +43,16 @@ CLIENTS = {"kafka": "confluent_kafka", "meridian": "httpx", "postgres": "psycopg
 """What `labkit` imports only when a lab has the service."""
 PROOFS = frozenset({"proof.json", "equivalent_mutants.yaml"})
 """What says about a lab that it was proven (`labs.proof`, `labs.mutation`); no part of what is graded."""
-PROSE = frozenset({"lab.md", "lab.yaml", "wrong_answers"})
+PROSE = frozenset({"lab.md", "lab.yaml", "wrong_answers", "other_answers"})
 """What has text for people beside what is graded."""
-_ENTRIES = {"lab.yaml", "lab.md", "checks.py", "support.py", "wrong_answers", "starter", "judge", *PROOFS}
+_ENTRIES = {"checks.py", "support.py", "starter", "judge", *PROSE, *PROOFS}
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)^---[ \t]*\n(?P<body>.*)\Z", re.MULTILINE | re.DOTALL)
 _BLOCK_OF_TASK = re.compile(r'^(?:python|go)\s+task="(?P<task>[^"]+)"$')
 
 
 @dataclass(frozen=True)
-class WrongAnswer:
-    """A mistake that people make, as code, and the tasks that it must lose."""
+class Answer:
+    """What people write in place of the solution, and the tasks that it must lose: none when it is right, too."""
 
     name: str
     loses: frozenset[str]
@@ -67,7 +68,8 @@ class Lab:
     path: Path
     manifest: Manifest
     source: Source
-    wrong_answers: tuple[WrongAnswer, ...]
+    wrong_answers: tuple[Answer, ...]
+    other_answers: tuple[Answer, ...]
     content_hash: str
     """sha256 of the folder: names and contents of its files."""
     preload: tuple[str, ...] = ()
@@ -142,10 +144,13 @@ class Catalogue:
         raise LabNotFound(f"There is no lab {slug!r}. The labs are: {known}.")
 
 
-class _WrongAnswerHeader(BaseModel):
+class _Header(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    loses: tuple[Slug, ...] = Field(min_length=1, max_length=20)
     why: Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=400)]
+
+
+class _WrongAnswerHeader(_Header):
+    loses: tuple[Slug, ...] = Field(min_length=1, max_length=20)
 
 
 def load(root: Path | None = None) -> Catalogue:
@@ -197,9 +202,11 @@ def load_lab(folder: Path) -> tuple[Lab | None, list[Fault]]:
     if source is None or faults:
         return None, faults
     wrong_answers, faults = _wrong_answers(folder, tasks)
+    other_answers, more = _answers(folder / "other_answers", tasks, _Header)
     clients = {CLIENTS[name] for name in found.services if name in CLIENTS}
     preload = tuple(sorted({*source.imports(), *clients}))
-    return Lab(folder, found, source, wrong_answers, content_hash(folder), preload), faults
+    hashed = content_hash(folder)
+    return Lab(folder, found, source, wrong_answers, other_answers, hashed, preload), [*faults, *more]
 
 
 def content_hash(folder: Path, *, without: Collection[str] = ()) -> str:
@@ -258,18 +265,8 @@ def _text(path: Path) -> tuple[str, Fault | None]:
         return "", Fault(path, line, "is not UTF-8 text")
 
 
-def _wrong_answers(folder: Path, tasks: list[str]) -> tuple[tuple[WrongAnswer, ...], list[Fault]]:
-    found: list[WrongAnswer] = []
-    faults: list[Fault] = []
-    paths = sorted((folder / "wrong_answers").glob("*")) if (folder / "wrong_answers").is_dir() else []
-    for path in (path for path in paths if not _ignored(path)):
-        if path.suffix != ".md" or not path.is_file():
-            faults.append(Fault(path, 1, "is not a wrong answer: these are files <name>.md"))
-            continue
-        answer, more = _wrong_answer(path, tasks)
-        faults += more
-        if answer is not None:
-            found.append(answer)
+def _wrong_answers(folder: Path, tasks: list[str]) -> tuple[tuple[Answer, ...], list[Fault]]:
+    found, faults = _answers(folder / "wrong_answers", tasks, _WrongAnswerHeader)
     for task in tasks:
         names = [answer.name for answer in found if task in answer.loses]
         if len(names) < WRONG_ANSWERS_PER_TASK:
@@ -277,20 +274,40 @@ def _wrong_answers(folder: Path, tasks: list[str]) -> tuple[tuple[WrongAnswer, .
                 f"{len(names)} wrong answers lose task `{task}`; it needs at least {WRONG_ANSWERS_PER_TASK}"
             )
             faults.append(Fault(folder / "wrong_answers", 1, message))
+    return found, faults
+
+
+def _answers(folder: Path, tasks: list[str], kind: type[_Header]) -> tuple[tuple[Answer, ...], list[Fault]]:
+    found: list[Answer] = []
+    faults: list[Fault] = []
+    for path in (path for path in sorted(folder.glob("*")) if not _ignored(path)):
+        if path.suffix != ".md" or not path.is_file():
+            faults.append(Fault(path, 1, "is no answer: these are files <name>.md"))
+            continue
+        answer, more = _answer(path, tasks, kind)
+        faults += more
+        if answer is not None:
+            found.append(answer)
     return tuple(found), faults
 
 
-def _wrong_answer(path: Path, tasks: list[str]) -> tuple[WrongAnswer | None, list[Fault]]:
+def _answer(path: Path, tasks: list[str], kind: type[_Header]) -> tuple[Answer | None, list[Fault]]:
     text, fault = _text(path)
     if fault:
         return None, [fault]
     parts = _FRONT_MATTER.match(text)
     if parts is None:
-        return None, [Fault(path, 1, "needs front matter between two lines of `---`: loses, why")]
+        return None, [
+            Fault(
+                path,
+                1,
+                f"needs front matter between two lines of `---`: {', '.join(sorted(kind.model_fields))}",
+            )
+        ]
     source, faults = parse_mapping(parts["yaml"], path, first_line=2)
     if source is None:
         return None, faults
-    header, more = validate(_WrongAnswerHeader, source)
+    header, more = validate(kind, source)
     faults += more
     first_line = text[: parts.start("body")].count("\n")
     answers: dict[str, str] = {}
@@ -311,14 +328,15 @@ def _wrong_answer(path: Path, tasks: list[str]) -> tuple[WrongAnswer | None, lis
         answers[task] = code
     if not answers:
         faults.append(Fault(path, first_line + 1, 'has no answer: give a block ```python task="…"'))
-    for task in header.loses if header else ():
+    loses = header.loses if isinstance(header, _WrongAnswerHeader) else ()
+    for task in loses:
         if task not in tasks:
             faults.append(
                 Fault(path, source.line(("loses",)), f"loses a task `{task}` that lab.yaml does not name")
             )
     if faults or header is None:
         return None, faults
-    return WrongAnswer(path.stem, frozenset(header.loses), header.why, answers), []
+    return Answer(path.stem, frozenset(loses), header.why, answers), []
 
 
 def _faults_of_ids(labs: dict[str, Lab]) -> list[Fault]:

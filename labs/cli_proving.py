@@ -61,7 +61,7 @@ def verify(
     stale: bool,
     as_json: bool,
 ) -> None:
-    """Prove labs: the solution passes all, the starter nothing, each wrong answer loses exactly its tasks."""
+    """Prove labs: the solution passes all, the starter nothing, each wrong answer loses its tasks, other right ones none."""
     catalogue = catalogue_of()
     labs = [lab_of(catalogue, slug) for slug in slugs] if slugs else list(catalogue.labs.values())
     faults = _faults_of(catalogue, labs) if slugs else list(catalogue.faults)

@@ -1,4 +1,5 @@
-"""Prove a lab: its solution passes everything, its starter nothing, and each wrong answer loses exactly the tasks it names."""
+"""Prove a lab: its solution passes everything, its starter nothing, each wrong answer loses exactly the tasks it names, and each
+other right answer none."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from labs.catalogue import PROSE, Lab, WrongAnswer, content_hash
+from labs.catalogue import PROSE, Answer, Lab, content_hash
 from labs.grader import grade
 from labs.notebook import dumps
 from labs.report import NotebookStatus, Report, TaskStatus
@@ -58,14 +59,19 @@ class Proof:
 def cases(lab: Lab) -> list[Case]:
     """Everything that must be graded to prove a lab."""
     every = frozenset(task.id for task in lab.tasks)
+    answers = [("wrong", answer) for answer in lab.wrong_answers]
+    answers += [("other", answer) for answer in lab.other_answers]
     return [
         Case(SOLUTION, lab.source.solution(), frozenset(), "the reference solution passes every task"),
         Case(STARTER, lab.source.learner(), every, "what a learner starts from passes none"),
         *(
             Case(
-                f"wrong answer {answer.name}", lab.source.with_answers(answer.answers), answer.loses, answer.why
+                f"{kind} answer {answer.name}",
+                lab.source.with_answers(answer.answers),
+                answer.loses,
+                answer.why,
             )
-            for answer in lab.wrong_answers
+            for kind, answer in answers
         ),
     ]
 
@@ -93,7 +99,7 @@ def combined(lab: Lab) -> Case | None:
     these are follows from what is graded. None when the lab has no such wrong answers.
     """
     lot = int(fingerprints(lab, cases(lab)[:1])[SOLUTION], 16)
-    own: dict[str, list[WrongAnswer]] = {}
+    own: dict[str, list[Answer]] = {}
     for answer in lab.wrong_answers:
         (task, *others) = sorted(answer.answers)
         if not others and answer.loses == {task}:

@@ -103,6 +103,12 @@ def write_wrong_answer(folder: Path, name: str, task: str, code: str, loses: str
     (folder / "wrong_answers" / f"{name}.md").write_text(text)
 
 
+def write_other_answer(folder: Path, name: str, task: str, code: str, header: str = "") -> None:
+    text = f'---\nwhy: It is right in another way.\n{header}---\n\n```python task="{task}"\n{code}\n```\n'
+    (folder / "other_answers").mkdir(exist_ok=True)
+    (folder / "other_answers" / f"{name}.md").write_text(text)
+
+
 def write_lab(root: Path, slug: str = "tiny") -> Path:
     folder = root / slug
     folder.mkdir(parents=True)

@@ -9,7 +9,7 @@ import pytest
 from labs.catalogue import content_hash, load, load_lab
 from labs.errors import LabNotFound
 from labs.grader import grading_spec
-from tests.unit.labs.conftest import MANIFEST, TEXT, write_lab, write_wrong_answer
+from tests.unit.labs.conftest import MANIFEST, TEXT, write_lab, write_other_answer, write_wrong_answer
 
 
 def messages(folder: Path) -> list[str]:
@@ -147,6 +147,15 @@ def test_faults_of_wrong_answers_are_told_with_their_lines(lab_folder: Path) -> 
     assert "stranger.md:6: answers a task `triple` that lab.yaml does not name" in found
     assert "loses-stranger.md:2: loses a task `triple` that lab.yaml does not name" in found
     assert any(one.startswith("bare.md:1: needs front matter") for one in found)
+
+
+def test_an_answer_that_is_right_names_no_task_that_it_loses(lab_folder: Path) -> None:
+    write_other_answer(lab_folder, "fine", "add", "return b + a")
+    write_other_answer(lab_folder, "loses", "add", "return b + a", header="loses: [add]\n")
+    lab, faults = load_lab(lab_folder)
+    assert lab is not None
+    assert [(answer.name, answer.loses) for answer in lab.other_answers] == [("fine", frozenset())]
+    assert [(fault.path.name, fault.line) for fault in faults] == [("loses.md", 3)]
 
 
 def test_strange_files_links_and_missing_files_are_faults(lab_folder: Path) -> None:

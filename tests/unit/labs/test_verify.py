@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labs.catalogue import Lab
 from labs.verify import combined, verify_case
-from tests.unit.labs.conftest import proven, write_wrong_answer
+from tests.unit.labs.conftest import proven, write_other_answer, write_wrong_answer
 from tests.unit.labs.fake_driver import FakeDriver
 
 
@@ -31,6 +31,16 @@ def test_a_wrong_answer_that_passes_or_loses_too_much_does_not_hold(
         "add was lost and must pass: The sum is wrong.",
         "double passed and must be lost",
     ]
+
+
+def test_what_is_right_in_another_way_must_lose_nothing(
+    lab_folder: Path, reload: Callable[[], Lab], driver: FakeDriver
+) -> None:
+    write_other_answer(lab_folder, "turned-round", "add", "return b + a")
+    write_other_answer(lab_folder, "not-so-right", "add", "return a")
+    problems = {proof.case.name: proof.problems for proof in proven(reload(), driver)}
+    assert problems["other answer turned-round"] == []
+    assert problems["other answer not-so-right"] == ["add was lost and must pass: The sum is wrong."]
 
 
 def test_a_check_that_breaks_does_not_count_as_a_lost_task(
