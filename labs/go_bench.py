@@ -36,7 +36,7 @@ QUIET = frozenset({
 })  # fmt: skip
 """What a package of this lab may import: nothing that reaches the process or its files."""
 NETWORK = frozenset({"net", "net/http", "net/url"})
-TESTING = frozenset({"testing", "testing/synctest", "testing/iotest", "reflect"})
+TESTING = frozenset({"testing", "testing/synctest", "testing/iotest", "reflect", "runtime/pprof"})
 MAX_LINES = 6
 IMPORTS = (
     "{{range .Imports}}{{.}}\n{{end}}{{range .TestImports}}{{.}}\n{{end}}{{range .XTestImports}}{{.}}\n{{end}}"
@@ -200,10 +200,12 @@ def _require_passed(done: CommandResult, trial: Trial) -> None:
     )
     if done.exit_code != 0 or "--- FAIL" in done.output:
         failed = re.findall(r"^\s*--- FAIL: (Test\w{0,60})", done.output, re.MULTILINE)
+        late = " They had not ended after ten seconds." if "test timed out" in done.output else ""
+        failed = failed or re.findall(r"^\t+(Test\w{0,60})[^\n]* \(\d", done.output, re.MULTILINE)
         which = f" ({', '.join(dict.fromkeys(failed[:3]))})" if failed else ""
         race = " The race detector reports the test itself." if "DATA RACE" in done.output else ""
         raise CheckFailed(
-            f"Your tests fail with an implementation that is correct{which}.{race} Do they ask for {trial.too_much}?"
+            f"Your tests fail with an implementation that is correct{which}.{late}{race} Do they ask for {trial.too_much}?"
         )
     require("--- PASS" in done.output, "Your tests end without a verdict: no test passed, and none failed.")
 

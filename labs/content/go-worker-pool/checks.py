@@ -12,7 +12,7 @@ from .support import BROKEN, CONTENT, CORRECT, require_counted, require_nothing_
 RUNS = 6
 """How often a scenario is repeated in which a mistake shows by chance."""
 ENDED = 20
-"""How often Map is called with a context that has ended before: a select that is left to chance is right half of the time."""
+"""How often Map and URLs are called with a context that has ended: a select that is left to chance is right half of the time."""
 
 
 @check("no-leak")
@@ -104,6 +104,7 @@ def counts_everything_once(lab: LabUnderTest) -> None:
         return "\n".join(lines) + pick.choice(["\n", "", "\n\n"])
 
     many = {f"day-{n:02}.log": text() for n in range(24)}
+    twice = pick.choice(list(many))
     long = {
         "short.log": text(),
         "long.log": " ".join(pick.choices(vocabulary, k=20_000)) + "\n" + text(),
@@ -123,7 +124,7 @@ def counts_everything_once(lab: LabUnderTest) -> None:
         "count/count.go",
         QUIET,
         [
-            {"files": many, "names": list(many)},
+            {"files": many, "names": [*many, twice]},
             {"files": long, "names": list(long)},
             {"files": some, "names": list(some), "meet": True},
             {"files": some, "names": names, "locked": [locked]},
@@ -135,7 +136,13 @@ def counts_everything_once(lab: LabUnderTest) -> None:
         "The files are read one after the other: the first was not opened together with the rest. Start a goroutine "
         "for each. If there is one, what does it hold while it reads? Lock only for the adding.",
     )
-    for one, files in ((raced, many), (lengthy, long), (met, some), (broken, read), (half, whole)):
+    for one, files in (
+        (raced, many | {"once more": many[twice]}),
+        (lengthy, long),
+        (met, some),
+        (broken, read),
+        (half, whole),
+    ):
         require(one["ended"], "Files did not return: it waits for a goroutine that will never report.")
         if one is half:
             require_nothing_beyond(one, files)
@@ -187,20 +194,22 @@ def bounded_ordered_and_whole(lab: LabUnderTest) -> None:
     crowded = plan(150, workers, cancel_at=0)
     few, single, none = plan(2, 9), plan(4, pick.choice([0, -1])), plan(0, 3)
     failed = [plan(40, workers, fail_at=pick.randint(1, 5)) for _ in range(RUNS)]
+    own = plan(40, workers, fail_at=pick.randint(1, 5), own=True)
     second = plan(30, workers, fail_at=pick.randint(1, 4), second=True)
     stopped = [plan(40, workers, cancel_at=pick.randint(1, 5)) for _ in range(2)]
     free = plan(300, 8, free=True)
     free_failing = plan(300, 8, free=True, fails=pick.sample(range(20), 12))
     over = plan(300, workers, ended=ENDED)
-    scenarios = [free, free_failing, ordered, crowded, few, single, none, second, over, *failed, *stopped]
+    scenarios = [free, free_failing, ordered, crowded, few, single, none, second, over, own, *failed, *stopped]
     traces = drive(lab, CONTENT, "pool/pool.go", QUIET, scenarios)
-    ran, ran_failing, one, crowd, two, alone, empty, both, ended, *rest = traces
+    ran, ran_failing, one, crowd, two, alone, empty, both, ended, by_itself, *rest = traces
     failures, stops = rest[:RUNS], rest[RUNS:]
 
     for trace in (one, two, alone):
         require(
             trace["full"],
-            "Not all workers were put to work: while items waited, fewer were in flight than the limit allows.",
+            "Not all workers were put to work: while items waited, fewer were in flight than the limit allows. A batch that "
+            "waits for its slowest leaves the others idle.",
         )
     for trace, given in ((one, ordered), (crowd, crowded), (two, few), (alone, single), (both, second)):
         require(
@@ -241,6 +250,11 @@ def bounded_ordered_and_whole(lab: LabUnderTest) -> None:
             "Map did not return the error of the call that failed first, but one that came of it: that of a "
             "cancelled call, or of one that failed later.",
         )
+    require(
+        by_itself["failures"] == [0],
+        "A call failed by itself with an error that wraps context.Canceled, before anything was cancelled, and Map did not "
+        "return it. What came first decides, and not what the error says.",
+    )
     require(ran_failing["failed"], "Several calls failed, and Map returned no error.")
     for trace in stops:
         require(
@@ -250,7 +264,7 @@ def bounded_ordered_and_whole(lab: LabUnderTest) -> None:
             trace["failed"] and trace["canceled"],
             "The caller's context was cancelled before all items were done: Map must return its error.",
         )
-    late = max(trace["late"] for trace in (both, *failures, *stops))
+    late = max(trace["late"] for trace in (both, by_itself, *failures, *stops))
     require(
         late == 0,
         f"{'1 more call was' if late == 1 else f'Up to {late} more calls were'} started after the failure or the "
@@ -331,9 +345,10 @@ def every_url_is_asked_within_its_limit(lab: LabUnderTest) -> None:
             {"pages": [], "broken": 2, "closed": 2, "workers": 2, "limit_ms": 60_000},
             {"pages": slow, "workers": 1, "limit_ms": 300},
             {"pages": held(12), "workers": workers, "limit_ms": 60_000, "cancel": True},
+            {"pages": swift[:8], "workers": workers, "limit_ms": 60_000, "over": 10 * ENDED},
         ],
     )
-    busy, quick, alone, least, broken, limited, cancelled = traces
+    busy, quick, alone, least, broken, limited, cancelled, over = traces
     for trace in traces:
         require(
             trace["ended"],
@@ -342,7 +357,8 @@ def every_url_is_asked_within_its_limit(lab: LabUnderTest) -> None:
         )
     require(
         busy["full"],
-        "Not all workers were put to work: while URLs waited, fewer were asked than the limit allows.",
+        "Not all workers were put to work: while URLs waited, fewer were asked than the limit allows. A batch that waits for "
+        "its slowest leaves the others idle.",
     )
     require(
         busy["most"] <= workers and cancelled["most"] <= workers,
@@ -357,6 +373,12 @@ def every_url_is_asked_within_its_limit(lab: LabUnderTest) -> None:
     require(
         busy["prompt"],
         "A URL was answered and not reported while another one was still waiting: report each as soon as it is known.",
+    )
+    require(
+        not over["asked"] and not over["reports"],
+        f"The caller's context had ended before URLs was called, and {len(over['reports'])} URLs were reported when it was "
+        f"called {10 * ENDED} times: nothing is asked then, and nothing reported. When several cases of a select are ready, Go "
+        "takes one by chance: ask ctx.Err() before you hand one out.",
     )
     for trace in traces:
         require(

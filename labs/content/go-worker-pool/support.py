@@ -45,13 +45,18 @@ def require_counted(one: Trace, files: dict[str, str]) -> None:
     for word in " ".join(files.values()).split():
         seen[word] = seen.get(word, 0) + 1
     require(
+        one["files"] >= wanted["files"],
+        f"Files is {one['files']}, and {wanted['files']} files could be read to their end. Is one that is named twice counted "
+        "twice? And does your reader give up at a long line (bufio.Scanner: token too long)?",
+    )
+    require(
         one["files"] == wanted["files"],
-        "Files is wrong: it is how many files could be read and are in the total.",
+        "Files is wrong: a file that could not be read to its end is not counted.",
     )
     require(
         one["bytes"] >= wanted["bytes"],
-        f"Bytes is {one['bytes']:,}, and there are more: not every byte of every file was read. What does your reader "
-        "do with a line of a hundred thousand characters?",
+        f"Bytes is {one['bytes']:,}, and there are more in these files. Are the newlines counted? And what does your reader do "
+        "with a line of a hundred thousand characters?",
     )
     require(
         one["bytes"] == wanted["bytes"],

@@ -21,7 +21,6 @@ from sandboxes.interface import Driver
 TO_PROVE = frozenset(
     {
         "go-http-service",
-        "go-worker-pool",
         "saga-orchestrator",
     }
 )

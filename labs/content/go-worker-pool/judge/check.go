@@ -33,6 +33,7 @@ type scenario struct {
 	Foreign bool   `json:"foreign"` // the caller's context is not one of the standard library
 	Cancel  bool   `json:"cancel"`  // instead the caller's context is cancelled
 	Again   bool   `json:"again"`   // URLs is called once more with the same client
+	Over    int    `json:"over"`    // so many times URLs is called with a context that has ended before
 }
 
 type report struct {
@@ -162,10 +163,15 @@ func play(given scenario) trace {
 	if given.Foreign {
 		caller = asForeign(ctx)
 	}
+	if given.Over > 0 {
+		cancel()
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		check.URLs(caller, client, urls, given.Workers, time.Duration(given.LimitMS)*time.Millisecond, tell)
+		for range max(given.Over, 1) {
+			check.URLs(caller, client, urls, given.Workers, time.Duration(given.LimitMS)*time.Millisecond, tell)
+		}
 		returned.Store(true)
 	}()
 
@@ -185,13 +191,14 @@ func play(given scenario) trace {
 	for turn, pick := range given.Picks {
 		full := until(func() bool { return len(flying()) >= min(given.Workers, left) })
 		if turn == 0 {
-			out.Full = full
+			out.Full = true
 			time.Sleep(settle)
 		}
-		now := flying()
-		if len(now) == 0 {
+		if !full {
+			out.Full = false
 			break
 		}
+		now := flying()
 		place := now[pick%len(now)]
 		mutex.Lock()
 		close(inFlight[place])
@@ -213,7 +220,7 @@ func play(given scenario) trace {
 		out.Full = until(func() bool { return len(flying()) >= given.Workers })
 		cancel()
 	}
-	if !out.Prompt { // let all go, so that it ends
+	if !out.Prompt || len(given.Picks) > 0 && !out.Full { // let all go, so that it ends
 		stop := make(chan struct{})
 		go func() {
 			for {
@@ -255,14 +262,21 @@ func play(given scenario) trace {
 	}
 	transport.CloseIdleConnections()
 	time.Sleep(settle)
-	until(func() bool { return len(flying()) == 0 })
+	// Who left a request behind has to hear of it: the server would wait for its end.
+	until(func() bool {
+		mutex.Lock()
+		defer mutex.Unlock()
+		return len(inFlight) == 0
+	})
+	gone := int(dropped.Load())
+	server.CloseClientConnections()
 	server.Close()
 	out.Left = leftOver(before)
 	mutex.Lock()
 	defer mutex.Unlock()
 	out.Most, out.Asked = most, asked
 	out.Reports = reports
-	out.Overlaps, out.Dropped = int(overlaps.Load()), int(dropped.Load())
+	out.Overlaps, out.Dropped = int(overlaps.Load()), gone
 	out.Connections, out.Late = int(opened.Load()), int(late.Load())
 	return out
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -22,6 +23,7 @@ type scenario struct {
 	FailAt   int   `json:"fail_at"`   // in this turn it fails instead; -1: never
 	CancelAt int   `json:"cancel_at"` // before this turn the caller's context is cancelled; -1: never
 	Foreign  bool  `json:"foreign"`   // the caller's context is not one of the standard library
+	Own      bool  `json:"own"`       // what fails says context.Canceled by itself
 	Second   bool  `json:"second"`    // after the failure a stubborn one fails too
 	Ended    int   `json:"ended"`     // so many times Map is called with a context that has ended before
 }
@@ -134,16 +136,17 @@ func play(given scenario) trace {
 		if left == 0 {
 			break
 		}
-		full := until(func() bool { return len(flying()) >= min(allowed, left) })
+		full := within(patience/2, func() bool { return len(flying()) >= min(allowed, left) })
 		if turn == 0 {
-			out.Full = full
+			out.Full = true
 			time.Sleep(settle) // for one more than allowed to start
 			out.Crowd = runtime.NumGoroutine() - before - 1 - len(flying())
 		}
-		now := flying()
-		if len(now) == 0 {
+		if !full { // what follows lets all go
+			out.Full = false
 			break
 		}
+		now := flying()
 		if turn == given.CancelAt || turn == given.FailAt {
 			mutex.Lock()
 			began = len(out.Started)
@@ -155,7 +158,11 @@ func play(given scenario) trace {
 				mutex.Lock()
 				mine := inFlight[item]
 				mutex.Unlock()
-				mine.answer <- failures[0]
+				var fault error = failures[0]
+				if given.Own {
+					fault = fmt.Errorf("%w: %w", failures[0], context.Canceled)
+				}
+				mine.answer <- fault
 				now = slices.DeleteFunc(now, func(one int) bool { return one == item })
 			}
 			out.Told = until(func() bool { return int(told.Load()) >= len(now) })
