@@ -309,9 +309,14 @@ def every_request_is_known_and_survived(lab: LabUnderTest) -> None:
         "The client sent an id of its own that is well-formed, and it was not kept: a trace through several services breaks.",
     )
     require(
-        got["odd"]["id"] != odd and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", got["odd"]["id"]),
+        got["odd"]["id"] != odd,
         "An id of the client that is not well-formed (1 to 64 letters, digits, dots, dashes or underscores) was "
         "taken over: it would stand in every log as it is.",
+    )
+    require(
+        all(re.fullmatch(r"[A-Za-z0-9._-]{1,64}", one) for one in ids),
+        "A new id is not well-formed itself (1 to 64 letters, digits, dots, dashes or underscores): the next service "
+        "would replace it.",
     )
     require(
         len(set(ids)) == len(ids), "Two requests have the same id: make a new one for each that brings none."
@@ -439,6 +444,7 @@ def tests_tell_right_from_wrong(lab: LabUnderTest) -> None:
             given=("store.go", "ask_test.go"),
             correct=CORRECT,
             broken=BROKEN,
-            too_much="something that was not promised, such as the white space in the JSON or the words of a detail",
+            too_much="something that was not promised, such as the white space in the JSON, a Content-Type without `charset`, "
+            "or the words of a detail",
         ),
     )

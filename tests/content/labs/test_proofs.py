@@ -20,7 +20,6 @@ from sandboxes.interface import Driver
 
 TO_PROVE = frozenset(
     {
-        "go-http-service",
         "saga-orchestrator",
     }
 )
