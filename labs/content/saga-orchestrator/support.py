@@ -356,9 +356,11 @@ class Clock:
             self.bench.open(self.at, attempt=self.tries, deadline=self.now + 500),
         ]
         rows = {order: self.bench.saga(order) for order in resting}
+        before = {order: self.bench.saga(order) for order in (*orders.values(), just)}
         count = self.sweep(100)
         require(
-            not count or any(self.bench.outbox(order) for order in (*orders.values(), just)),
+            not count
+            or any(self.bench.outbox(order) or self.bench.saga(order) != before[order] for order in before),
             f"sweep returned, says that it took sagas, and nothing of it is in the database. {UNCOMMITTED}",
         )
         for attempt, order in orders.items():
