@@ -32,6 +32,8 @@ from .support import (
 FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 HIDDEN_ORDER = 1_500_000_000
 """Where the ids of hidden orders begin."""
+MANY_DAYS = 200
+"""So many days hold at least a hundred of the pending orders. Of fifty the planner would rather make a bitmap and sort."""
 OLD_ORDERS = 250
 """How many orders with items a hidden customer has that are too old for the page."""
 
@@ -145,13 +147,13 @@ def the_rare_orders_have_a_small_index(lab: LabUnderTest) -> None:
             share_of_the_key(connection, "stuck_orders") <= 0.05,
             "The index stuck_orders is too large: it holds orders that are not pending.",
         )
-        before = _some_day(lab, 500)
+        before = _some_day(lab, 500, earliest=MANY_DAYS)
         chosen = lab.random.sample(range(1, 150_000), 300)
         connection.execute(
             "UPDATE orders SET status = 'pending', placed_at = placed_at - interval '900 days' WHERE order_id = ANY(%s)",
             [chosen],
         )
-        for until in (before, _some_day(lab, 300)):
+        for until in (before, _some_day(lab, 300, earliest=MANY_DAYS)):
             plan = plan_of(connection, STUCK, until)
             require(
                 plan.rows_read <= 55,
@@ -181,7 +183,8 @@ def a_day_is_added_up_without_the_table(lab: LabUnderTest) -> None:
             plan = plan_of(connection, SALES, start, start + timedelta(days=days))
             require(
                 "Index Only Scan" in plan.types,
-                "SALES is not answered from the index alone. Which column does it need that the index doesn't have?",
+                "SALES is not answered from the index alone: it needs a column that the index doesn't have, or the index doesn't "
+                "hold the orders of every day.",
             )
             require(
                 plan.heap_fetches == 0,
@@ -331,6 +334,8 @@ def finds_what_another_index_contains(lab: LabUnderTest) -> None:
             if goes:
                 sharp.append(name)
 
+        columns = ", ".join(f"c{number} integer" for number in range(1, 13))
+        connection.execute(f"CREATE TABLE t{mark}_wide ({columns})")
         needed = "You report an index that is needed: "
         missed = "You miss a redundant index: "
         make("(b)", True, missed + "its column is the first one of another index's key.")
@@ -338,6 +343,9 @@ def finds_what_another_index_contains(lab: LabUnderTest) -> None:
         make("(b, c, d)", False, needed + "no other key begins with its columns.")
         make("(c, b)", False, needed + "the same columns in another order are another index.")
         make("(d, b)", False, needed + "the same columns in another order are another index.")
+        digits = needed + "columns are the same when their whole numbers are; 1 is not the beginning of 10."
+        for on in ("(c1)", "(c10, c2)", "(c3, c1)", "(c3, c12)"):
+            make(on, False, digits, table="wide")
         make("(d) WHERE b > 5", False, needed + "partial ones are to stay.")
         make("(c, e) WHERE b > 5", False, needed + "partial ones are to stay.")
         make("(c, b, e) WHERE d > 5", False, needed + "partial ones are to stay.")
@@ -412,6 +420,6 @@ def finds_what_another_index_contains(lab: LabUnderTest) -> None:
     )
 
 
-def _some_day(lab: LabUnderTest, latest: int) -> datetime:
-    """A day of the two years, not before the second month."""
-    return FIRST_DAY + timedelta(days=lab.random.randint(60, latest))
+def _some_day(lab: LabUnderTest, latest: int, earliest: int = 60) -> datetime:
+    """A day of the two years, not before the third month unless `earliest` says so."""
+    return FIRST_DAY + timedelta(days=lab.random.randint(earliest, latest))
