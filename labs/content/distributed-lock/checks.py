@@ -385,6 +385,15 @@ def _refuses_in_the_same_instant(manifests: Manifests) -> None:
         manifests.save(truck, manifests.parcels(), number + 7) is True,
         "Two holders opened in the same instant, and the older one's number replaced the newer one's.",
     )
+    number = manifests.number()
+    truck, _ = manifests.truck(number)
+    saved = manifests.parcels()
+    require(
+        manifests.while_rival_saves(truck, saved, lambda: manifests.open(truck, number + 1)) == saved,
+        "The last holder saved in the same instant in which a newer one opened, and the newer one got the parcels from before: "
+        "it will overwrite that save. Read what is there once the number is announced: what its UPDATE returns, or under one "
+        "lock of the row.",
+    )
 
 
 @check("number-every-holder")

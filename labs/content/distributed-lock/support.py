@@ -162,6 +162,14 @@ class Manifests:
         require(isinstance(answer, bool), "save_manifest must return True or False.")
         return bool(answer)
 
+    def while_rival_saves(self, truck: str, parcels: list[str], call: Callable[[], Any]) -> Any:
+        """Make the call while the last holder has saved and not committed; it commits once the call waits."""
+        return against_rival(
+            self.lab,
+            lambda rival: rival.execute("UPDATE manifests SET parcels = %s WHERE truck = %s", [parcels, truck]),
+            call,
+        ).result
+
     def while_rival_opens(self, truck: str, number: int, call: Callable[[], Any]) -> Any:
         """Make the call while a rival has opened the truck and not committed; it commits once the call waits."""
         return against_rival(
