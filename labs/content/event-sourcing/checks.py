@@ -48,6 +48,7 @@ READER_WAITS_MS = 500
 DAY_OF_OURS = "2001-02-03"
 KINDS = ("OrderPlaced", "PaymentReceived", "MoneyRefunded", "OrderShipped", "OrderCancelled")
 MARK_OF_OTHERS = "a-mark-of-another-projection"
+RESTORE = "Restore the cell that defines evolve."
 
 
 @check("store")
@@ -91,7 +92,7 @@ def _stores(streams: Streams) -> None:
         zero = [other, 0, *good[2:]]
         require(
             goes_through(connection, insert, zero) is None,
-            "Versions count from 1: version 0 was taken. Look at the column's CHECK.",
+            "Versions count from 1: version 0 was taken. Add a CHECK to the table that refuses it.",
         )
         twice = [stream, 2, *good[2:]]
         require(
@@ -402,13 +403,16 @@ def _judge_states(lab: LabUnderTest, events: list[Event], message: str) -> None:
     found = call(lab, "states", events, own=False)
     if found == right:
         return
-    require(found != BROKEN, f"{message} evolve raised BrokenHistory for events that happened.")
-    require(isinstance(found, list) and len(found) == len(right), f"{message} evolve did not return a state.")
+    require(found != BROKEN, f"{message} evolve raised BrokenHistory for events that happened. {RESTORE}")
+    require(
+        isinstance(found, list) and len(found) == len(right),
+        f"{message} evolve did not return a state. {RESTORE}",
+    )
     if found[-1] == right[-1]:
         require(
             False,
             "An earlier state of an order has changed while later events were folded: "
-            "evolve must return a new state.",
+            f"evolve must return a new state. {RESTORE}",
         )
     wrong = sorted(
         key
@@ -416,13 +420,13 @@ def _judge_states(lab: LabUnderTest, events: list[Event], message: str) -> None:
         for one, two in zip(found, right, strict=True)
         if not isinstance(one, dict) or one.get(key) != two[key]
     )
-    require(not wrong, f"{message} The state is wrong: look at {wrong[0] if wrong else ''!r}.")
-    require(False, f"{message} The state has other keys than the table.")
+    require(not wrong, f"{message} The state is wrong: look at {wrong[0] if wrong else ''!r}. {RESTORE}")
+    require(False, f"{message} The state has other keys than the given evolve makes. {RESTORE}")
 
 
 @check("decide")
 def decides_on_what_happened_and_again_after_a_conflict(lab: LabUnderTest) -> None:
-    """Allows what the rules allow and nothing else, folds whatever happened, and decides again when somebody was faster."""
+    """Allows what the rules allow and nothing else, and decides again when somebody was faster."""
     with new_streams(lab) as streams:
         _decides(streams)
 
@@ -514,7 +518,10 @@ def _broken_histories(lab: LabUnderTest, life: list[Event]) -> None:
         (again, "An order was placed a second time in its life, and evolve went on."),
         (unknown, "An event of a type that nobody knows was folded as if it were nothing."),
     ):
-        require(call(lab, "fold", events, own=False) == BROKEN, f"{message} Raise BrokenHistory.")
+        require(
+            call(lab, "fold", events, own=False) == BROKEN,
+            f"{message} The given evolve raises BrokenHistory. {RESTORE}",
+        )
 
 
 def _handles(lab: LabUnderTest, streams: Streams) -> None:

@@ -30,6 +30,7 @@ INSERT = (
 )
 
 ALWAYS_TAKEN = """
+GRANT TRIGGER ON events TO CURRENT_USER;  -- an owner who has taken all privileges from itself can still give
 CREATE SEQUENCE {counter};
 CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
