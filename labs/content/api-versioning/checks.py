@@ -210,7 +210,8 @@ def finds_what_breaks_in_each_direction(lab: LabUnderTest) -> None:
         thing({a: {"properties": {b: text}}, b: {"items": text}}),
         thing({a: {"description": c}, b: {"description": c}}),
         [[f"{a}.{b}", "removed"]],
-        "`required` or `properties` or `items` may be missing in a schema.",
+        "a schema that lost its `properties` as a whole has lost each of them (`removed`), and one that lost its `items` has "
+        "lost nothing that has a name.",
     )
     for _ in range(40):
         old = a_schema(pick)
@@ -614,7 +615,7 @@ def tells_who_breaks_on_what(lab: LabUnderTest) -> None:
                 fits = fits or (kind == "integer" and isinstance(value, int) and not isinstance(value, bool))
                 require(
                     one({a: kind}, {a: value, b: 1}) == ([] if fits else [a]),
-                    "A value was judged wrongly by its type. Remember what Python says of True and int.",
+                    "A value was judged wrongly by its type: `has_type` judges it.",
                 )
         require(one({a: kind}, {a: None}) == [a], "Null is none of the types.")
         require(one({a: kind}, {b: examples[0]}) == [a], "A field that is missing must be named.")
@@ -757,6 +758,13 @@ def an_old_version_ends_decently(lab: LabUnderTest) -> None:
             "serve must return a response with headers.",
         )
         headers = answer["headers"]
+        there = {name.lower() for name in headers}
+        lacking = [name for name in ("Deprecation", "Sunset", "Link") if name.lower() not in there]
+        require(
+            not lacking,
+            f"An answer with status {answer.get('status')} lacks {', '.join(lacking)}. The headers of `announcement` belong to "
+            "every answer: before the deprecation, and with a 410 as well.",
+        )
         require(
             headers.get("Deprecation") != f"@{start}",
             "`Deprecation` has decimals. The plan may have floats; the header wants whole seconds (RFC 9745).",
@@ -790,9 +798,11 @@ def an_old_version_ends_decently(lab: LabUnderTest) -> None:
         tag = {word(pick).title(): f'"{word(pick)}"'}
         (answer,) = play([moment, "serve", asked], own=tag)
         announced(answer)
-        require(answer.get("status") == 203, message)
+        require(answer.get("status") != 410, message)
         require(
-            answer.get("body") == {"path": asked["path"]} and answer["headers"].items() >= tag.items(),
+            answer.get("status") == 203
+            and answer.get("body") == {"path": asked["path"]}
+            and answer["headers"].items() >= tag.items(),
             "What the handler answered, status, headers and body, must stay.",
         )
         pages = [f'</{word(pick)}?page={page}>; rel="{rel}"' for page, rel in ((1, "prev"), (3, "next"))]
@@ -852,13 +862,14 @@ def an_old_version_ends_decently(lab: LabUnderTest) -> None:
 
     require(
         listed(0.0) == expected,
-        "callers must give each client with its calls and its last one, most calls first, then by name. Refused requests "
-        "count, and so do those without a name.",
+        "`callers` did not tell what happened. In `serve` count each request in `calls` and note its moment in `last`, by the "
+        "client's name, which stands in `X-Client` in any capitals. Refused requests count, and so do those without a name.",
     )
     since = sorted(last.values())[2]
     require(
         listed(since) == [row for row in expected if row[2] >= since],
-        "callers(since) must name those whose last call was then or later, with all their calls.",
+        "`callers(since)` named others than those whose last call was then or later: `last` holds the moment of each client's "
+        "latest request.",
     )
     require(listed(now + 1) == [], "Nobody has called since.")
 
