@@ -73,7 +73,9 @@ class Sessions:
         session = self._connection.get_one(Session, found, with_for_update=True)
         held = self._connection.get_one(RefreshToken, digest(token))
         user = self._connection.scalars(select(User).where(User.id == session.user_id)).one()
-        if session.revoked_at is not None or session.expires_at <= self._now or held.expires_at <= self._now:
+        over = session.revoked_at is not None or session.expires_at <= self._now
+        # Of a used one the age is no matter: who shows it shares the session with somebody, also after a long holiday.
+        if over or (held.state is TokenState.ACTIVE and held.expires_at <= self._now):
             metrics.REFRESHES.labels("refused").inc()
             return None
         if held.state is TokenState.ACTIVE:
@@ -116,7 +118,7 @@ class Sessions:
             )
 
     def prune(self) -> None:
-        """Forget sessions that ended a week ago. Until then a late reuse is still seen."""
+        """Forget sessions that ended a week ago, and their tokens, which are refused before and after."""
         old = self._now - timedelta(days=7)
         ended = select(Session.id).where((Session.expires_at < old) | (Session.revoked_at < old))
         self._connection.execute(delete(RefreshToken).where(RefreshToken.session_id.in_(ended)))

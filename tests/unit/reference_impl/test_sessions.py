@@ -117,6 +117,18 @@ def test_the_grace_ends_when_the_successor_is_used(device: Device) -> None:
     assert device.refresh(third) is None
 
 
+def test_a_used_token_gives_away_the_thief_also_after_its_own_time(device: Device, clock: Clock) -> None:
+    stolen = device.open()
+    thief = device.refresh(stolen)
+    for _ in range(SETTINGS.refresh_seconds // 86_400 + 1):
+        clock.tick(86_400)
+        assert thief is not None
+        thief = device.refresh(thief)
+    assert thief is not None
+    assert device.refresh(stolen) is None, "the owner is back from a holiday"
+    assert device.refresh(thief) is None, "and the thief is out"
+
+
 def test_a_token_left_alone_expires_and_a_session_ends_in_any_case(device: Device, clock: Clock) -> None:
     idle = device.open()
     clock.tick(SETTINGS.refresh_seconds)
