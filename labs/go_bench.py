@@ -200,9 +200,10 @@ def _require_passed(done: CommandResult, trial: Trial) -> None:
     )
     if done.exit_code != 0 or "--- FAIL" in done.output:
         failed = re.findall(r"^\s*--- FAIL: (Test\w{0,60})", done.output, re.MULTILINE)
-        late = " They had not ended after ten seconds." if "test timed out" in done.output else ""
+        # Of those that ran out of time no verdict is printed, but a list.
         failed = failed or re.findall(r"^\t+(Test\w{0,60})[^\n]* \(\d", done.output, re.MULTILINE)
         which = f" ({', '.join(dict.fromkeys(failed[:3]))})" if failed else ""
+        late = " They had not ended after ten seconds." if "test timed out" in done.output else ""
         race = " The race detector reports the test itself." if "DATA RACE" in done.output else ""
         raise CheckFailed(
             f"Your tests fail with an implementation that is correct{which}.{late}{race} Do they ask for {trial.too_much}?"

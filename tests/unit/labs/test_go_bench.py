@@ -182,6 +182,14 @@ def test_broken_implementations_that_pass_are_named_three_at_most(content: Path)
             CommandResult(66, "WARNING: DATA RACE\nFAIL\n"),
             "is correct. The race detector reports the test itself. Do",
         ),
+        (
+            CommandResult(
+                2,
+                "=== RUN   TestMost\npanic: test timed out after 10s\n\trunning tests:\n\t\tTestMost (10s)\n"
+                "\t\tTestMost/a_case (10s)\n\ngoroutine 5 [running]:\ntesting.(*M).startAlarm.func1()\n",
+            ),
+            "that is correct (TestMost). They had not ended after ten seconds. Do they",
+        ),
         (CommandResult(0, "testing: warning: no tests to run\nPASS\n"), "most_test.go has no test"),
         (CommandResult(0, "=== RUN   TestMost\n--- SKIP: TestMost\nPASS\n"), "without a verdict"),
     ],
