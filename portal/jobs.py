@@ -16,7 +16,7 @@ from portal.tasks import Tasks
 from question_bank.runner import Language
 
 if TYPE_CHECKING:
-    from huey import SqliteHuey
+    from portal.work_queue import WorkQueue
 
 
 class Jobs(ABC):
@@ -51,13 +51,13 @@ class Jobs(ABC):
         """Run the checks of this machine again."""
 
 
-def make_huey(instance_dir: Path) -> SqliteHuey:
+def make_huey(instance_dir: Path) -> WorkQueue:
     """The queue of one instance, kept in SQLite beside its database; not synced to disk, because the rows are the truth."""
     # Imported here: Huey imports Redis with its telemetry, which nothing but the first job needs.
-    from huey import SqliteHuey
+    from portal.work_queue import WorkQueue
 
     instance_dir.mkdir(parents=True, exist_ok=True)
-    return SqliteHuey("proving-ground", filename=str(instance_dir / "queue.db"), results=False, fsync=False)
+    return WorkQueue("proving-ground", filename=str(instance_dir / "queue.db"), results=False, fsync=False)
 
 
 class QueuedJobs(Jobs):

@@ -32,8 +32,6 @@ from sandboxes.pool import Pool
 from sandboxes.pool_status import StatusFile
 
 log = structlog.get_logger("worker")
-POLL_SECONDS = 0.02
-"""How often an idle thread looks into the queue: what a learner waits for, at most, before the work begins."""
 
 
 class Work:
@@ -105,8 +103,6 @@ def run_worker(settings: Settings, content: Content | None = None) -> None:
         workers=settings.worker_threads,
         worker_type="thread",
         periodic=False,
-        initial_delay=POLL_SECONDS,
-        max_delay=POLL_SECONDS,
     )
     log.info("worker started", driver=driver.name if driver else None, reason=reason)
     caretaker.start()

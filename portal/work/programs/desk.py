@@ -1,7 +1,7 @@
 """The desk at which programs of learners are taken in: oldest first, so many at once, each by a thread of its own.
 
-The rows are the queue. Threads look into them a few times a second, so no message can be lost, and a run that died with its
-worker is found by its stale heartbeat. A program keeps no thread from launches and gradings.
+The rows are the queue. An idle thread looks into them a few times a second, so no message can be lost, and a run that died
+with its worker is found by its stale heartbeat. A program keeps no thread from launches and gradings.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class ProgramDesk:
         self._context = context
         self._run_program = run or self._in_sandboxes
         self._stopping = threading.Event()
+        self._turn = threading.Lock()
+        """Held by the one idle thread that looks; the others wait for it."""
         self._threads: list[threading.Thread] = []
 
     @property
@@ -72,6 +74,10 @@ class ProgramDesk:
         row_id = self._next()
         if row_id is None:
             return False
+        self._serve_waiting(row_id)
+        return True
+
+    def _serve_waiting(self, row_id: int) -> None:
         settings = self._context.settings
         owned = claim(
             self._context.database,
@@ -88,13 +94,19 @@ class ProgramDesk:
         if owned is not None:  # else another thread was quicker
             with owned:
                 self._serve_row(owned)
-        return True
 
     def _serve(self) -> None:
         pause = 0.0
         while not self._stopping.wait(pause):
             try:
-                pause = 0.0 if self.serve_next() else LOOK_SECONDS
+                with self._turn:
+                    row_id = self._next()
+                    while row_id is None:
+                        if self._stopping.wait(LOOK_SECONDS):
+                            return
+                        row_id = self._next()
+                self._serve_waiting(row_id)
+                pause = 0.0
             except SQLAlchemyError as error:
                 log.warning("the desk for programs will look again", error=str(error))
                 pause = AFTER_FAULT_SECONDS
