@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KERNEL_NAME = "python3"
 READY_SECONDS = 30.0
-INTERRUPT_SECONDS = 2.0
+INTERRUPT_SECONDS = 5.0
 MESSAGE_BYTES = 32 * 1_048_576
 """A longer message of the kernel is dropped by the transport before it is in the agent's memory."""
 PRELOAD_SECONDS = 30.0

@@ -19,7 +19,7 @@ from sandboxes.protocol import DETAIL_CHARACTERS
 log = logging.getLogger("sandboxes.agent")
 
 ALIVE_SECONDS = 0.1
-CLOSING_SECONDS = 2.0
+CLOSING_SECONDS = 5.0
 OUTPUT_TYPES = frozenset({"stream", "display_data", "execute_result", "error"})
 ERRORS = 200
 

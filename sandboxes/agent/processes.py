@@ -194,13 +194,15 @@ class Processes:
         await asyncio.gather(*(child.wait(seconds * 0.6) for child in self.children))
         for child in self.children:
             child.signal_group(signal.SIGKILL)
-        while (left := descendants(os.getpid())) and time.monotonic() < deadline:
+        while left := descendants(os.getpid()):
             for pid in left:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             for child in self.children:
                 child.process.poll()
             self.reap()
+            if time.monotonic() > deadline:  # only now: whoever was kept waiting until then kills them all the same
+                break
             await asyncio.sleep(0.02)
         for child in self.children:
             child.close()

@@ -38,7 +38,7 @@ MAX_SECONDS = 3_600.0
 MAX_OUTPUT_BYTES = 16 * 1_048_576
 WAITING = 16
 """Requests that may wait for the kernel."""
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 5.0
 """What the bridge gets on top of a call's own deadline to say that it passed."""
 
 STATUS_OF = {

@@ -16,7 +16,7 @@ from sandboxes.drivers.attach import plain_socket
 from sandboxes.interface import DriverUnavailable
 
 ENGINE_SECONDS = 60
-REMOVE_SECONDS = 10.0
+REMOVE_SECONDS = 30.0
 ENGINE_ERRORS = (docker.errors.DockerException, requests.RequestException)
 
 

@@ -47,7 +47,7 @@ from sandboxes.protocol import (
 from sandboxes.services import SERVICES
 from sandboxes.usage import MEBIBYTE, workspace_usage
 
-SLACK_SECONDS = 15.0
+SLACK_SECONDS = 25.0
 """On top of a deadline that the agent keeps, before we stop believing that it will."""
 KERNEL_SECONDS = 45.0
 """On top of a notebook's time, for ending the old kernel and starting the new one."""

@@ -257,7 +257,8 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 def _sweep(sandbox_id: str) -> None:
     """Kill what still carries the sandbox's variable: processes that tore themselves loose from the agent."""
-    for _ in range(10):
+    deadline = time.monotonic() + KILL_SECONDS
+    while time.monotonic() < deadline:
         found = False
         for pid in of_sandbox(sandbox_id):
             found = True

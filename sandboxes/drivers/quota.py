@@ -20,6 +20,8 @@ from sandboxes.usage import complaint
 LOOK_SECONDS = 2.0
 WALK_SHARE = 20
 """A walk is followed by a pause of so many times its own length."""
+LONGEST_PAUSE = 30.0
+"""In seconds: a walk that a busy machine kept waiting is no reason to look away for minutes."""
 BEYOND = 1.5
 
 log = logging.getLogger(__name__)
@@ -79,7 +81,8 @@ class QuotaWatch:
             if record.ended or began < self._next.get(record.id, 0.0):
                 continue
             usage = self._measure(record)
-            self._next[record.id] = time.monotonic() + WALK_SHARE * (time.monotonic() - began)
+            done_at = time.monotonic()
+            self._next[record.id] = done_at + min(LONGEST_PAUSE, WALK_SHARE * (done_at - began))
             if complaint(usage, ceiling(record)):
                 reason = complaint(
                     usage, Limits(workspace_mb=record.workspace_mb, workspace_files=record.workspace_files)
