@@ -201,7 +201,8 @@ class Processes:
             for child in self.children:
                 child.process.poll()
             self.reap()
-            if time.monotonic() > deadline:  # only now: whoever was kept waiting until then kills them all the same
+            # Only now: whoever was kept waiting until then has killed them all the same.
+            if time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.02)
         for child in self.children:
