@@ -1,10 +1,13 @@
 import htmx from "htmx.org";
-import { announce, clock, toast } from "./live.js";
+import { announce, clock, dismiss, toast } from "./live.js";
 
 const lab = document.querySelector("[data-lab]");
 const origin = lab.dataset.sandboxOrigin;
 const narrow = matchMedia("(max-width: 991.98px)");
+/** How long a notebook may take to say that it is saved: one that has not told that it is open yet, and one that has. */
 const SAVE_TIMEOUT = 4000;
+const OPEN_SAVE_TIMEOUT = 60_000;
+const STILL_SAVING = "Still saving the notebook. Look whether it asks you something.";
 
 const frame = () => lab.querySelector("iframe.lab-frame");
 
@@ -107,25 +110,28 @@ const tellTheme = () => tell({ type: "theme", theme: document.documentElement.da
 
 addEventListener("message", (event) => {
   if (event.origin !== origin || event.source !== frame()?.contentWindow) return;
-  const { type, request, ok } = event.data ?? {};
+  const { type, request, ok, error } = event.data ?? {};
   if (type === "ready") {
     opened = frame();
     tellTheme();
   }
-  if (type === "saved") waiting.get(request)?.(ok === true ? "saved" : "refused");
+  if (type === "saved") waiting.get(request)?.(ok === true ? "saved" : "refused", ok === true ? "" : String(error ?? "").slice(0, 300));
 });
 document.addEventListener("pg:theme", tellTheme);
 
-/** Ask the notebook to save; resolves to `saved`, `refused`, `silent` (no answer in time) or `closed` (no notebook). */
+/**
+ * Ask the notebook to save; resolves to an outcome (`saved`, `refused`, `silent`: no answer in time, or `closed`: no notebook)
+ * and to why it was refused.
+ */
 function save() {
-  if (!frame()) return Promise.resolve("closed");
+  if (!frame()) return Promise.resolve({ outcome: "closed", why: "" });
   const request = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
   return new Promise((resolve) => {
-    const timer = setTimeout(() => finish("silent"), SAVE_TIMEOUT);
-    const finish = (outcome) => {
+    const timer = setTimeout(() => finish("silent"), opened === frame() ? OPEN_SAVE_TIMEOUT : SAVE_TIMEOUT);
+    const finish = (outcome, why = "") => {
       clearTimeout(timer);
       waiting.delete(request);
-      resolve(outcome);
+      resolve({ outcome, why });
     };
     waiting.set(request, finish);
     tell({ type: "save", request });
@@ -141,16 +147,25 @@ async function saveAndSend(form) {
   if (sending || button.getAttribute("aria-disabled") === "true") return;
   sending = true;
   button.setAttribute("aria-busy", "true");
+  const slow = setTimeout(() => toast(STILL_SAVING), SAVE_TIMEOUT);
+  const graded = form.matches("[hx-post]");
   try {
     if (frame()) announce("Saving the notebook.");
-    const outcome = await save();
-    if (outcome === "silent" || outcome === "refused") {
-      if (form.matches("[hx-post]")) toast("The notebook did not confirm that it was saved. What it autosaved last is what is graded.");
+    const { outcome, why } = await save();
+    if (graded && (outcome === "silent" || outcome === "refused")) {
+      if (opened === frame()) {
+        // What was saved before is not what the learner sees: it must not be what is graded.
+        toast(`The notebook could not be saved, so nothing was sent. ${why} Save it (Ctrl+S), or reload this page, and try again.`);
+        return;
+      }
+      toast("The notebook did not confirm that it was saved. What it autosaved last is what is graded.");
     }
     if (!form.isConnected) return;
-    if (form.matches("[hx-post]")) htmx.trigger(form, "pg:saved", {});
+    if (graded) htmx.trigger(form, "pg:saved", {});
     else form.submit();
   } finally {
+    clearTimeout(slow);
+    dismiss(STILL_SAVING);
     sending = false;
     button.removeAttribute("aria-busy");
   }

@@ -7,7 +7,7 @@
 
   const SOURCE = "proving-ground";
   const APP_MS = 60000; // how long Jupyter may take to start
-  const SAVE_MS = 20000; // how long all documents may take to be saved
+  const SAVE_MS = 45000; // how long all documents may take to be saved
   const POLL_MS = 40;
   const THEMES = { light: "JupyterLab Light", dark: "JupyterLab Dark" };
 
