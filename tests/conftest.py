@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import freezegun
 import hypothesis
 import pytest
 
@@ -46,6 +47,9 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("patient")
+
+# A test whose fixture stops the clock takes its time all the same.
+freezegun.configure(extend_ignore_list=["_pytest", "xdist", "pytest_timeout"])
 
 pytest_plugins = [
     "tests.fixtures.browser",

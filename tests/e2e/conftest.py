@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -21,18 +22,26 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from portal.settings import Settings
-from sandboxes.services.base import free_port
 from tests.conftest import ROOT
 
 START_SECONDS = 200
+PART_SECONDS = 60
+"""How long a part of a running product may take to come (back)."""
 RESULTS = ROOT / "test-results"
 
 
 def free_port_pair() -> int:
-    """A port whose successor is free too."""
+    """A port whose successor is free too.
+
+    It takes the product seconds to listen there: no other worker of the tests looks among these, nor does whoever asks for
+    any port.
+    """
+    worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
+    first = 7_000 + worker % 10 * 300
     for _ in range(50):
-        port = free_port()
-        with contextlib.suppress(OSError), socket.socket() as successor:
+        port = first + 2 * secrets.randbelow(150)
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as successor:
+            one.bind(("127.0.0.1", port))
             successor.bind(("127.0.0.1", port + 1))
             return port
     raise RuntimeError("no two neighbouring ports are free")
@@ -57,7 +66,8 @@ class Product:
     def pid_of(self, words: str) -> int:
         """The process whose command line holds these words, among this product's own."""
         mine: list[int] = []
-        for _ in range(50):  # what it is about to start has its command line, too, for a moment
+        deadline = time.monotonic() + PART_SECONDS
+        while time.monotonic() < deadline:  # what it is about to start has its command line, too, for a moment
             found = subprocess.run(
                 ["pgrep", "-f", words], capture_output=True, text=True, check=False
             ).stdout.split()
@@ -154,8 +164,8 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page in a fresh profile; when the test fails it leaves a screenshot and the console in test-results/."""
     # Without a graphics card a bar that moves while something is graded takes a good part of a processor from the grading.
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(60_000)  # for what is fetched beside the page, too
     page = context.new_page()
-    page.set_default_timeout(60_000)
     console: list[str] = []
     page.on("console", lambda message: console.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: console.append(f"pageerror: {error}"))

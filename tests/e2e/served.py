@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from portal.app import create_app
 from portal.content import Content
 from portal.models import User
 from portal.settings import Settings
-from sandboxes.services.base import free_port
 from tests.factories import users
 from tests.fixtures.portal import NotedJobs
 
@@ -24,9 +24,11 @@ expect.set_options(timeout=60_000)
 @contextmanager
 def served(settings: Settings, content: Content, jobs: NotedJobs) -> Iterator[str]:
     """The address of a portal on these settings, but for the port, with this content."""
-    settings = replace(settings, port=free_port())
-    app = create_app(settings, content=content, jobs=jobs)
-    server = make_server("127.0.0.1", settings.port, app, threaded=True)
+    # Whoever listens keeps the port: making an application takes a while.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings = replace(settings, port=listener.getsockname()[1])
+        app = create_app(settings, content=content, jobs=jobs)
+        server = make_server("127.0.0.1", settings.port, app, threaded=True, fd=listener.fileno())
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.conftest import Product, clean_environment, start_product, stop_product
+from tests.e2e.conftest import PART_SECONDS, Product, clean_environment, start_product, stop_product
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("e2e")]
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,18 @@ def processes_of(instance: Path) -> list[str]:
     return found
 
 
+def left_of(instance: Path) -> list[str]:
+    """What stays of them: a process that was told to end is seen until the kernel is through with it."""
+    deadline = time.monotonic() + PART_SECONDS
+    while (found := processes_of(instance)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
 def test_it_stops_cleanly_and_keeps_the_data(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as run_dir:
         first = start_product("local", tmp_path, Path(run_dir))
-        assert httpx.get(first.origin, follow_redirects=True).status_code == 200
+        assert httpx.get(first.origin, follow_redirects=True, timeout=60).status_code == 200
         made = subprocess.run(
             [sys.executable, "-m", "portal", "create-user", "ada@learn.example", "--role", "instructor"],
             cwd=ROOT,
@@ -55,7 +63,7 @@ def test_it_stops_cleanly_and_keeps_the_data(tmp_path: Path) -> None:
         )
         assert "sign-in link" in made.stdout
         assert stop_product(first) == 0
-        assert processes_of(tmp_path) == []
+        assert left_of(tmp_path) == []
         assert "Traceback" not in first.output()
 
         second = start_product("local", tmp_path, Path(run_dir))
@@ -93,7 +101,7 @@ def test_a_taken_port_gets_a_clear_message(running: Product, tmp_path: Path) -> 
     assert f"Port {port[1]}" in second.stderr
     assert "make run" in second.stderr
     assert "Traceback" not in second.stderr
-    assert httpx.get(running.origin, follow_redirects=True).status_code == 200
+    assert httpx.get(running.origin, follow_redirects=True, timeout=60).status_code == 200
 
 
 def test_local_sandboxes_are_refused_on_the_network(tmp_path: Path) -> None:
@@ -116,13 +124,15 @@ def test_local_sandboxes_are_refused_on_the_network(tmp_path: Path) -> None:
 
 
 def test_a_part_that_dies_comes_back(running: Product) -> None:
-    os.kill(running.pid_of("sandboxes.gateway"), 9)
-    deadline = time.monotonic() + 60
+    killed = running.pid_of("sandboxes.gateway")
+    os.kill(killed, 9)
+    deadline = time.monotonic() + 2 * PART_SECONDS
     port = int(running.origin.rsplit(":", 1)[1]) + 1
     while time.monotonic() < deadline:
         try:
-            assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).status_code == 200
-            break
+            assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=PART_SECONDS).status_code == 200
+            if running.pid_of("sandboxes.gateway") != killed:  # the one that is killed may still have answered
+                break
         except httpx.HTTPError:
             time.sleep(0.2)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, tzinfo
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -18,10 +19,24 @@ from tests.e2e.served import served
 from tests.factories import users
 from tests.fixtures.portal import NotedJobs
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(2400)]
 expect.set_options(timeout=60_000)
 
 TRACK = "solution-architect"
+
+
+@pytest.fixture(autouse=True)
+def midday(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was noon when the test began: no day, and no week, ends while it runs."""
+    began = datetime.now().astimezone()
+    shift = began.replace(hour=12, minute=0, second=0) - began
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + shift
+
+    monkeypatch.setattr("portal.models.base.datetime", Shifted)
 
 
 @pytest.fixture

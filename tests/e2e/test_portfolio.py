@@ -15,7 +15,7 @@ from tests.e2e.served import served, sign_in
 from tests.factories import activities, users
 from tests.fixtures.portal import NotedJobs
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(2400)]
 expect.set_options(timeout=60_000)
 
 

@@ -18,7 +18,7 @@ from tests.factories import users
 from tests.fixtures import questions
 from tests.fixtures.portal import NotedJobs
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(2400)]
 expect.set_options(timeout=60_000)
 
 
@@ -99,6 +99,7 @@ def test_a_learner_practises_with_the_keyboard_alone(
             page.keyboard.press("?")
             expect(page.locator("#keys")).to_be_visible()
             page.keyboard.press("Escape")
+            expect(page.locator("#keys")).to_be_hidden()
         elif kind == "open":
             page.keyboard.type("It holds locks,\nn times.")
             page.keyboard.press("Control+Enter")
@@ -135,8 +136,10 @@ def test_what_a_learner_did_is_in_the_statistics(
     sign_in(page, site, learner_user)
     page.goto(f"{site}/practice/")
     page.get_by_role("button", name="Start with this topic").click()
-    for _ in range(5):
-        if page.locator("fieldset.question").get_attribute("data-kind") == "single":
+    fieldset = page.locator("fieldset.question")
+    for number in range(1, 6):
+        expect(fieldset).to_contain_text(f"Question {number} of 5")
+        if fieldset.get_attribute("data-kind") == "single":
             break
         page.get_by_role("button", name="I don’t know").click()
         page.get_by_role("link", name="Next").click()
@@ -149,11 +152,13 @@ def test_what_a_learner_did_is_in_the_statistics(
     expect(page.get_by_text("The instructors see your report")).to_be_visible()
     page.locator("summary[aria-label^='Account']").click()
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
 
     sign_in(page, site, teacher)
     page.goto(f"{site}/practice/")
     page.get_by_role("link", name="Question statistics").click()
     page.get_by_role("link", name="Reports", exact=True).last.click()
+    expect(page.locator("th[aria-sort]")).to_contain_text("Reports")
     row = page.locator("tbody tr").first
     expect(row).to_contain_text("a-single")
     row.get_by_role("link").click()

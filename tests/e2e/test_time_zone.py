@@ -15,7 +15,7 @@ from tests.e2e.served import served, sign_in
 from tests.factories import users
 from tests.fixtures.portal import NotedJobs
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def test_the_first_visit_tells_the_zone_and_later_ones_do_not(site: str, browser
     db.add(LessonRead(user_id=user.id, lesson_id="read", content_hash=""))
     db.commit()
     page = browser.new_context(timezone_id="Asia/Tokyo").new_page()
+    page.set_default_timeout(60_000)
     told: list[str] = []
 
     def note(request: Request) -> None:

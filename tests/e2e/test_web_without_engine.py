@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,9 +19,9 @@ import pytest
 from portal.database import Database
 from portal.settings import Settings
 from tests.conftest import ROOT
-from tests.e2e.conftest import clean_environment, free_port_pair
+from tests.e2e.conftest import START_SECONDS, clean_environment, free_port_pair
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("e2e")]
 
 LAB = "never-oversell"
 WATCHED = """
@@ -53,18 +54,18 @@ def web(tmp_path: Path) -> Iterator[Web]:
     port = free_port_pair()
     Database(Settings(instance_dir=tmp_path).validated().database_url_effective).migrate()
     output = tmp_path / "web.log"
-    with output.open("wb") as file:
+    with output.open("wb") as file, tempfile.TemporaryDirectory(prefix="pg-web-", dir="/tmp") as run_dir:
         process = subprocess.Popen(
             [
                 sys.executable, "-c", WATCHED, "portal.wsgi:app", "--bind", f"127.0.0.1:{port}",
-                "--worker-class", "gthread", "--threads", "4", "--no-control-socket",
+                "--worker-class", "gthread", "--threads", "4", "--timeout", "120", "--no-control-socket",
             ],
             cwd=ROOT,
             env={
                 **clean_environment(),
                 "PORT": str(port),
                 "INSTANCE_DIR": str(tmp_path),
-                "RUN_DIR": f"/tmp/pg-web-{port}",
+                "RUN_DIR": run_dir,
                 "SECRET_KEY": "a key for this test alone",
                 "SANDBOX_DRIVER": "docker",
                 "DOCKER_HOST": "unix:///nowhere/docker.sock",
@@ -72,11 +73,11 @@ def web(tmp_path: Path) -> Iterator[Web]:
             stdout=file,
             stderr=subprocess.STDOUT,
         )  # fmt: skip
-    try:
-        yield Web(f"http://localhost:{port}", tmp_path, output)
-    finally:
-        process.terminate()
-        process.wait(60)
+        try:
+            yield Web(f"http://localhost:{port}", tmp_path, output)
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def _send(client: httpx.Client, page: str, path: str, **form: str) -> httpx.Response:
@@ -86,7 +87,7 @@ def _send(client: httpx.Client, page: str, path: str, **form: str) -> httpx.Resp
 
 
 def _wait(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             client.get("/")
@@ -98,7 +99,7 @@ def _wait(client: httpx.Client) -> None:
 
 
 def test_pages_forms_and_a_launch_work_where_no_engine_can_be_reached(web: Web) -> None:
-    with httpx.Client(base_url=web.origin, follow_redirects=True, timeout=30) as client:
+    with httpx.Client(base_url=web.origin, follow_redirects=True, timeout=60) as client:
         _wait(client)
         signed_up = _send(
             client, "/account/sign-up", "/account/sign-up",
