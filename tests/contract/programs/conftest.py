@@ -32,6 +32,15 @@ def opened(name: str) -> Iterator[Driver]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unhurried() -> Iterator[None]:
+    """No test here is about these two: on a busy machine a build and all cases of a request take longer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("portal.work.programs.runner.BUILD_SECONDS", 300.0)
+        patch.setattr("portal.work.programs.runner.REQUEST_SECONDS", 600.0)
+        yield
+
+
 @pytest.fixture(scope="module", params=DRIVERS)
 def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
     """Each driver in turn."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.question_bank.runner_contract import GoContract, PythonContract, SqlContract
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 class TestPython(PythonContract):

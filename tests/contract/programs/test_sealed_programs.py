@@ -10,9 +10,9 @@ from portal.work.programs import SandboxRunner, program_spec
 from question_bank.runner import Ended, RunRequest
 from sandboxes.interface import Driver
 from sandboxes.pool import Pool
-from tests.contract.programs.asking import one, run
+from tests.contract.programs.asking import LONG, one, run
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_a_fork_bomb_ends_and_the_next_case_runs(runner: SandboxRunner) -> None:
         "import os\nn = int(input())\nwhile n == 0:\n    try:\n        os.fork()\n"
         "    except OSError:\n        pass\nprint(n)\n"
     )
-    bomb, good = run(runner, source, "0", "7", seconds=3.0).outcomes
+    bomb, good = run(runner, source, "0", "7", seconds=LONG).outcomes
     assert bomb.ended in (Ended.WITH_ERROR, Ended.OUT_OF_TIME)
     assert (good.ended, good.output) == (Ended.WELL, "7\n")
 
@@ -77,7 +77,7 @@ def test_who_fills_the_workspace_is_stopped(runner: SandboxRunner) -> None:
         "import os\nn = int(input())\nwhile n == 0:\n    for i in range(1000):\n"
         "        with open(f'/home/learner/work/{i}', 'wb') as file:\n            file.write(b'x' * 1048576)\nprint(n)\n"
     )
-    filler, good = run(runner, source, "0", "7", seconds=20.0).outcomes
+    filler, good = run(runner, source, "0", "7", seconds=60.0).outcomes
     assert filler.ended is Ended.WITH_ERROR
     assert (good.ended, good.output) == (Ended.WELL, "7\n")
 
@@ -87,7 +87,7 @@ def test_a_built_program_that_changes_itself_is_found_out(runner: SandboxRunner)
         'package main\n\nimport (\n\t"fmt"\n\t"os"\n)\n\nfunc main() {\n'
         '\terr := os.WriteFile("/home/learner/built-program", []byte("x"), 0o755)\n\tfmt.Println(err)\n}\n'
     )
-    result = runner.run(RunRequest("go", {"solution.go": source}, ("", ""), 5.0))
+    result = runner.run(RunRequest("go", {"solution.go": source}, ("", ""), LONG))
     first, second = result.outcomes
     assert first.output == "<nil>\n"
     assert second.ended is Ended.WITH_ERROR

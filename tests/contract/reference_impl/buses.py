@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 from abc import ABC, abstractmethod
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from reference_impl.shared.bus import EventBus
 from reference_impl.shared.buses.in_process import InProcessBus
+from tests.fixtures.ports import kept_port
 
 GROUPS = ("one", "two")
 SOURCES = ("test", "other")
@@ -21,10 +23,12 @@ class Ground(ABC):
     """Where one adapter lives during one test."""
 
     keeps_order_after_a_crash = True
-    timeout_seconds = 2.0
+    timeout_seconds = 30.0
     """How long a bus waits for an answer of its broker."""
-    visibility_seconds = 2
-    """Where the broker takes back what is not acknowledged in time: how long it waits."""
+    session_seconds = 30.0
+    """Where a silent member of a group loses its part to the others: after how long."""
+    visibility_seconds = 600
+    """Where the broker takes back what is not acknowledged in time: how long it waits. See `later`."""
 
     def __init__(self) -> None:
         self.opened: list[EventBus] = []
@@ -44,6 +48,10 @@ class Ground(ABC):
     def back(self) -> None:
         """It answers again."""
         raise AssertionError("it never went away")
+
+    def later(self) -> None:
+        """So much time goes by that a broker takes back what is not acknowledged; most need none for that."""
+        return
 
     def close(self) -> None:
         for bus in self.opened:
@@ -74,8 +82,11 @@ class Kafka(Ground):
         from reference_impl.shared.buses.kafka import KafkaBus
 
         return KafkaBus(
-            self.cluster.bootstrap, SOURCES, timeout_seconds=self.timeout_seconds, session_seconds=2.0
-        )  # fmt: skip
+            self.cluster.bootstrap,
+            SOURCES,
+            timeout_seconds=self.timeout_seconds,
+            session_seconds=self.session_seconds,
+        )
 
     def away(self) -> None:
         self._broker("down")
@@ -104,7 +115,9 @@ class SnsSqs(Ground):
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "test")
-        self.port = 0
+        self._monkeypatch = monkeypatch
+        self._at_the_end = ExitStack()
+        self.port = self._at_the_end.enter_context(kept_port())
         self.back()
         self._reset()
 
@@ -122,7 +135,7 @@ class SnsSqs(Ground):
     def _reset(self) -> None:
         import httpx
 
-        httpx.post(f"http://127.0.0.1:{self.port}/moto-api/reset", timeout=20).raise_for_status()
+        httpx.post(f"http://127.0.0.1:{self.port}/moto-api/reset", timeout=60).raise_for_status()
 
     def away(self) -> None:
         self.server.stop()
@@ -132,8 +145,14 @@ class SnsSqs(Ground):
 
         self.server = ThreadedMotoServer("127.0.0.1", self.port, verbose=False)
         self.server.start()
-        self.port = self.server.get_host_and_port()[1]
+
+    def later(self) -> None:
+        from moto.sqs import models
+
+        before, more = models.unix_time_millis, 1000 * (self.visibility_seconds + 1)
+        self._monkeypatch.setattr(models, "unix_time_millis", lambda: before() + more)
 
     def close(self) -> None:
         super().close()
         self.server.stop()
+        self._at_the_end.close()

@@ -14,7 +14,11 @@ from reference_impl.shared.bus import BusAway, Delivery, EventBus
 from reference_impl.shared.events import Event, new_id, now
 from tests.contract.reference_impl.buses import Ground, InProcess, Kafka, SnsSqs
 
-DEADLINE_SECONDS = 40.0
+DEADLINE_SECONDS = 90.0
+CHANGE_SECONDS = 10.0
+"""A session where members of a group change: librdkafka's mock waits so long, less a second, for who may come back."""
+AWAY_SECONDS = 5.0
+"""How long a bus waits for a broker that is away. Where that is too short for one that is there, it is asked again."""
 BROKERED = ("kafka", pytest.param("sns-sqs", marks=pytest.mark.cloud))
 with_a_broker = pytest.mark.parametrize("ground", BROKERED, indirect=True)
 """For what only a broker can do: serve several processes, here several objects, of one group, and be away."""
@@ -68,8 +72,33 @@ def numbers(found: Sequence[Event | Delivery]) -> list[int]:
     return [(item.event if isinstance(item, Delivery) else item).sequence for item in found]
 
 
+def publish(bus: EventBus, sent: Sequence[Event]) -> None:
+    """Publish as one does: again, until the bus has taken them."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        try:
+            bus.publish(sent)
+            return
+        except BusAway:
+            assert time.monotonic() < deadline
+
+
+def take_all(bus: EventBus, group: str, wanted: Sequence[Event]) -> None:
+    """Receive and acknowledge until these have come, some of them perhaps more than once."""
+    missing = {item.id for item in wanted}
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while missing:
+        assert time.monotonic() < deadline, missing
+        try:
+            batch = bus.receive(group, limit=10, wait_seconds=1)
+            missing -= {delivery.event.id for delivery in batch}
+            bus.acknowledge(group, batch)
+        except BusAway:
+            time.sleep(0.1)
+
+
 def until_lag_is(bus: EventBus, group: str, lag: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while (found := bus.lag(group)) != lag:
         assert time.monotonic() < deadline, f"the lag of {group} is {found}"
         time.sleep(0.05)
@@ -128,21 +157,25 @@ def test_what_was_not_acknowledged_comes_again_first(ground: Ground) -> None:
 
 
 def test_what_was_not_acknowledged_is_delivered_again_after_a_restart(ground: Ground) -> None:
+    ground.session_seconds = CHANGE_SECONDS
     bus = ground.open()
     bus.publish(events(3))
     found = receive(bus)
     assert numbers(found)[0] == 1
     bus.acknowledge("one", found[:1])
     bus.close()
+    ground.later()
     found_again = numbers(take(ground.open(), "one", 2))
     assert (found_again if ground.keeps_order_after_a_crash else sorted(found_again)) == [2, 3]
 
 
 def test_what_was_acknowledged_does_not_come_again_after_a_restart(ground: Ground) -> None:
+    ground.session_seconds = CHANGE_SECONDS
     bus = ground.open()
     bus.publish(events(3))
     take(bus, "one", 3)
     bus.close()
+    ground.later()
     again = ground.open()
     again.publish([event(4)])
     assert numbers(take(again, "one", 1)) == [4]
@@ -151,18 +184,19 @@ def test_what_was_acknowledged_does_not_come_again_after_a_restart(ground: Groun
 
 @with_a_broker
 def test_another_member_of_the_group_gets_what_the_first_did_not_acknowledge(ground: Ground) -> None:
+    ground.session_seconds = CHANGE_SECONDS
     first, second = ground.open(), ground.open()
     first.publish(events(4))
     held = receive(first)
     first.acknowledge("one", held[:1])
     first.close()
+    ground.later()
     found_again = numbers(take(second, "one", 3))
     assert (found_again if ground.keeps_order_after_a_crash else sorted(found_again)) == [2, 3, 4]
 
 
 @with_a_broker
 def test_nobody_overtakes_within_a_key_while_one_of_its_events_is_in_flight(ground: Ground) -> None:
-    ground.visibility_seconds = 60
     first, second = ground.open(), ground.open()
     first.publish(events(3))
     held = receive(first, limit=1)
@@ -172,6 +206,7 @@ def test_nobody_overtakes_within_a_key_while_one_of_its_events_is_in_flight(grou
 
 @with_a_broker
 def test_two_members_share_the_work_and_lose_nothing_when_they_change(ground: Ground) -> None:
+    ground.session_seconds = CHANGE_SECONDS / 2  # what comes again does no harm here
     first, second = ground.open(), ground.open()
     sent = [event(number, f"key-{number % 12}") for number in range(1, 61)]
     seen: list[str] = []
@@ -201,6 +236,7 @@ def test_two_members_share_the_work_and_lose_nothing_when_they_change(ground: Gr
 
 @with_a_broker
 def test_what_is_acknowledged_while_members_change_is_not_forgotten(ground: Ground) -> None:
+    ground.session_seconds = CHANGE_SECONDS / 2  # what comes again does no harm here
     first, second = ground.open(), ground.open()
     first.publish([event(number, f"key-{number}") for number in range(1, 7)])
     held = receive(first)
@@ -231,8 +267,8 @@ def test_a_receiver_that_waits_gets_what_is_published_meanwhile(ground: Ground) 
     timer = threading.Timer(0.1, lambda: bus.publish([event(2)]))
     timer.start()
     started = time.monotonic()
-    assert numbers(bus.receive("one", limit=10, wait_seconds=20)) == [2]
-    assert time.monotonic() - started < 18
+    assert numbers(bus.receive("one", limit=10, wait_seconds=120)) == [2]
+    assert time.monotonic() - started < 100
     timer.join()
 
 
@@ -242,18 +278,29 @@ def test_waiting_is_bounded(ground: Ground) -> None:
     take(bus, "one", 1)
     started = time.monotonic()
     assert bus.receive("one", limit=10, wait_seconds=0.5) == []
-    assert 0.4 < time.monotonic() - started < 15
+    assert 0.4 < time.monotonic() - started < 60
 
 
 def test_closing_ends_every_wait(ground: Ground) -> None:
     bus = ground.open()
+    bus.publish([event(1)])
+    begun = threading.Barrier(3)
+
+    def wait(group: str) -> list[Delivery]:
+        take(bus, group, 1)  # what a first receive has to prepare is no waiting
+        begun.wait(DEADLINE_SECONDS)
+        return bus.receive(group, limit=10, wait_seconds=200)
+
     with ThreadPoolExecutor(2) as pool:
-        waits = [pool.submit(bus.receive, group, limit=10, wait_seconds=30) for group in ("one", "two")]
-        time.sleep(0.3)
+        waits = [pool.submit(wait, group) for group in ("one", "two")]
+        begun.wait(DEADLINE_SECONDS)
+        time.sleep(
+            0.3
+        )  # into the wait; who has not come that far finds the bus closed, and waits no longer either
         started = time.monotonic()
         bus.close()
-        assert [wait.result(20) for wait in waits] == [[], []]
-    assert time.monotonic() - started < 15
+        assert [wait.result(100) for wait in waits] == [[], []]
+    assert time.monotonic() - started < 60
 
 
 def test_a_closed_bus_takes_nothing(ground: Ground) -> None:
@@ -267,24 +314,18 @@ def test_a_closed_bus_takes_nothing(ground: Ground) -> None:
 
 @with_a_broker
 def test_while_the_broker_is_away_publishing_fails_in_time_and_nothing_is_lost(ground: Ground) -> None:
+    ground.timeout_seconds = AWAY_SECONDS
     bus = ground.open()
     first, second = event(1), event(2)
-    bus.publish([first])
+    publish(bus, [first])
     ground.away()
     started = time.monotonic()
     with pytest.raises(BusAway):
         bus.publish([second])
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     ground.back()
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        try:
-            bus.publish([second])
-            break
-        except BusAway:
-            assert time.monotonic() < deadline
-    found = {item.id for item in take(bus, "one", 2)}
-    assert found == {first.id, second.id}
+    publish(bus, [second])
+    take_all(bus, "one", [first, second])
 
 
 @with_a_broker
@@ -313,16 +354,12 @@ def test_a_receiver_survives_a_broker_that_was_away(ground: Ground) -> None:
 
 @with_a_broker
 def test_a_broker_that_is_away_at_the_start_is_found_later(ground: Ground) -> None:
+    ground.timeout_seconds = AWAY_SECONDS
     ground.away()
     bus = ground.open()
+    sent = event(1)
     with pytest.raises(BusAway):
-        bus.publish([event(1)])
+        bus.publish([sent])
     ground.back()
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        try:
-            bus.publish([event(1)])
-            break
-        except BusAway:
-            assert time.monotonic() < deadline
-    assert set(numbers(take(bus, "one", 1))) == {1}
+    publish(bus, [sent])
+    take_all(bus, "one", [sent])

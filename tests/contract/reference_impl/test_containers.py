@@ -113,13 +113,14 @@ Serve = Callable[[bytes], int]
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Starts a server that answers whoever asks first; returns its port."""
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Starts a server that answers whoever asks first; returns its port. Whoever asks is patient: it is a thread of ours."""
+    monkeypatch.setattr(healthy, "SECONDS", 60.0)
     open_sockets = []
 
     def start(answer: bytes) -> int:
         server = socket.create_server(("127.0.0.1", 0))
-        server.settimeout(10)
+        server.settimeout(60)
         open_sockets.append(server)
 
         def once() -> None:

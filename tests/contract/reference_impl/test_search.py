@@ -36,6 +36,15 @@ GOODS = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unhurried() -> Iterator[None]:
+    """A server that stands still for some seconds does not fail a search."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reference_impl.shared.database.LOCK_SECONDS", 60.0)
+        patch.setattr("reference_impl.shared.postgres.CONNECT_SECONDS", 60)
+        yield
+
+
 def databases(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Database]:
     if kind == "sqlite":
         made = Database.in_directory(folder, "product", Base.metadata)

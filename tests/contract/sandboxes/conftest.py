@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from sandboxes.drivers import open_driver
+from sandboxes.drivers.handle import AgentSandbox
 from sandboxes.interface import Driver, Limits, Progress, Sandbox, SandboxSpec, SandboxState
 
 DRIVERS = [
@@ -30,10 +33,19 @@ TUNNELLED = frozenset(
         "test_meridian_answers_from_outside_and_from_within",
     }
 )
+Value = TypeVar("Value")
+
+PATIENCE = 60.0
+"""Seconds for what takes a moment, unless the machine stands still meanwhile."""
+LONGEST_TEST = 900
+"""In seconds: starts and waits have deadlines of their own, of a minute and more each."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what need not run through the tunnel."""
+    """Give the tests here time for their own deadlines, and leave out what need not run through the tunnel."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LONGEST_TEST))
     if os.environ.get("EVERY_TRANSPORT") == "1":
         return
     left_out = [
@@ -48,6 +60,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def quiet(_: Progress) -> None:
     """A listener for starts that nobody watches."""
+
+
+def until(condition: Callable[[], Value], seconds: float = PATIENCE) -> Value:
+    """What it gives as soon as that is true; after so long, what it gave last."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patience() -> Iterator[None]:
+    """Questions for which a test names no deadline wait for longer than a busy machine stands still."""
+    with pytest.MonkeyPatch.context() as patch:
+        for question in (AgentSandbox.call, AgentSandbox.call_many):
+            patch.setitem(question.__kwdefaults__, "timeout", PATIENCE)
+        for question in (AgentSandbox.value, AgentSandbox.run):
+            patch.setattr(question, "__defaults__", (PATIENCE,))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -29,8 +29,9 @@ def notebook(*sources: str) -> dict[str, Any]:
 
 
 def execute(sandbox: Sandbox, *sources: str, **limits: Any) -> ExecutedNotebook:
-    """Run cells in a fresh kernel."""
-    return sandbox.execute(notebook(*sources), ExecutionLimits(**limits))
+    """Run cells in a fresh kernel; a busy machine may take its time, where the test is not about that."""
+    patient = {"total_seconds": 240.0, "cell_seconds": 120.0}
+    return sandbox.execute(notebook(*sources), ExecutionLimits(**(patient | limits)))
 
 
 def printed(executed: ExecutedNotebook) -> str:

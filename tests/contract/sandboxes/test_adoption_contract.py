@@ -13,7 +13,7 @@ import pytest
 from sandboxes.drivers import open_driver
 from sandboxes.interface import Driver, Sandbox, SandboxSpec, SandboxState
 from sandboxes.unix_http import UnixConnection
-from tests.contract.sandboxes.conftest import quiet
+from tests.contract.sandboxes.conftest import quiet, until
 from tests.contract.sandboxes.notebooks import execute
 
 
@@ -80,7 +80,7 @@ def test_jupyter_of_an_adopted_sandbox_saves_into_the_workspace(
     socket = json.loads((run_dir / "routes" / f"{sandbox.id}.json").read_text())["jupyter_socket"]
 
     def ask(method: str, path: str, body: dict[str, object] | None = None) -> tuple[int, dict[str, object]]:
-        connection = UnixConnection(socket, timeout=20)
+        connection = UnixConnection(socket, timeout=60)
         try:
             connection.request(method, sandbox.web_path + path, json.dumps(body) if body else None)
             answer = connection.getresponse()
@@ -95,7 +95,8 @@ def test_jupyter_of_an_adopted_sandbox_saves_into_the_workspace(
     before = datetime.now(UTC) - timedelta(minutes=1)
     session = {"path": "lab.ipynb", "type": "notebook", "name": "", "kernel": {"name": "python3"}}
     assert ask("POST", "api/sessions", session)[0] == 201
-    activity = sandbox.activity()
+    # A Jupyter that is busy with the kernel's start may not answer in the seconds that it is given.
+    activity = until(sandbox.activity)
     assert activity is not None
     assert before < activity.last <= datetime.now(UTC)
     assert ask("POST", "api/terminals", {})[0] == 200

@@ -82,7 +82,7 @@ def grader(cloud: Sandbox, service: str) -> httpx.Client:
         transport=httpx.HTTPTransport(uds=str(endpoint.socket)),
         base_url=endpoint.facts["base_url"],
         headers={"Authorization": endpoint.facts["authorization"].format(service=service)},
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -107,13 +107,13 @@ def grader(cloud: Sandbox, service: str) -> httpx.Client:
     ],
 )
 def test_services_of_aws_answer_the_learners_client(cloud: Sandbox, function: str, found: object) -> None:
-    assert cloud.call(function, timeout=60) == found
+    assert cloud.call(function, timeout=240) == found
 
 
 def test_the_grader_sees_the_learners_bucket_and_the_learner_what_the_grader_puts_there(
     cloud: Sandbox, outside: httpx.Client
 ) -> None:
-    assert cloud.call("objects", "shop-files", 7, timeout=60) == [7, 2, 9_000_000, "again"]
+    assert cloud.call("objects", "shop-files", 7, timeout=240) == [7, 2, 9_000_000, "again"]
     assert outside.get("/shop-files/part/0").text == "again"
     assert outside.put("/shop-files/hidden", content=b"by the grader").status_code == 200
     assert cloud.call("text_of", "shop-files", "hidden") == "by the grader"
@@ -138,7 +138,7 @@ def test_many_clients_are_served_at_once(cloud: Sandbox, outside: httpx.Client) 
 
 
 def terraform(cloud: Sandbox, folder: str, *arguments: str) -> CommandResult:
-    return cloud.run(["terraform", f"-chdir={folder}", arguments[0], "-no-color", *arguments[1:]], timeout=120)
+    return cloud.run(["terraform", f"-chdir={folder}", arguments[0], "-no-color", *arguments[1:]], timeout=300)
 
 
 def initialised(cloud: Sandbox, folder: str) -> None:
@@ -146,7 +146,7 @@ def initialised(cloud: Sandbox, folder: str) -> None:
     cloud.run(["mkdir", "-p", folder])
     cloud.write(f"{folder}/main.tf", CONFIGURATION.replace("shop.tfstate", f"{folder}.tfstate").encode())
     command = f'terraform -chdir={folder} init -no-color -backend-config="$TERRAFORM_BACKEND"'
-    answer = cloud.run(["bash", "-c", command], timeout=120)
+    answer = cloud.run(["bash", "-c", command], timeout=300)
     assert answer.exit_code == 0, answer.output
 
 
@@ -169,7 +169,7 @@ def test_a_second_apply_is_refused_while_the_first_holds_the_lock(
     cloud: Sandbox,
 ) -> None:
     initialised(cloud, "locked")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     with ThreadPoolExecutor(1) as thread:
         first = thread.submit(terraform, cloud, "locked", "apply", "-auto-approve", "-var=held=yes")
         while cloud.run(["test", "-e", "locked/applying"]).exit_code != 0:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from sandboxes.interface import (
     SandboxSpec,
     SandboxState,
 )
-from tests.contract.sandboxes.conftest import quiet
+from tests.contract.sandboxes.conftest import quiet, until
 from tests.contract.sandboxes.notebooks import execute, printed
 
 pytestmark = pytest.mark.docker
@@ -176,7 +175,12 @@ def test_the_token_is_in_no_log_no_command_line_no_label_and_no_file_that_others
     processes = client.top(container_name(closed.id), ps_args="-eo pid,args")
     assert len(processes["Processes"]) > 5
     assert token not in json.dumps(processes)
-    holding = [path for path in run_dir.rglob("*") if path.is_file() and token.encode() in path.read_bytes()]
+    holding = []
+    for parent, _folders, files in os.walk(run_dir):
+        for path in (Path(parent, name) for name in files):
+            with contextlib.suppress(OSError):  # a socket, or gone meanwhile
+                if token.encode() in path.read_bytes():
+                    holding.append(path)
     assert {path.name for path in holding} == {"spec.json", f"{closed.id}.json"}
     assert {path.stat().st_mode & 0o077 for path in holding} == {0}
     # Jupyter notes its address for its own user.
@@ -283,6 +287,9 @@ def test_processes_are_limited_and_the_sandbox_survives_a_fork_bomb(closed: Sand
     assert 0 < int(printed(executed)) < 100
     assert printed(execute(closed, "print('again')")) == "again\n"
     assert closed.status().state is SandboxState.READY
+    # Killed with their kernel, a hundred processes take their time: the tests after this one are to find none of them.
+    client = docker.APIClient()
+    assert until(lambda: len(client.top(container_name(closed.id))["Processes"]) < 40)
 
 
 def test_no_process_of_the_learners_writes_a_file_beyond_the_limit_of_one(closed: Sandbox) -> None:
@@ -310,10 +317,8 @@ def test_a_deleted_file_that_is_still_open_counts(docker_driver: Driver, tmp_pat
                 "import os; hidden = open('hidden', 'wb', buffering=0); os.unlink('hidden')",
                 "hidden.write(bytes(35 * 1_048_576)); import time; time.sleep(25)",
             )
-        deadline = time.monotonic() + 60  # the agent interrupts the cell, and then the driver looks
-        while sandbox.status().state is not SandboxState.FAILED and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert sandbox.status().state is SandboxState.FAILED
+        # The driver looks again only after many times as long as a look took, which a busy machine makes minutes.
+        assert until(lambda: sandbox.status().state is SandboxState.FAILED, 300)
         assert "MB of 20 MB" in sandbox.status().detail
     finally:
         sandbox.stop()

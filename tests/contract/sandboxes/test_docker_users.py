@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from sandboxes.drivers.docker_engine import container_name
 from sandboxes.drivers.docker_profile import KEEPER, LEARNER
 from sandboxes.interface import Driver, Sandbox, SandboxGone, SandboxSpec, SandboxState, ServiceState
-from tests.contract.sandboxes.conftest import quiet
+from tests.contract.sandboxes.conftest import quiet, until
 from tests.contract.sandboxes.notebooks import execute
 
 pytestmark = pytest.mark.docker
@@ -42,6 +41,11 @@ def processes():
 
 def of(uid):
     return [pid for pid, process in processes().items() if process["uid"] == uid]
+
+def told_by_the_living(answers):
+    '''What was answered for processes that did not end meanwhile: some of PostgreSQL's come and go. Keys begin with a pid.'''
+    lives = [str(pid) for pid, process in processes().items() if process["fields"]["State"][0] not in "ZX"]
+    return {key: answer for key, answer in answers.items() if key.split()[0] in lives}
 """
 
 
@@ -93,13 +97,16 @@ def test_no_signal_of_the_learners_reaches_a_service_or_the_keeper(sandbox: Sand
     refusals = _see(
         sandbox,
         f"""
-        refusals = [refusal(os.kill, pid, number)
-                    for pid in of({KEEPER}) for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, 0)]
+        refusals = {{f"{{pid}} {{number}}": refusal(os.kill, pid, number)
+                    for pid in of({KEEPER}) for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, 0)}}
+        heard = [key for key, answer in refusals.items() if answer == "None"]
+        refusals = told_by_the_living(refusals)
         """,
         "refusals",
     )
+    assert sandbox.value("heard") == []
     assert len(refusals) > 20
-    assert set(refusals) == {"PermissionError"}
+    assert set(refusals.values()) == {"PermissionError"}
     assert _ready(sandbox)
 
 
@@ -124,6 +131,7 @@ def test_nothing_of_the_keepers_processes_can_be_read_and_none_of_them_traced(sa
                 refusals[f"{{pid}} {{name}}"] = refusal(os.listdir, f"/proc/{{pid}}/{{name}}")
             refusals[f"{{pid}} trace"] = refusal(trace, pid)
             refusals[f"{{pid}} take"] = refusal(take, pid)
+        refusals = told_by_the_living(refusals)
         itself = refusal(lambda: (pathlib.Path("/proc/self/environ").read_bytes(), os.listdir("/proc/self/fd")))
         """,
         "refusals",
@@ -203,7 +211,7 @@ def test_the_learner_is_no_superuser_of_the_database_and_can_not_become_one(sand
         """
         import psycopg
         def ask(statement, **more):
-            with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5, autocommit=True, **more) as connection:
+            with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=60, autocommit=True, **more) as connection:
                 return connection.execute(statement).fetchall()
         refusals = [
             refusal(ask, "SELECT 1", user="postgres"),
@@ -252,13 +260,10 @@ def test_a_learner_who_ends_everything_ends_only_their_own_sandbox(
     try:
         with pytest.raises(SandboxGone):
             execute(own, "open('work', 'w').write('mine')", f"import os, signal, time\n{code}\ntime.sleep(30)")
-        deadline = time.monotonic() + 60
-        while docker_driver.find(own.id) is not None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert until(lambda: docker_driver.find(own.id) is None)
         status = own.status()
         assert status.state is SandboxState.FAILED
         assert "ended from inside" in status.detail
-        assert docker_driver.find(own.id) is None
         state = docker.APIClient().inspect_container(container_name(own.id))["State"]
         assert not state["Running"]
         assert (tmp_path / "work").read_text() == "mine"
@@ -269,7 +274,12 @@ def test_a_learner_who_ends_everything_ends_only_their_own_sandbox(
 
 def test_nothing_of_the_labs_checks_is_in_the_container(sandbox: Sandbox) -> None:
     found = sandbox.run(
-        ["sh", "-c", "find / -xdev -path '*proving-ground/*' -name 'checks.py' -o -name 'lab.yaml' 2>/dev/null"]
+        [
+            "sh",
+            "-c",
+            "find / -xdev -path '*proving-ground/*' -name 'checks.py' -o -name 'lab.yaml' 2>/dev/null",
+        ],
+        timeout=240,
     )
     assert found.output == ""
     packages = sandbox.run(["ls", "/opt/proving-ground"]).output.split()

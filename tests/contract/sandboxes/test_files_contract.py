@@ -77,7 +77,7 @@ def test_special_files_hold_nobody_up(sandbox: Sandbox) -> None:
         sandbox.write("a-folder", b"x")
     sandbox.write("pipe", b"now a file")
     assert sandbox.read("pipe") == b"now a file"
-    assert time.monotonic() - began < 25
+    assert time.monotonic() - began < 100
 
 
 def test_a_planted_socket_status_or_log_is_not_followed_by_us(sandbox: Sandbox, run_dir: Path) -> None:

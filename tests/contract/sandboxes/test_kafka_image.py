@@ -81,7 +81,7 @@ def test_a_lab_that_asks_for_a_real_kafka_gets_the_image_that_the_operator_named
         )
         endpoint = sandbox.endpoint("kafka")
         transport = httpx.HTTPTransport(uds=str(endpoint.socket))
-        with httpx.Client(transport=transport, base_url=endpoint.facts["base_url"], timeout=30) as door:
+        with httpx.Client(transport=transport, base_url=endpoint.facts["base_url"], timeout=60) as door:
             assert door.get("/facts").json()["engine"] == "kafka"
             topics = door.get("/topics").json()["topics"]
         assert len(topics["stood-in"]["partitions"]) == 3

@@ -54,10 +54,10 @@ def tunnelled(tunnel_driver: Driver, tmp_path_factory: pytest.TempPathFactory) -
 
 def eventually(sandbox: Sandbox) -> str:
     """What it answers, within the time that a tunnel may take to be made again."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while True:
         try:
-            return sandbox.run(["echo", "back"]).output
+            return sandbox.run(["echo", "back"], timeout=30).output
         except SandboxError:
             assert time.monotonic() < deadline
             time.sleep(0.1)

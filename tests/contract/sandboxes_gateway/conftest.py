@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import json
@@ -9,6 +10,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,10 +19,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+import aiohttp
 import pytest
 
-from sandboxes.services.base import free_port
+from tests.fixtures.ports import kept_port
 
 ROOT = Path(__file__).resolve().parents[3]
 START = ROOT / "sandboxes" / "gateway" / "jupyter_start.py"
@@ -76,7 +81,7 @@ class Gateway:
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         """Status, headers and body of one request."""
-        connection = http.client.HTTPConnection(self.origin.removeprefix("http://"), timeout=30)
+        connection = http.client.HTTPConnection(self.origin.removeprefix("http://"), timeout=120)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
@@ -84,6 +89,22 @@ class Gateway:
             return answer.status, answer.headers, answer.read()
         finally:
             connection.close()
+
+
+async def connect(session: aiohttp.ClientSession, channels: str) -> aiohttp.ClientWebSocketResponse:
+    """A kernel's WebSocket. Where the kernel takes long to start the gateway gives up, and a front end asks again."""
+    async with asyncio.timeout(120):
+        while True:
+            try:
+                return await session.ws_connect(channels, max_msg_size=0)
+            except aiohttp.WSServerHandshakeError:
+                await asyncio.sleep(0.2)
+
+
+def message(kind: str, content: dict[str, Any]) -> dict[str, Any]:
+    """What a front end sends to a kernel."""
+    header = {"msg_id": uuid4().hex, "msg_type": kind, "session": "s", "username": "", "version": "5.3"}
+    return {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
 
 
 def environment(run_dir: Path, sandbox_id: str, token: str) -> dict[str, str]:
@@ -105,6 +126,12 @@ def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
         if time.monotonic() > end:
             pytest.fail(f"{what} did not come about in {seconds:.0f} s")
         time.sleep(0.02)
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody listens on a socket: it has a name a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -130,7 +157,7 @@ def _sandbox(run_dir: Path, sandbox_id: str) -> Iterator[Sandbox]:
             [sys.executable, "-P", str(START)], env=variables, stdout=output, stderr=output
         )
     try:
-        wait_until(lambda: socket_path.exists() or process.poll() is not None, 60, "Jupyter's socket")
+        wait_until(lambda: _answers(socket_path) or process.poll() is not None, 120, "Jupyter's socket")
         if process.poll() is not None:
             pytest.fail(f"Jupyter ended: {log.read_text()[-2000:]}")
         route = {
@@ -149,28 +176,28 @@ def gateway() -> Iterator[Gateway]:
     """A gateway process."""
     run_dir = Path(tempfile.mkdtemp(prefix="gw-"))
     (run_dir / "routes").mkdir()
-    port, portal_port = free_port(), free_port()
-    portal_origin = f"http://localhost:{portal_port}"
     log = run_dir / "gateway.log"
-    command = [sys.executable, "-m", "sandboxes.gateway", "--port", str(port), "--run-dir", str(run_dir)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--portal-origin", portal_origin], cwd=ROOT, stdout=output, stderr=output
-        )
-    running = Gateway(f"http://127.0.0.1:{port}", portal_port, portal_origin, run_dir, log)
+    with kept_port() as port, kept_port() as portal_port:
+        portal_origin = f"http://localhost:{portal_port}"
+        command = [sys.executable, "-m", "sandboxes.gateway", "--port", str(port), "--run-dir", str(run_dir)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, "--portal-origin", portal_origin], cwd=ROOT, stdout=output, stderr=output
+            )
+        running = Gateway(f"http://127.0.0.1:{port}", portal_port, portal_origin, run_dir, log)
 
-    def healthy() -> bool:
+        def healthy() -> bool:
+            try:
+                return running.ask("GET", "/healthz")[0] == 200
+            except OSError:
+                return False
+
         try:
-            return running.ask("GET", "/healthz")[0] == 200
-        except OSError:
-            return False
-
-    try:
-        wait_until(healthy, 60, "the gateway")
-        yield running
-    finally:
-        _stop(process)
-        shutil.rmtree(run_dir)
+            wait_until(healthy, 120, "the gateway")
+            yield running
+        finally:
+            _stop(process)
+            shutil.rmtree(run_dir, ignore_errors=True)  # a kernel of a server that was killed may still write
 
 
 @pytest.fixture

@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, Frame, FrameLocator, Page, expect
 
-from .conftest import Gateway, Sandbox, free_port, wait_until
+from .conftest import Gateway, Sandbox, wait_until
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(1500),  # a browser waits until no containers with networks of their own come and go
+]
+START_MS = 120_000
+"""For Jupyter's front end to start, several megabytes of script."""
 
 PORTAL = """<!doctype html><title>portal</title><style>body{margin:0} iframe{border:0;width:100vw;height:100vh}</style>
 <script>
@@ -42,15 +47,17 @@ def open_lab(browser: Browser, gateway: Gateway) -> Iterator[Callable[..., Page]
     """Opens a portal page at http://localhost that frames an address of the gateway."""
     servers: list[http.server.ThreadingHTTPServer] = []
     context = browser.new_context(viewport={"width": 1000, "height": 760})
+    context.set_default_timeout(START_MS)
 
     def open_at(path: str, port: int = gateway.portal_port) -> Page:
+        """Of port 0 the system makes one that nobody uses."""
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _Portal)
         servers.append(server)
         page_text = PORTAL.replace("ADDRESS", gateway.origin + path).replace("ORIGIN", gateway.origin)
         server.page = page_text.encode()  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = context.new_page()
-        page.goto(f"http://localhost:{port}/")
+        page.goto(f"http://localhost:{server.server_port}/")
         return page
 
     yield open_at
@@ -66,10 +73,15 @@ def told(page: Page, kind: str, **values: Any) -> dict[str, Any]:
     found = page.wait_for_function(
         "wanted => told.find(m => Object.entries(wanted).every(([key, value]) => m[key] === value))",
         arg=wanted,
-        timeout=60_000,
+        timeout=START_MS,
     )
     message: dict[str, Any] = found.json_value()
     return message
+
+
+def inside(page: Page, gateway: Gateway) -> Frame:
+    """The frame that Jupyter is in."""
+    return next(frame for frame in page.frames if frame.url.startswith(gateway.origin))
 
 
 def sources(sandbox: Sandbox) -> list[str]:
@@ -78,9 +90,12 @@ def sources(sandbox: Sandbox) -> list[str]:
 
 
 def type_into_last_cell(page: Page, frame: FrameLocator, text: str) -> None:
-    frame.locator(".jp-CodeCell .cm-content").first.click()
+    cell = frame.locator(".jp-CodeCell .cm-content").first
+    cell.click()
+    expect(cell).to_be_focused()
     page.keyboard.press("Control+End")
     page.keyboard.insert_text(text)
+    expect(cell).to_contain_text(text.strip())
 
 
 @pytest.mark.parametrize("path", ["notebooks/lab.ipynb", "lab/tree/lab.ipynb"])
@@ -97,7 +112,7 @@ def test_a_learner_runs_and_saves_from_the_portals_page(
 
     frame.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
-    expect(frame.get_by_text("the answer is 42")).to_be_visible(timeout=60_000)
+    expect(frame.get_by_text("the answer is 42")).to_be_visible(timeout=START_MS)
 
     type_into_last_cell(page, frame, "\n# kept by the portal")
     page.evaluate("tell({ type: 'save', request: 'r1' })")
@@ -119,16 +134,21 @@ def test_work_is_saved_by_itself_within_seconds(
     page = open_lab(f"{sandbox.path}notebooks/lab.ipynb")
     told(page, "ready")
     type_into_last_cell(page, page.frame_locator("iframe"), "\n# saved by itself")
-    wait_until(lambda: any("# saved by itself" in source for source in sources(sandbox)), 60, "the autosave")
+    wait_until(lambda: any("# saved by itself" in source for source in sources(sandbox)), 120, "the autosave")
 
 
-def test_a_save_that_fails_says_so(launch: Callable[[], Sandbox], open_lab: Callable[..., Page]) -> None:
+def test_a_save_that_fails_says_so(
+    gateway: Gateway, launch: Callable[[], Sandbox], open_lab: Callable[..., Page]
+) -> None:
     sandbox = launch()
     page = open_lab(f"{sandbox.path}notebooks/lab.ipynb")
     told(page, "kernel", status="idle")
-    type_into_last_cell(page, page.frame_locator("iframe"), "\n# lost")
     sandbox.process.kill()
     sandbox.process.wait(60)
+    # Only now: what was typed before may have been saved by itself. And past the keyboard: Jupyter may have opened a dialog.
+    inside(page, gateway).evaluate(
+        "jupyterapp.shell.currentWidget.content.model.sharedModel.getCell(1).setSource('# lost')"
+    )
     page.evaluate("tell({ type: 'save', request: 'r2' })")
     saved = told(page, "saved", request="r2")
     assert saved["ok"] is False
@@ -146,7 +166,7 @@ def test_an_ended_sandbox_tells_the_portal(
 
 def test_no_other_page_may_frame_a_sandbox(shared_sandbox: Sandbox, open_lab: Callable[..., Page]) -> None:
     refused: list[str] = []
-    page = open_lab(f"{shared_sandbox.path}notebooks/lab.ipynb", port=free_port())
+    page = open_lab(f"{shared_sandbox.path}notebooks/lab.ipynb", port=0)
     page.on("console", lambda message: refused.append(message.text))
     page.reload()
     wait_until(
@@ -160,8 +180,9 @@ def test_the_bridge_heeds_nobody_but_the_portal(
 ) -> None:
     page = open_lab(f"{shared_sandbox.path}notebooks/lab.ipynb")
     told(page, "ready")
-    inside = next(frame for frame in page.frames if frame.url.startswith(gateway.origin))
-    inside.evaluate("window.postMessage({ source: 'proving-ground', type: 'save', request: 'forged' }, '*')")
+    inside(page, gateway).evaluate(
+        "window.postMessage({ source: 'proving-ground', type: 'save', request: 'forged' }, '*')"
+    )
     page.evaluate("tell({ type: 'save', request: 'true' })")
     told(page, "saved", request="true")
     assert page.evaluate("told.filter(m => m.request === 'forged')") == []

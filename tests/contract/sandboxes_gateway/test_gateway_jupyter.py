@@ -19,7 +19,9 @@ import pytest
 
 from sandboxes.gateway.websocket_proxy import HEARTBEAT_SECONDS
 
-from .conftest import NOTEBOOK, START, Gateway, Sandbox, environment
+from .conftest import NOTEBOOK, START, Gateway, Sandbox, connect, environment, message
+
+pytestmark = pytest.mark.timeout(900)
 
 DATA = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
 
@@ -123,7 +125,7 @@ def test_a_terminal_works(gateway: Gateway, shared_sandbox: Sandbox) -> None:
             async with session.post(f"{shared_sandbox.path}api/terminals") as answer:
                 name = (await answer.json())["name"]
             url = f"{shared_sandbox.path}terminals/websocket/{name}"
-            async with asyncio.timeout(20), session.ws_connect(url) as terminal:
+            async with asyncio.timeout(120), session.ws_connect(url) as terminal:
                 await terminal.send_json(["stdin", "echo $((6*7))-${PWD##*/}\r"])
                 while f"42-{shared_sandbox.workspace.name}" not in seen:
                     kind, *rest = await terminal.receive_json()
@@ -144,7 +146,7 @@ def test_nobody_ends_a_connection_on_which_nothing_happens(
         async with aiohttp.ClientSession(gateway.origin, headers={"Origin": gateway.origin}) as session:
             async with session.post(f"{sandbox.path}api/kernels") as answer:
                 kernel = (await answer.json())["id"]
-            async with session.ws_connect(f"{sandbox.path}api/kernels/{kernel}/channels") as ws:
+            async with await connect(session, f"{sandbox.path}api/kernels/{kernel}/channels") as ws:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(HEARTBEAT_SECONDS * 1.2):
                         while (message := await ws.receive()).type in DATA:
@@ -181,18 +183,20 @@ def test_jupyter_writes_only_into_its_home_and_the_workspace(
     ).encode()
     status, _, answer = gateway.ask("POST", f"{sandbox.path}api/sessions", body, Origin=gateway.origin)
     assert status == 201
-    asyncio.run(until_idle(gateway, f"{sandbox.path}api/kernels/{json.loads(answer)['kernel']['id']}/channels"))
+    kernel = json.loads(answer)["kernel"]["id"]
+    asyncio.run(until_idle(gateway, f"{sandbox.path}api/kernels/{kernel}/channels"))
     assert (sandbox.home / "runtime").is_dir()
     assert list(tmp_path.iterdir()) == []
 
 
 async def until_idle(gateway: Gateway, channels: str) -> None:
-    """Return when the kernel of a WebSocket says that it is idle."""
+    """Return when the kernel of a WebSocket says that it is idle, and has been asked: it may have been idle before."""
     async with (
         aiohttp.ClientSession(gateway.origin, headers={"Origin": gateway.origin}) as session,
-        asyncio.timeout(30),
-        session.ws_connect(channels) as kernel,
+        asyncio.timeout(120),
+        await connect(session, channels) as kernel,
     ):
+        await kernel.send_json(message("kernel_info_request", {}))
         while (await kernel.receive_json())["content"].get("execution_state") != "idle":
             pass
 
@@ -207,9 +211,11 @@ def test_who_reads_during_a_save_finds_a_whole_notebook(
     read, broken = 0, 0
 
     def save() -> None:
-        for _ in range(20):
-            gateway.ask("PUT", f"{sandbox.path}api/contents/lab.ipynb", body, Origin=gateway.origin)
-        saved.set()
+        try:
+            for _ in range(20):
+                gateway.ask("PUT", f"{sandbox.path}api/contents/lab.ipynb", body, Origin=gateway.origin)
+        finally:
+            saved.set()
 
     thread = threading.Thread(target=save)
     sandbox.notebook.chmod(0o640)
@@ -231,7 +237,7 @@ def test_a_faulty_configuration_ends_the_start(tmp_path: Path) -> None:
     Path(variables["SANDBOX_WORKSPACE"]).mkdir(parents=True)
     del variables["SANDBOX_WEB_PATH"]
     command = [sys.executable, "-P", str(START)]
-    ended = subprocess.run(command, env=variables, capture_output=True, timeout=30, check=False)
+    ended = subprocess.run(command, env=variables, capture_output=True, timeout=120, check=False)
     assert ended.returncode != 0
     assert b"SANDBOX_WEB_PATH" in ended.stderr
 
@@ -241,12 +247,12 @@ def test_a_taken_port_and_a_wrong_origin_are_said_in_one_line(gateway: Gateway) 
     port = gateway.origin.rsplit(":", 1)[1]
     taken = subprocess.run(
         [*command, "--portal-origin", "http://localhost:1", "--port", port],
-        capture_output=True, timeout=30, check=False, cwd=START.parents[2], env=os.environ, text=True,
+        capture_output=True, timeout=120, check=False, cwd=START.parents[2], env=os.environ, text=True,
     )  # fmt: skip
     assert (taken.returncode, len(taken.stderr.splitlines())) == (1, 1)
     assert port in taken.stderr
     wrong = subprocess.run(
         [*command, "--portal-origin", "http://localhost:1/"],
-        capture_output=True, timeout=30, check=False, cwd=START.parents[2], env=os.environ, text=True,
+        capture_output=True, timeout=120, check=False, cwd=START.parents[2], env=os.environ, text=True,
     )  # fmt: skip
     assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)

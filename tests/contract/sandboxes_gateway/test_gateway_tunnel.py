@@ -6,8 +6,6 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -15,9 +13,9 @@ import pytest
 from sandboxes.drivers import open_driver
 from sandboxes.interface import Sandbox, SandboxSpec
 
-from .conftest import NOTEBOOK, Gateway
+from .conftest import NOTEBOOK, Gateway, connect, message, wait_until
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +28,16 @@ def learners(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iter
     driver.close()
 
 
-def message(kind: str, content: dict[str, Any]) -> dict[str, Any]:
-    header = {"msg_id": uuid4().hex, "msg_type": kind, "session": "s", "username": "", "version": "5.3"}
-    return {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
-
-
 async def run_cell(gateway: Gateway, path: str, code: str) -> str:
     """What a cell prints in a new kernel of the notebook."""
     headers = {"Origin": gateway.origin}
     session = {"path": "lab.ipynb", "type": "notebook", "name": "", "kernel": {"name": "python3"}}
     printed = ""
-    async with aiohttp.ClientSession(gateway.origin, headers=headers) as client, asyncio.timeout(60):
+    async with aiohttp.ClientSession(gateway.origin, headers=headers) as client, asyncio.timeout(200):
         async with client.post(f"{path}api/sessions", json=session) as answer:
             assert answer.status == 201
             kernel = (await answer.json())["kernel"]["id"]
-        async with client.ws_connect(f"{path}api/kernels/{kernel}/channels", max_msg_size=0) as channels:
+        async with await connect(client, f"{path}api/kernels/{kernel}/channels") as channels:
             request = message("execute_request", {"code": code, "silent": False})
             await channels.send_json(request)
             while True:
@@ -71,8 +64,7 @@ def test_a_kernel_runs_a_cell(gateway: Gateway, learners: Sandbox) -> None:
     code = "print('the answer is', 6 * 7); print('y' * 2_000_000)"
     printed = asyncio.run(run_cell(gateway, learners.web_path, code))
     assert printed == "the answer is 42\n" + "y" * 2_000_000 + "\n"
-    activity = learners.activity()
-    assert activity is not None
+    wait_until(lambda: learners.activity() is not None, 60, "an answer about what it did")
 
 
 def test_another_token_opens_nothing(gateway: Gateway, learners: Sandbox) -> None:
