@@ -174,16 +174,23 @@ def _forward_signals(process: subprocess.Popen[bytes]) -> list[int]:
 
 
 def _wait_for_first_page(settings: Settings, process: subprocess.Popen[bytes]) -> bool:
+    """Whether it answers before it ends. It is told once when that takes long."""
     deadline = time.monotonic() + FIRST_PAGE_SECONDS
+    told = False
     url = f"http://{settings.host if settings.host not in ('0.0.0.0', '::') else '127.0.0.1'}:{settings.port}/healthz"  # noqa: S104
     # No TLS and no proxy on the way to ourselves; `verify=True` would read all certificates.
     with httpx.Client(transport=httpx.HTTPTransport(verify=False), timeout=2) as client:
-        while time.monotonic() < deadline and process.poll() is None:
+        while process.poll() is None:
             try:
                 if client.get(url).status_code == 200:
                     return True
             except httpx.HTTPError:
                 pass
+            if not told and time.monotonic() > deadline:
+                told = True
+                click.echo(
+                    f"The portal has not answered for {FIRST_PAGE_SECONDS} s. It is waited for; Ctrl-C stops it."
+                )
             time.sleep(0.1)
     return False
 
