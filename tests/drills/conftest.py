@@ -14,19 +14,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from sandboxes.drivers import open_driver
 from sandboxes.drivers.adoption import BLANK
 from sandboxes.drivers.images import ImageContext
-from sandboxes.drivers.processes import lives
+from sandboxes.drivers.processes import lives, start_time
 from sandboxes.drivers.run_dir import RunDirectory
 from sandboxes.interface import Driver
 from tests.conftest import ROOT
 from tests.drills.engine import PrivateEngine
+from tests.drills.learner import WAIT_SECONDS
 from tests.e2e.conftest import Product, start_product, stop_product
 
+Found = TypeVar("Found")
 POOL = 2
 """So many sandboxes wait: one for a learner, the others for grading."""
 LOOK_SECONDS = 0.05
@@ -55,7 +58,7 @@ class Site:
         """Start the product, or start it again."""
         environment = {
             "RATE_LIMITS": "0",
-            "STALE_SECONDS": "6",
+            "STALE_SECONDS": "60",  # who stands still is not dead; who was killed is noticed by the next worker
             "POOL_TOTAL": str(self.waiting),
             "POOL_LEARNERS": "1",
             "POOL_GRADERS": str(max(0, self.waiting - 1)),
@@ -75,13 +78,26 @@ class Site:
 
     def kill(self) -> None:
         """End every process of it at once, as a power cut does."""
-        for pid in self._processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        # Each is stopped first, so that none ends in peace, or starts another one again, because it sees that one dead.
+        found: dict[int, str] = {}
+        while fresh := set(self._processes()) - set(found):
+            for pid in fresh:
+                found[pid] = start_time(pid)
+                send(pid, signal.SIGSTOP)
+        for pid in found:
+            send(pid, signal.SIGKILL)
         self.product.process.wait(60)
+        soon(
+            lambda: not any(began and start_time(pid) == began for pid, began in found.items()),
+            "not all of them ended",
+        )
+
+    def worker(self) -> int:
+        """The process of the worker."""
+        return self.product.pid_of("portal worker")
 
     def kill_worker(self) -> None:
-        os.kill(self.product.pid_of("portal worker"), signal.SIGKILL)
+        os.kill(self.worker(), signal.SIGKILL)
 
     def _processes(self) -> list[int]:
         found = []
@@ -98,8 +114,7 @@ class Site:
             self.engine.client().kill(f"sandbox-{sandbox_id}")
         else:
             for pid in sandbox_processes(sandbox_id):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                send(pid, signal.SIGKILL)
 
     def wanted(self) -> set[str]:
         """The sandboxes that sessions still have."""
@@ -111,17 +126,16 @@ class Site:
 
     def until_one_waits(self) -> str:
         """The id of the sandbox that waits for the next learner, once there is one."""
-        soon(lambda: self._waiting("session"), "no sandbox waits", LOOK_SECONDS)
-        return self._waiting("session").pop()
+        return soon(lambda: self._waiting("session"), "no sandbox waits", LOOK_SECONDS).pop()
 
     def until_pool_is_full(self) -> set[str]:
         """The ids of all that wait, once as many do as may; each was started by the worker that runs now."""
-        soon(
-            lambda: (len(self._waiting("session")), len(self._waiting("grading"))) == (1, self.waiting - 1),
-            "the pool was not filled",
-            LOOK_SECONDS,
-        )
-        return self._waiting("session") | self._waiting("grading")
+
+        def full() -> set[str]:
+            learners, graders = self._waiting("session"), self._waiting("grading")
+            return learners | graders if (len(learners), len(graders)) == (1, self.waiting - 1) else set()
+
+        return soon(full, "the pool was not filled", LOOK_SECONDS)
 
     def _waiting(self, purpose: str) -> set[str]:
         """Those that wait for this, when nothing is being started or ended."""
@@ -134,9 +148,9 @@ class Site:
         if not warm:
             return set()
         found = set()
-        for sandbox_id, labels in self.running():
-            record = RunDirectory(self.run_dir).record(sandbox_id)
-            if labels["purpose"] == "pool" and record is not None and lives(record.starter):
+        for sandbox_id, _labels in self.running():
+            record = RunDirectory(self.run_dir).record(sandbox_id)  # once: it may be handed out just now
+            if record is not None and record.labels["purpose"] == "pool" and lives(record.starter):
                 assert record.blank
                 if record.jupyter == (purpose == "session"):
                     found.add(sandbox_id)
@@ -180,12 +194,27 @@ class Site:
         shutil.rmtree(self.run_dir, ignore_errors=True)
 
 
-def soon(true: Callable[[], object], what: str, pause: float = 0.005) -> None:
-    """Wait until something is so. The pause is short for what must be hit at its moment, long for what takes work to tell."""
-    deadline = time.monotonic() + 150
-    while not true():
+def soon(true: Callable[[], Found], what: str, pause: float = 0.005) -> Found:
+    """Wait until something is so, and return it.
+
+    The pause is short for what must be hit at its moment, long for what takes work to tell.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (found := true()):
         assert time.monotonic() < deadline, what
         time.sleep(pause)
+    return found
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process that may have ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def until_nothing_runs(sandbox_id: str) -> None:
+    """Return once no process of a sandbox is left: one that was killed takes a moment to end."""
+    soon(lambda: not sandbox_processes(sandbox_id), f"processes of {sandbox_id} are left", LOOK_SECONDS)
 
 
 def sandbox_processes(sandbox_id: str) -> list[int]:

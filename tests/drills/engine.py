@@ -61,7 +61,7 @@ class PrivateEngine:
         with subprocess.Popen(["docker", "save", tag], stdout=subprocess.PIPE) as save:
             subprocess.run(
                 ["docker", "--host", self.host, "load", "--quiet"],
-                stdin=save.stdout, check=True, timeout=280, capture_output=True,
+                stdin=save.stdout, check=True, timeout=900, capture_output=True,
             )  # fmt: skip
         client = self.client()
         client.tag(tag, *name.rsplit(":", 1))
@@ -70,15 +70,20 @@ class PrivateEngine:
     def stop(self) -> None:
         """End it as a restart of the service does."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        self.process.wait(START_SECONDS)
 
     def kill(self) -> None:
         """End it and its helper without a chance to tidy up, as a crash does."""
         self.process.kill()
         self.process.wait(60)
-        for pid in self._helpers("containerd", "--config"):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + START_SECONDS
+        # Until it is gone: the next one needs its files.
+        while found := self._helpers("containerd", "--config"):
+            assert time.monotonic() < deadline, f"{found} do not end"
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
 
     def close(self) -> None:
         """End it with everything that ran in it."""

@@ -20,7 +20,7 @@ from tests.e2e.conftest import Product
 
 LAB = "never-oversell"
 PASSWORD = "plenty of tiny steps"
-WAIT_SECONDS = 150
+WAIT_SECONDS = 300
 
 
 @dataclass(frozen=True)

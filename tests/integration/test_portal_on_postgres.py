@@ -158,7 +158,7 @@ def test_times_come_back_aware(session: Session) -> None:
 def test_a_claim_is_won_once(store: Database, session: Session) -> None:
     row = submissions.submission(session, users.user(session), state=SubmissionState.QUEUED)
     session.commit()
-    won = [claim(store, Submission, row.id, stale_seconds=15, heartbeat_seconds=2) for _ in range(3)]
+    won = [claim(store, Submission, row.id, stale_seconds=900, heartbeat_seconds=2) for _ in range(3)]
     assert [one is not None for one in won] == [True, False, False]
 
 
@@ -274,7 +274,7 @@ def test_of_two_instructors_who_claim_at_once_one_has_it(store: Database) -> Non
 
     def claim_it(instructor: int) -> bool:
         with store.session() as db:
-            barrier.wait(30)
+            barrier.wait(60)
             try:
                 ReviewService(db, instructor).claim(waiting)
             except Conflict:
@@ -294,7 +294,7 @@ def test_an_activity_that_is_begun_twice_at_once_is_begun_once(store: Database, 
 
     def begin(_number: int) -> None:
         with store.session() as db:
-            barrier.wait(30)
+            barrier.wait(60)
             PortfolioService(db, made, user_id).start(activities.activity())
             db.commit()
 

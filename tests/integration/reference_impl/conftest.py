@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reference_impl.shared import database as databases
+from reference_impl.shared import postgres as connections
+from tests.fixtures import meridian
+from tests.fixtures.meridian import Platform, running_platform
 from tests.fixtures.postgres import ScratchServer
 from tests.unit.reference_impl.conftest import Shop, open_shop
 
 MakeServerShop = Callable[..., Shop]
+PATIENCE_SECONDS = 60.0
+"""How long whoever waits for somebody else in these tests does so: the machine may stand still for seconds."""
+START_SECONDS = 180.0
+"""The same for what has to start, or to come back."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nobody_gives_up_early() -> Iterator[None]:
+    """Who holds a lock may stand still for longer than the product lets others wait for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(databases, "LOCK_SECONDS", PATIENCE_SECONDS)
+        patch.setattr(connections, "CONNECT_SECONDS", int(PATIENCE_SECONDS))
+        patch.setattr(meridian, "PATIENCE_SECONDS", START_SECONDS)
+        yield
+
+
+@contextmanager
+def patient_platform(**settings: str) -> Iterator[Platform]:
+    """`running_platform` with these settings, and services that wait for each other for as long as a busy machine takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        environment = functools.partial(meridian.clean_environment, MERIDIAN_PATIENCE="10", **settings)
+        patch.setattr(meridian, "clean_environment", environment)
+        patch.setattr(meridian, "PATIENCE_SECONDS", START_SECONDS)
+        with running_platform() as made:
+            yield made
 
 
 @pytest.fixture

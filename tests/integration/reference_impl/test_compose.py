@@ -28,16 +28,16 @@ ACCOUNT = "10001"
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with running_stack() as made:
-        made.done("run", "--rm", "tools", "seed", "--size", "S")
+        made.done("run", "--rm", "tools", "seed", "--size", "S", seconds=600)
         yield made
 
 
 def test_every_container_is_healthy_and_may_do_nothing_that_it_need_not(stack: Stack) -> None:
+    stack.until_healthy()  # again: a check that took too long on a busy machine is made anew
     containers = stack.containers()
     assert set(containers) == {entry.name for entry in registry.entries()} | PARTS
     for name, each in containers.items():
         host = each["HostConfig"]
-        assert each["State"]["Health"]["Status"] == "healthy", name
         assert host["ReadonlyRootfs"] is True, name
         assert host["CapDrop"] == ["ALL"], name
         assert not host["CapAdd"], name
@@ -51,7 +51,7 @@ def test_every_container_is_healthy_and_may_do_nothing_that_it_need_not(stack: S
             ["docker", "top", each["Id"], "-eo", "pid,uid,args"],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             check=True,
         ).stdout.splitlines()[1:]
         assert accounts, name
@@ -70,17 +70,17 @@ def test_only_the_gateway_can_be_reached_and_only_from_this_machine(stack: Stack
         else:
             assert not published, name
             assert networks == {"inside"}, name
-    assert httpx.get(f"{stack.url}/api/v1/orders").status_code == 401
-    assert httpx.get(f"{stack.url}/api/v1/faults").status_code == 404
+    assert httpx.get(f"{stack.url}/api/v1/orders", timeout=60).status_code == 401
+    assert httpx.get(f"{stack.url}/api/v1/faults", timeout=60).status_code == 404
     told = subprocess.run(
         ["docker", "network", "inspect", f"{stack.project}_inside"],
-        capture_output=True, text=True, timeout=30, check=True,
+        capture_output=True, text=True, timeout=120, check=True,
     ).stdout  # fmt: skip
     assert json.loads(told)[0]["Internal"] is True
 
 
 def test_a_customer_buys_through_the_gateway_and_the_books_are_clean(stack: Stack) -> None:
-    with httpx.Client(base_url=f"{stack.url}/api/v1", timeout=20) as client:
+    with httpx.Client(base_url=f"{stack.url}/api/v1", timeout=60) as client:
         email = people.customers(1)[0].email
         words = {"grant_type": "password", "email": email, "password": people.PASSWORD}
         token = client.post("/auth/token", json=words).raise_for_status().json()["access_token"]
@@ -95,14 +95,21 @@ def test_a_customer_buys_through_the_gateway_and_the_books_are_clean(stack: Stac
         place = f"/orders/{order.json()['id']}"
         paid = ("confirmed", "shipped", "delivered")
         eventually(lambda: client.get(place).raise_for_status().json()["status"] in paid, "it is confirmed")
-    verified = json.loads(stack.done("run", "--rm", "tools", "verify", "--settle", "30", "--json"))
+    verify = ("run", "--rm", "tools", "verify", "--settle", "90", "--json")
+    verified = json.loads(stack.done(*verify, seconds=300))
     assert verified["clean"] is True
     assert verified["databases"] is True
     assert verified["orders"] >= 1
-    status = json.loads(stack.done("run", "--rm", "tools", "status", "--json"))
-    assert {each["name"]: each["state"] for each in status["processes"]} == {
-        entry.name: "ready" for entry in registry.entries()
-    }
+    found: dict[str, str] = {}
+
+    def all_answer() -> bool:
+        asked = stack.run("run", "--rm", "tools", "status", "--json")
+        if asked.returncode == 0:
+            found.update({each["name"]: each["state"] for each in json.loads(asked.stdout)["processes"]})
+        return bool(found)
+
+    eventually(all_answer, "all answer in time")
+    assert found == {entry.name: "ready" for entry in registry.entries()}
 
 
 def test_the_command_line_outside_says_where_it_has_to_run(stack: Stack) -> None:

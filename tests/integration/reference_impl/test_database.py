@@ -106,7 +106,7 @@ def test_a_deadlock_is_a_conflict_and_an_error_of_ours_is_none(database: Databas
         try:
             with database.write() as session:
                 session.execute(update(COUNTERS).where(COUNTERS.c.id == first).values(n=1))
-                both_hold_one.wait(10)
+                both_hold_one.wait(60)
                 session.execute(update(COUNTERS).where(COUNTERS.c.id == second).values(n=1))
         except DBAPIError as error:
             return error

@@ -42,7 +42,7 @@ def test_a_crowd_never_buys_more_than_there_is(shop: Shop, database: Database) -
     gate = threading.Barrier(8)
 
     def buy(number: int) -> None:
-        gate.wait(30)
+        gate.wait(60)
         # Half of them name the products the other way round: they must not wait for each other in a circle.
         lines = [Line(sku="TEA", quantity=1), Line(sku="MUG", quantity=1)][:: 1 if number % 2 else -1]
         for _ in range(5):
@@ -65,7 +65,7 @@ def test_corrections_side_by_side_all_count(
         found = real(self, sku)
         looks.count = getattr(looks, "count", 0) + 1
         if looks.count == 2:  # the first look is whether there is such a stock at all
-            together.wait(30)
+            together.wait(60)
         return found
 
     monkeypatch.setattr(Counters, "get", look)
@@ -102,7 +102,7 @@ def test_a_release_and_a_correction_of_one_reservation_take_turns(shop: Shop, da
             released = threads.submit(release)
             with pytest.raises(TimeoutError):
                 released.result(0.3)
-        released.result(30)
+        released.result(60)
     assert shop.counters("TEA") == (5, 5, 0)
     assert shop.lines(order)[0]["outstanding"] == 0
 
@@ -112,7 +112,7 @@ def test_first_receipts_of_one_product_at_once_add_up(shop: Shop, database: Data
 
     def receive(_number: int) -> None:
         with database.write() as session:
-            gate.wait(30)
+            gate.wait(60)
             InventoryService(session, OUTBOX).receive("NEW", 5)
 
     with ThreadPoolExecutor(4) as threads:
@@ -125,7 +125,7 @@ def test_one_key_sent_twice_at_once_takes_effect_once(shop: Shop) -> None:
 
     def adjust(_number: int) -> int:
         with httpx.Client(transport=AppTransport(shop.built.app), base_url="http://meridian") as client:
-            gate.wait(30)
+            gate.wait(60)
             body = {"delta_available": 5, "reason": "found"}
             key = {"Idempotency-Key": "stocktake"}
             return client.post("/inventory/TEA/adjustments", json=body, headers=key).status_code
@@ -148,15 +148,15 @@ def test_a_hot_row_makes_others_wait_for_their_turn(shop: Shop, database: Databa
 
     def sleep() -> None:
         held.set()
-        done.wait(30)
+        done.wait(60)
 
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(reserve, sleep)
-        assert held.wait(30)
+        assert held.wait(60)
         second = threads.submit(reserve)
         with pytest.raises(TimeoutError):
             second.result(0.3)
         done.set()
-        first.result(30)
-        second.result(30)
+        first.result(60)
+        second.result(60)
     assert shop.counters("TEA") == (8, 2, 0)

@@ -28,26 +28,26 @@ def door() -> Iterator[int]:
         eventually(lambda: healthy.main("kafka", port) == 0, "the broker answers")
         yield port
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(60)
 
 
 def test_clients_come_back_to_the_door_and_their_records_come_through(door: int) -> None:
     servers = {"bootstrap.servers": f"127.0.0.1:{door}"}
     admin = AdminClient(servers)
-    brokers = admin.list_topics(timeout=20).brokers.values()
+    brokers = admin.list_topics(timeout=60).brokers.values()
     assert [(broker.host, broker.port) for broker in brokers] == [(NAME, door)]
 
     large = b"x" * 300_000  # more than goes through at once
     producer = Producer(servers)
     producer.produce("door", key=b"k", value=large)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     consumer = Consumer({**servers, "group.id": "g", "auto.offset.reset": "earliest"})
     consumer.subscribe(["door"])
     try:
-        record = consumer.poll(30)
+        record = consumer.poll(60)
         assert record is not None
         assert record.error() is None
         assert (record.key(), record.value()) == (b"k", large)

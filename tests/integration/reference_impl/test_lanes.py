@@ -66,14 +66,16 @@ def noted(database: Database) -> set[str]:
 
 
 def test_keys_are_handled_at_once_and_each_in_its_order(database: Database, bus: InProcessBus) -> None:
-    together = threading.Barrier(2)
-    met = threading.Event()
+    inside: set[int] = set()
+    come = threading.Condition()
     order: dict[str, list[int]] = defaultdict(list)
 
     def effect(_session: Session, item: Event) -> None:
-        if not met.is_set():
-            together.wait(20)  # two lanes are in a transaction at the same moment, or this breaks
-            met.set()
+        with come:
+            inside.add(threading.get_ident())
+            come.notify_all()
+            # The first lane stays in its transaction until another one is in its own.
+            assert come.wait_for(lambda: len(inside) > 1, 60), "one after the other"
         order[item.key].append(item.payload["number"])
 
     events = sent(bus, 3)

@@ -10,23 +10,28 @@ from pathlib import Path
 
 import pytest
 
+from reference_impl.services.notification import sink
 from reference_impl.services.notification.models import Notification
 from reference_impl.services.notification.service import NotificationService
 from reference_impl.shared.events import new_id
 from tests.fixtures.postgres import ScratchServer
+from tests.integration.reference_impl.conftest import PATIENCE_SECONDS
 from tests.unit.reference_impl.lone import Lone
 
 pytestmark = pytest.mark.postgres
 
 ORDERS = 60
+PATIENT = {"notification_smtp_seconds": "60", "notification_lease_seconds": "3600"}
+"""A mail server that stands still is no dead one, whose messages are sent again."""
 ANN = "a" * 32
 
 
 @pytest.fixture
-def posts(postgres: ScratchServer, tmp_path: Path) -> Iterator[list[Lone]]:
+def posts(postgres: ScratchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Lone]]:
+    monkeypatch.setattr(sink, "START_SECONDS", PATIENCE_SECONDS)
     prefix = f"t{secrets.token_hex(4)}"
     url = f"postgresql://postgres@/?host={postgres.socket_dir}"
-    options = {"database_prefix": prefix, "database_pool": 4}
+    options = {"database_prefix": prefix, "database_pool": 4, "sections": PATIENT}
     made = [Lone("notification", tmp_path / str(number), url, **options) for number in range(2)]
     yield made
     for post in made:
@@ -86,7 +91,7 @@ def test_an_event_and_its_order_that_come_at_once_do_not_miss_each_other(
                 post.say("OrderCreated", order, **created)
             other = pool.submit(post.service.consumer.run_once)
             wait_until_somebody_waits(postgres)
-        other.result(timeout=30)
+        other.result(timeout=PATIENCE_SECONDS)
     with post.service.database.read() as session:
         assert session.query(Notification).filter_by(fact=order).count() == 1
 
@@ -94,7 +99,7 @@ def test_an_event_and_its_order_that_come_at_once_do_not_miss_each_other(
 def wait_until_somebody_waits(postgres: ScratchServer) -> None:
     """Return once a transaction of this service waits for another's lock."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = %s"
-    deadline = time.monotonic() + 4  # a lock is waited for five seconds
+    deadline = time.monotonic() + PATIENCE_SECONDS / 2  # less than a lock is waited for
     with postgres.connect("postgres") as admin:
         while admin.execute(query, ["meridian-notification"]).fetchone() == (0,):
             assert time.monotonic() < deadline, "nobody waits: the two could miss each other"

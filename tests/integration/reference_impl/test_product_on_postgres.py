@@ -40,7 +40,7 @@ def test_of_two_who_change_the_same_version_one_is_let_through(database: Databas
             found = super().get(sku)
             if not getattr(self, "_met", False):
                 self._met = True
-                both_have_read.wait(30)
+                both_have_read.wait(60)
             return found
 
     def change(cents: int) -> str:

@@ -53,7 +53,7 @@ def test_the_first_events_of_a_key_are_numbered_without_gaps(database: Database)
     def emit(_: int) -> None:
         with database.write() as session:
             OUTBOX.pending(session)  # every transaction has begun before the first one numbers its event
-            together.wait(10)
+            together.wait(60)
             OUTBOX.add(session, Happened(), key="k")
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -74,7 +74,7 @@ def test_a_request_that_is_sent_twice_at_the_same_moment_takes_effect_once(datab
     def send(_: int) -> tuple[str, bool]:
         with database.write() as session:
             OUTBOX.pending(session)
-            together.wait(10)
+            together.wait(60)
             answer, replayed = KEYS.once(
                 session, scope="POST /races", key="one", request=Answer(token=""), answer=Answer, act=act
             )

@@ -98,14 +98,14 @@ def test_two_relays_move_every_event_once_and_keep_each_key_in_order(databases: 
         ]
         for work in writing:
             work.result(60)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while relays[0].backlog() and time.monotonic() < deadline:
             time.sleep(0.02)
         stop.set()
         for relay in relays:
             relay.wake()
         for work in running:
-            work.result(30)
+            work.result(60)
     assert relays[0].backlog() == 0
     assert len(bus.published) == len({event.id for event in bus.published}) == 160
     assert bus.most_at_once == 1
@@ -149,7 +149,7 @@ def test_one_event_delivered_to_two_processes_at_once_takes_effect_once(database
     def consume(database: Database) -> None:
         handle = INBOX.once(database, effect)
         for event in bus.published:
-            both.wait(20)
+            both.wait(60)
             handle(event)
 
     with ThreadPoolExecutor(2) as pool:
@@ -176,10 +176,10 @@ def test_an_effect_that_fails_leaves_the_event_to_the_other_process(databases: l
 
     with ThreadPoolExecutor(2) as pool:
         failing = pool.submit(INBOX.once(databases[0], fail), event)
-        assert begun.wait(20)
-        pool.submit(INBOX.once(databases[1], succeed), event).result(20)
+        assert begun.wait(60)
+        pool.submit(INBOX.once(databases[1], succeed), event).result(60)
         with pytest.raises(ZeroDivisionError):
-            failing.result(20)
+            failing.result(60)
     assert effects == [event.id]
 
 
