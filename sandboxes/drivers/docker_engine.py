@@ -34,10 +34,15 @@ class Engine:
         return client
 
     def state(self, sandbox_id: str) -> Mapping[str, Any]:
-        """The engine's words on a container; empty when there is none, or no engine."""
+        """The engine's words on a container; empty when there is none, or no engine.
+
+        An engine that is there and does not answer in time says nothing against the container: it counts as running.
+        """
         try:
             state: Mapping[str, Any] = self.client.inspect_container(container_name(sandbox_id))["State"]
             return state
+        except requests.ReadTimeout:
+            return {"Running": True}
         except ENGINE_ERRORS:
             return {}
 
