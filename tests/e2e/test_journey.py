@@ -8,8 +8,8 @@ import re
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,18 +102,31 @@ def grade_by(page: Page, product: Product, button: str) -> None:
 
 
 @contextmanager
-def slow_saving(page: Page) -> Iterator[None]:
-    """Meanwhile the sandbox takes its time to save a notebook."""
-
-    def wait(route: Route) -> None:
-        if route.request.method == "PUT":
-            time.sleep(SLOW_SAVE_SECONDS)
-        route.continue_()
-
+def saving(page: Page, answer: Callable[[Route], None]) -> Iterator[None]:
+    """Meanwhile what a sandbox is asked to save is answered so."""
     notebooks = re.compile(r"/api/contents/.*\.ipynb")
-    page.route(notebooks, wait)
+    page.route(notebooks, lambda route: answer(route) if route.request.method == "PUT" else route.continue_())
     yield
     page.unroute(notebooks)
+
+
+def slow_disk(page: Page) -> AbstractContextManager[None]:
+    def answer(route: Route) -> None:
+        time.sleep(SLOW_SAVE_SECONDS)
+        route.continue_()
+
+    return saving(page, answer)
+
+
+def full_disk(page: Page) -> AbstractContextManager[None]:
+    return saving(page, lambda route: route.fulfill(status=507, json={"message": "the disk is full"}))
+
+
+def states_of(product: Product, name: str) -> list[str]:
+    """Of all that this learner handed in, checks included."""
+    query = "SELECT state FROM submissions JOIN users ON users.id = submissions.user_id WHERE users.display_name = ?"
+    with closing(sqlite3.connect(product.instance / "portal.db", timeout=60)) as connection:
+        return [state for (state,) in connection.execute(query, [name])]
 
 
 def test_a_learner_proves_a_topic(product: Product, page: Page) -> None:
@@ -158,7 +171,7 @@ def test_a_learner_proves_a_topic(product: Product, page: Page) -> None:
 
     # Half the work, checked: provisional. What is checked is what was written, however long saving it takes.
     write_solution(page, tasks[:1])
-    with slow_saving(page):
+    with slow_disk(page):
         grade_by(page, product, "Check")
     expect(page.locator(f"#task-{tasks[0]}")).to_contain_text("Passed")
     expect(page.locator(f"#task-{tasks[1]}")).to_contain_text("Not yet")
@@ -206,8 +219,16 @@ def test_a_learner_proves_a_topic(product: Product, page: Page) -> None:
     violations = [line for line in page.console_lines if "Content Security Policy" in line]  # type: ignore[attr-defined]
     assert violations == []
 
-    # The end: the sandbox is stopped, the files stay.
+    # What could not be saved is not what is graded, and it says why.
     page.goto(f"{product.origin}/labs/{LAB}")
+    expect(page.frame_locator("#lab-frame").locator(".jp-Notebook")).to_be_visible()
+    write_solution(page, tasks[:1])
+    with full_disk(page):
+        page.get_by_role("button", name="Check", exact=True).click()
+        expect(page.locator("#toasts")).to_contain_text("nothing was sent: the disk is full.")
+    assert states_of(product, "Ada") == ["graded"] * 3
+
+    # The end: the sandbox is stopped, the files stay.
     page.get_by_role("button", name="Stop", exact=True).first.click()
     expect(page.get_by_role("button", name=re.compile("^Launch"))).to_be_visible(timeout=BUSY_MS)
     saved = (product.instance / "workspaces").glob(f"*/{LAB}/{LAB}.ipynb")  # other tests' learners have theirs

@@ -155,7 +155,8 @@ async function saveAndSend(form) {
     if (graded && (outcome === "silent" || outcome === "refused")) {
       if (opened === frame()) {
         // What was saved before is not what the learner sees: it must not be what is graded.
-        toast(`The notebook could not be saved, so nothing was sent. ${why} Save it (Ctrl+S), or reload this page, and try again.`);
+        const because = why ? `: ${why.replace(/[.\s]+$/, "")}` : "";
+        toast(`The notebook could not be saved, so nothing was sent${because}. Save it (Ctrl+S), or reload this page, and try again.`);
         return;
       }
       toast("The notebook did not confirm that it was saved. What it autosaved last is what is graded.");
