@@ -140,7 +140,7 @@ ROUTES: dict[str, tuple[str, str, str]] = {
 }
 
 # What a form has to say, beside its token, to be understood.
-FORMS: dict[str, dict[str, object]] = {
+FORMS: dict[str, dict[str, str]] = {
     "accounts.time_zone": {"time_zone": "Europe/Vienna"},
     "reviews.start": {"source": "module", "id": "schema-design"},
     "reviews.answer": {"pass": "yes"},
@@ -151,9 +151,9 @@ FORMS: dict[str, dict[str, object]] = {
     "portfolio.hand_in": {"link": "https://code.example.org/it"},
     "portfolio.decide": {"verdict": "returned", "comment": "Show the second session, too."},
     "portfolio.revoke": {"reason": "The second session is a copy of the first."},
-    "scorecard.assess": {"month": f"{utcnow():%Y-%m}", "level-technical-depth": "3"},
-    "scorecard.log": {"commitment": "comment-on-posts", "day": f"{utcnow():%Y-%m-%d}"},
-    "scorecard.metrics": {"month": f"{utcnow():%Y-%m}", "metric-posts-published": "2"},
+    "scorecard.assess": {"month": "{month}", "level-technical-depth": "3"},
+    "scorecard.log": {"commitment": "comment-on-posts", "day": "{month}-{day}"},
+    "scorecard.metrics": {"month": "{month}", "metric-posts-published": "2"},
 }
 
 
@@ -230,7 +230,12 @@ def ask(client: Client, endpoint: str, things: dict[str, object]) -> int:
     path = path.format(**things)
     if endpoint == "accounts.sign_out":
         return client.post(path).status_code
-    return (client.get(path) if method == "GET" else client.post(path, FORMS.get(endpoint))).status_code
+    now = utcnow()  # and not when this module is loaded: that may have been yesterday
+    form = {
+        name: text.format(month=f"{now:%Y-%m}", day=f"{now:%d}")
+        for name, text in FORMS.get(endpoint, {}).items()
+    }
+    return (client.get(path) if method == "GET" else client.post(path, form)).status_code
 
 
 def test_every_route_is_in_the_table(app: Flask) -> None:

@@ -28,16 +28,23 @@ def driver(request: pytest.FixtureRequest, real_driver: Callable[[str], Driver])
 
 @pytest.fixture
 def lab(catalogue: Catalogue) -> Lab:
-    """never-oversell, with less patience."""
+    """never-oversell, with less memory."""
     lab = catalogue.labs["never-oversell"]
-    limits = lab.manifest.limits.model_copy(update={"cell_seconds": 8, "total_seconds": 60, "memory_mb": 768})
+    limits = lab.manifest.limits.model_copy(update={"memory_mb": 768})
     return replace(lab, manifest=lab.manifest.model_copy(update={"limits": limits}))
 
 
 @pytest.fixture(scope="module")
 def small() -> Lab:
-    """A lab whose three tasks are graded quickly: what is asked of it here is asked of the grader."""
-    return load(ATTACKED).labs["target"]
+    """A lab whose three tasks are graded quickly: what is asked of it here is asked of the grader.
+
+    With more time than its own, so that no honest cell is taken for an endless one when the machine stands still.
+    """
+    lab = load(ATTACKED).labs["target"]
+    limits = lab.manifest.limits.model_copy(
+        update={"cell_seconds": 12, "total_seconds": 120, "check_seconds": 120}
+    )
+    return replace(lab, manifest=lab.manifest.model_copy(update={"limits": limits}))
 
 
 def after_the_first_task(lab: Lab, source: str) -> bytes:
@@ -63,11 +70,11 @@ def passed(report: Report) -> set[str]:
 @pytest.mark.parametrize(
     ("source", "status", "words"),
     [
-        ("while True:\n    pass", NotebookStatus.TIMED_OUT, "took longer than 4 s"),
+        ("while True:\n    pass", NotebookStatus.TIMED_OUT, "took longer than 12 s"),
         ("while True:\n    print('x' * 1000)", NotebookStatus.OUTPUT_LIMIT, "printed more than the 64 KB"),
         ("import os\nos._exit(0)", NotebookStatus.KERNEL_DIED, "kernel ended"),
         ("while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass",
-         NotebookStatus.TIMED_OUT, "took longer than 4 s"),
+         NotebookStatus.TIMED_OUT, "took longer than 12 s"),
     ],
     ids=["loops", "prints", "exits", "ignores interrupts"],
 )  # fmt: skip
@@ -90,6 +97,7 @@ def test_a_cell_that_eats_memory_does_not_cost_the_tasks(small: Lab, driver: Dri
     assert report.percent == 100, report.document()
 
 
+@pytest.mark.timeout(900)
 def test_functions_that_turn_bad_when_they_are_called_cost_their_own_task(lab: Lab, driver: Driver) -> None:
     answers = {
         "optimistic-lock": "if len(order_id) > 12:\n    while True:\n        pass\nreturn False",

@@ -29,7 +29,7 @@ services.stop()
 
 
 @pytest.mark.postgres
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_services_start_and_a_check_says_what_the_command_line_says(
     catalogue: Catalogue, run_dir: Path, tmp_path: Path
 ) -> None:
@@ -66,7 +66,7 @@ def test_services_start_and_a_check_says_what_the_command_line_says(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=500,
         check=True,
     )
     same = json.loads(graded.stdout)
@@ -76,6 +76,7 @@ def test_services_start_and_a_check_says_what_the_command_line_says(
 
 
 @pytest.mark.postgres
+@pytest.mark.timeout(600)
 def test_services_end_with_the_kernel_that_wanted_them(run_dir: Path) -> None:
     environment = {**os.environ, "LABS_RUN_DIR": str(run_dir)}
     process = subprocess.Popen(
@@ -92,5 +93,5 @@ def test_services_end_with_the_kernel_that_wanted_them(run_dir: Path) -> None:
     socket = Path(said["environment"]["PGHOST"]) / ".s.PGSQL.5432"
     assert socket.exists()
     process.stdin.close()
-    assert process.wait(60) == 0
+    assert process.wait(240) == 0
     assert not socket.exists()

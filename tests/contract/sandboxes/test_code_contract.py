@@ -173,9 +173,8 @@ def test_calls_that_never_return_time_out_and_leave_a_kernel_that_works(sandbox:
     for hanging in ("spin", "sleep"):
         began = time.monotonic()
         with pytest.raises(AgentTimeout):
-            sandbox.call(
-                hanging, timeout=5
-            )  # so long that it has begun to hang: what has not can't be interrupted
+            # So long that it has begun to hang: what has not can't be interrupted.
+            sandbox.call(hanging, timeout=5)
         assert time.monotonic() - began < 60
         assert sandbox.call("fine") == "fine"
     with pytest.raises(AgentTimeout, match="3 of 3 calls"):

@@ -12,7 +12,16 @@ import pytest
 
 from bench.orders.floor import DATABASE, Floor
 from bench.orders.recording import RECORDED_LINES, Statement, Transaction, record, script
+from reference_impl.shared import database as databases
+from reference_impl.shared import postgres as connections
 from reference_impl.topologies.parts.postgres import Postgres
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody gives a server up that stands still for some seconds: the machine may be busy."""
+    monkeypatch.setattr(databases, "LOCK_SECONDS", 60.0)
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 60)
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +57,11 @@ def test_a_recorded_checkout_runs_again_and_sells_each_time(server: str, tmp_pat
     assert not any(sku in text for sku in RECORDED_LINES)
     floor = Floor(server, tmp_path, transactions)
     floor.prepare()
-    clients = 3
-    measured = floor.measure(clients=clients, seconds=2)
+    measured = floor.measure(clients=3, seconds=2)
     assert measured.per_second > 0
-    runs = len(measured.latencies)
+    # A client that finds it another's turn leaves its events to whoever takes next: in the end that is one who is alone.
+    alone = floor.measure(clients=1, seconds=1)
+    runs = len(measured.latencies) + len(alone.latencies)
     with psycopg.connect(f"{server}/{DATABASE}") as connection:
         sold, reserved = connection.execute("SELECT sum(sold), sum(reserved) FROM stock").fetchone() or (0, 0)
         lines = connection.execute(
@@ -60,8 +70,7 @@ def test_a_recorded_checkout_runs_again_and_sells_each_time(server: str, tmp_pat
         (left,) = connection.execute("SELECT count(*) FROM outbox").fetchone() or (0,)
     assert (sold, reserved) == (2 * runs, 0)
     assert lines == (2 * runs,)
-    # A client that finds it another's turn leaves its events to whoever takes next; nobody comes after the last of each.
-    assert left < 2 * clients, f"{left} events left by {runs} checkouts"
+    assert left == 0, f"{left} events left by {runs} checkouts"
 
 
 def test_what_differs_between_checkouts_differs_in_the_script() -> None:

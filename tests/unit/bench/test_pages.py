@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -22,6 +24,7 @@ from bench.pages.seeding import SERIAL, Size, seed
 from bench.pages.serving import Rate, Target, rate, served, until_answers
 from bench.pages.visiting import Page, Visit, counted, pages
 from bench.ports import free_ports
+from portal import kept_pages
 from portal.content import Content
 from portal.database import Database
 from portal.features.practice import rebuild
@@ -209,7 +212,9 @@ def test_sizes_that_make_no_sense_are_refused(arguments: list[str]) -> None:
         main(["pages", *arguments])
 
 
-def test_a_first_view_asks_the_database_again(empty: Stage) -> None:
+def test_a_first_view_asks_the_database_again(empty: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()  # or the minute may end in between, and with it what is kept
+    monkeypatch.setattr(kept_pages, "time", SimpleNamespace(time=lambda: now))
     page = next(page for page in empty.pages if page.endpoint == "roadmap.tracks")
     visitor, engine = empty.visitors[page.person], empty.app.extensions["portal"].database.engine
     first = visitor.visit(engine, page.path)

@@ -161,4 +161,4 @@ def test_a_real_redis_is_named_by_its_version(monkeypatch: pytest.MonkeyPatch, t
         assert lab.redis().ping()
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

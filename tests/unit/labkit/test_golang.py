@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ case "$0 $*" in
 *"go many"*) seq 100 ;;
 *"go where"*) echo "$PWD/race/main.go:15" ;;
 *"go -race"*) echo 'cgo: C compiler "gcc" not found' >&2; exit 1 ;;
-*"go forever"*) echo begun; exec sleep 60 ;;
+*"go forever"*) echo begun; : > begun; exec sleep 600 ;;
 *) echo "$*|$GOPROXY|$CGO_ENABLED|$GOMAXPROCS"; exit 3 ;;
 esac
 """
@@ -90,7 +92,20 @@ def test_without_a_c_compiler_it_says_what_to_install(tools: Path, capsys: pytes
     assert "apt install gcc" in capsys.readouterr().out
 
 
-def test_what_never_ends_is_ended(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_never_ends_is_ended(
+    tools: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Begun(subprocess.Popen[bytes]):
+        """A process whose time is counted once it has said something."""
+
+        def wait(self, timeout: float | None = None) -> int:
+            deadline = time.monotonic() + 60
+            while not (tools / "begun").exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            return super().wait(timeout)
+
+    monkeypatch.setattr(golang.subprocess, "Popen", Begun)
     golang.go("forever", timeout=0.5)
     assert capsys.readouterr().out == "begun\nEnded after 0.5 s: it was still running.\n"
 

@@ -14,6 +14,7 @@ TASK = "measure-oversell"
 @pytest.fixture(autouse=True)
 def nothing_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hints, "_shown", {})
+    monkeypatch.setattr(hints, "SECONDS", 240.0)
     monkeypatch.delenv("LAB_SANDBOX", raising=False)
     monkeypatch.setenv("LAB_SLUG", "never-oversell")
 

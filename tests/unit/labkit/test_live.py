@@ -55,6 +55,9 @@ def test_a_sampler_that_hangs_does_not_hang_the_notebook(monkeypatch: pytest.Mon
         pass
     assert "did not come back" in seen.errors["watching"]
     forever.set()
+    for thread in threading.enumerate():
+        if thread.name == "live":  # another test looks whether there is one
+            thread.join(60)
 
 
 def test_the_block_ends_the_watching_also_when_it_raises() -> None:

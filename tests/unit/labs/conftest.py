@@ -22,7 +22,7 @@ title: Tiny lab
 summary: Adds and doubles numbers.
 minutes: 10
 level: foundation
-limits: {total_seconds: 20, cell_seconds: 5, check_seconds: 10}
+limits: {total_seconds: 60, cell_seconds: 5, check_seconds: 60}
 tasks:
   - id: add
     title: Add

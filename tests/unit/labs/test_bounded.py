@@ -52,7 +52,7 @@ def inner(tmp_path: Path) -> Path:
 
 def test_what_fits_passes_both_ways(inner: Path) -> None:
     with serving(inner, echo), BoundedDoor(inner) as door, socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(60)
         client.connect(str(door.folder / inner.name))
         client.sendall(b"x" * 100_000)
         client.shutdown(socket.SHUT_WR)
@@ -65,7 +65,7 @@ def test_what_fits_passes_both_ways(inner: Path) -> None:
 def test_a_flood_is_cut_off(inner: Path) -> None:
     with serving(inner, flood), BoundedDoor(inner, max_bytes=1_000_000) as door:
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(10)
+            client.settimeout(60)
             client.connect(str(door.folder / inner.name))
             received = 0
             with contextlib.suppress(ConnectionResetError):
@@ -77,7 +77,7 @@ def test_a_flood_is_cut_off(inner: Path) -> None:
 
 def test_nobody_behind_the_door_ends_the_connection(inner: Path) -> None:
     with BoundedDoor(inner) as door, socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(60)
         client.connect(str(door.folder / inner.name))
         with contextlib.suppress(ConnectionResetError):
             assert client.recv(10) == b""

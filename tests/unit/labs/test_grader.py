@@ -337,7 +337,7 @@ def test_a_check_that_never_ends_is_given_up_and_later_tasks_say_so(
 ) -> None:
     monkeypatch.setattr("labs.judge.GRACE_SECONDS", 0.1)
     manifest = lab_folder / "lab.yaml"
-    manifest.write_text(manifest.read_text().replace("check_seconds: 10", "check_seconds: 5"))
+    manifest.write_text(manifest.read_text().replace("check_seconds: 60", "check_seconds: 5"))
     checks = lab_folder / "checks.py"
     text = checks.read_text().replace(
         "    a, b = lab", "    import threading\n    threading.Event().wait(250)\n    a, b = lab"

@@ -23,25 +23,31 @@ from sandboxes.services.base import free_port
 ROOT = Path(__file__).parents[3]
 
 
+def started(socket: Path) -> subprocess.Popen[bytes]:
+    """A broker and its door, on a port that is free now."""
+    command = [
+        sys.executable, "-m", "sandboxes.services.kafka.server",
+        "--socket", str(socket), "--port", str(free_port()), "--data", str(socket.parent),
+        "--brokers", "1", "--topics", "orders:3", "--home", "",
+    ]  # fmt: skip
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
 @pytest.fixture(scope="module")
 def lab() -> Iterator[LabUnderTest]:
     with tempfile.TemporaryDirectory(prefix="pgk-") as folder:
         socket = Path(folder) / "kafka.sock"
-        command = [
-            sys.executable, "-m", "sandboxes.services.kafka.server",
-            "--socket", str(socket), "--port", str(free_port()), "--data", folder,
-            "--brokers", "1", "--topics", "orders:3", "--home", "",
-        ]  # fmt: skip
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        process = started(socket)
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while not socket.exists():
-                assert process.poll() is None
+                if process.poll() is not None:  # somebody else may have taken its port meanwhile
+                    process = started(socket)
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             sandbox = create_autospec(Sandbox)
             sandbox.endpoint.return_value = Endpoint("kafka", socket, {"base_url": "http://kafka"})
-            yield LabUnderTest(sandbox, task="read", seed=1, deadline=time.monotonic() + 120)
+            yield LabUnderTest(sandbox, task="read", seed=1, deadline=time.monotonic() + 600)
         finally:
             process.kill()
             process.wait()

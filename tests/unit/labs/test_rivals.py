@@ -5,7 +5,6 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from labs import rivals
 from labs.rivals import Rival, against_rival, rows_to_have
 from labs.under_test import LabUnderTest
 
@@ -53,10 +52,7 @@ def test_a_call_that_meets_nobody_ends_it(stock: LabUnderTest) -> None:
     assert (units(stock), units(stock, "table")) == (6, 5)
 
 
-def test_who_waits_for_somebody_else_does_not_wait_for_the_rival(
-    stock: LabUnderTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rivals, "MEET_SECONDS", 0.5)
+def test_who_waits_for_somebody_else_does_not_wait_for_the_rival(stock: LabUnderTest) -> None:
     with stock.sql() as third:
         third.execute("UPDATE stock SET units = 1 WHERE name = 'table'")
 
@@ -68,7 +64,7 @@ def test_who_waits_for_somebody_else_does_not_wait_for_the_rival(
             return 3
 
         looked: list[Rival] = []
-        met = against_rival(stock, takes, call, looked.append)
+        met = against_rival(stock, takes, call, looked.append, seconds=0.5)
     assert (met.result, met.waited, met.committed) == (3, False, True)
     assert not looked
 

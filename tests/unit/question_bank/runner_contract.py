@@ -11,7 +11,7 @@ from question_bank.runner import MAX_ERROR, MAX_OUTPUT, CodeRunner, Ended, Langu
 
 
 def run(
-    runner: CodeRunner, language: Language, files: Mapping[str, str], *inputs: str, seconds: float = 10.0
+    runner: CodeRunner, language: Language, files: Mapping[str, str], *inputs: str, seconds: float = 30.0
 ) -> RunResult:
     return runner.run(RunRequest(language, files, inputs, seconds))
 
@@ -54,7 +54,7 @@ class PythonContract:
         files = {
             "solution.py": f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', '{child}'])\nprint(1)\n"
         }
-        (outcome,) = run(runner, "python", files, "", seconds=5.0).outcomes
+        (outcome,) = run(runner, "python", files, "").outcomes
         assert outcome.output == "1\n"
 
     def test_endless_output_is_cut(self, runner):

@@ -72,7 +72,7 @@ def test_list_says_when_faults_keep_questions_out(root, capsys):
 
 def test_runs_as_a_module(root):
     command = [sys.executable, "-m", "question_bank", "list", "--root", str(root), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
     assert json.loads(done.stdout)[0]["id"] == "lost-update"
 
 

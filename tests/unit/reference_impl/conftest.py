@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from reference_impl.shared import auth
+from reference_impl.shared import database as databases
 from reference_impl.shared.auth import Verifier
 from reference_impl.shared.bus import EventBus
 from reference_impl.shared.jwks import KeyRing
@@ -24,6 +25,14 @@ share_validators()
 SIGNER = Signer()
 PATIENCE = 30.0
 """A test is no place to find out how slow the machine is."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nobody_gives_up_early() -> Iterator[None]:
+    """Who holds a lock may stand still for longer than the product lets others wait for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(databases, "LOCK_SECONDS", PATIENCE)
+        yield
 
 
 class AppTransport(httpx.BaseTransport):

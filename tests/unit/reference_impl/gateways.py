@@ -20,6 +20,7 @@ from reference_impl.shared.auth import Verifier
 from reference_impl.shared.faults import Faults
 from reference_impl.shared.jwks import KeyRing
 from reference_impl.shared.peers import Peers
+from tests.unit.reference_impl.conftest import PATIENCE
 from tests.unit.reference_impl.tokens import Published, Signer
 
 Answerer = Callable[[httpx.Request], Awaitable[httpx.Response]]
@@ -61,9 +62,9 @@ class MadeUp(Peers):
 
 
 class Door:
-    """A gateway and what is behind it."""
+    """A gateway and what is behind it, and more patience with that than a gateway has."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, patience: float = PATIENCE, **settings: Any) -> None:
         self.clock = Clock()
         self.signer = Signer()
         self.peers = MadeUp()
@@ -77,6 +78,7 @@ class Door:
             Callers(verifier, self.peers, self.settings.api_key_seconds, self.clock),
             Upstreams(self.peers, self.settings, self.faults, sleep=self._sleep),
             ResponseCache(self.settings.cache_bytes, self.clock),
+            patience,
         )
         self._runner = asyncio.Runner()
         self.client = ("203.0.113.1", 4000)

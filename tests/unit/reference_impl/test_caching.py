@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +12,8 @@ from reference_impl.shared.caches.memory import MemoryCache
 from reference_impl.shared.problems import Problem
 from reference_impl.shared.single_flight import Read, SingleFlight
 
+PATIENCE = 60.0
+
 
 class Clock:
     def __init__(self) -> None:
@@ -19,6 +21,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def until_aboard(reads: list[Read], count: int) -> None:
+    """Let a load take until so many others wait for it."""
+    deadline = time.monotonic() + PATIENCE
+    while reads.count(Read.SHARED) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def test_the_least_recently_used_goes_first() -> None:
@@ -98,18 +107,15 @@ def test_times_to_live_differ() -> None:
 
 def test_a_failed_load_is_told_to_all_who_waited_and_not_kept() -> None:
     reads = list[Read]()
-    flight = SingleFlight(MemoryCache(), ttl_seconds=60, observe=reads.append)
+    flight = SingleFlight(MemoryCache(), ttl_seconds=60, wait_seconds=PATIENCE, observe=reads.append)
 
     def missing() -> bytes:
-        for _ in range(500):  # until the others are on board
-            if reads.count(Read.SHARED) == 3:
-                break
-            threading.Event().wait(0.01)
+        until_aboard(reads, 3)
         raise Problem(404, "unknown", "There is none")
 
     with ThreadPoolExecutor(4) as threads:
         flights = [threads.submit(flight.get, "a", missing) for _ in range(4)]
-        assert [type(found.exception(30)) for found in flights] == [Problem] * 4
+        assert [type(found.exception(2 * PATIENCE)) for found in flights] == [Problem] * 4
     assert flight.get("a", lambda: b"1") == b"1"
 
 
@@ -132,13 +138,10 @@ def test_without_a_cache_every_process_still_loads_once() -> None:
 
     reads = list[Read]()
     cache: Cache = Dead()
-    flight = SingleFlight(cache, ttl_seconds=60, observe=reads.append)
+    flight = SingleFlight(cache, ttl_seconds=60, wait_seconds=PATIENCE, observe=reads.append)
 
     def load() -> bytes:
-        for _ in range(500):
-            if reads.count(Read.SHARED) == 3:
-                break
-            threading.Event().wait(0.01)
+        until_aboard(reads, 3)
         return b"1"
 
     with ThreadPoolExecutor(4) as threads:

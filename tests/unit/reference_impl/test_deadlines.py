@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -17,6 +17,7 @@ from reference_impl.shared.database import Database
 from reference_impl.shared.peers import Loopback
 from reference_impl.shared.problems import Problem
 from tests.unit.reference_impl.conftest import Shop
+from tests.unit.reference_impl.gateways import Clock
 
 METADATA = MetaData()
 ROWS = Table("rows", METADATA, Column("id", Integer, primary_key=True))
@@ -69,26 +70,30 @@ def test_who_waited_too_long_for_the_writers_lock_does_not_write(database: Datab
     def hold() -> None:
         with database.write():
             held.set()
-            free.wait(10)
+            free.wait(60)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert held.wait(10)
-    timer = threading.Timer(0.1, free.set)
-    timer.start()
-    with deadline.within(0.05), pytest.raises(Problem) as refused, database.write() as session:
-        session.execute(insert(ROWS).values(id=1))
+    assert held.wait(60)
+    with deadline.within(0.05):
+        # Counted from when the deadline begins, or the lock could be free in time.
+        timer = threading.Timer(0.1, free.set)
+        timer.start()
+        with pytest.raises(Problem) as refused, database.write() as session:
+            session.execute(insert(ROWS).values(id=1))
     holder.join()
     timer.join()
     assert refused.value.status == 504
     assert count(database) == 0
 
 
-def test_what_has_begun_to_write_is_finished(database: Database) -> None:
+def test_what_has_begun_to_write_is_finished(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=clock))
     with deadline.within(0.05):
         with database.write() as session:
             session.execute(insert(ROWS).values(id=1))
-            time.sleep(0.06)
+            clock.at += 0.06
         assert deadline.remaining() == 0
         with database.write() as session:
             session.execute(insert(ROWS).values(id=2))
@@ -120,9 +125,9 @@ def ask(timeout_seconds: float, **waited: float) -> dict[str, Any]:
 
 
 def test_what_is_left_is_passed_on() -> None:
-    assert 8 < ask(60.0, for_us=10.0)["left"] <= 10
-    assert 3 < ask(5.0, for_us=10.0)["left"] <= 5, "no longer than we wait ourselves"
-    assert 3 < ask(5.0)["left"] <= 5
+    assert 800 < ask(6000.0, for_us=1000.0)["left"] <= 1000
+    assert 300 < ask(500.0, for_us=1000.0)["left"] <= 500, "no longer than we wait ourselves"
+    assert 300 < ask(500.0)["left"] <= 500
 
 
 def test_nobody_is_asked_when_nobody_waits() -> None:

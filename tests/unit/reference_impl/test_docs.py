@@ -212,7 +212,7 @@ def test_mermaid_understands_every_diagram(tmp_path: Path) -> None:
         input=json.dumps(list(_diagrams())),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
     assert json.loads(done.stdout) == []

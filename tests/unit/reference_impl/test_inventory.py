@@ -220,11 +220,12 @@ def test_low_stock_is_counted(make_shop: MakeShop) -> None:
 def test_reservations_of_unpaid_orders_expire_in_both_sagas(make_shop: MakeShop, saga: str) -> None:
     shop = make_shop(saga=saga, payment_window=3600, sections={"inventory_reservation_seconds": "60"})
     shop.stock("TEA", 10)
+    before = now()
     order = shop.place({"TEA": 2}, card="tok_declined")
     shop.settle()
     assert shop.counters("TEA") == (8, 2, 0)
     database = next(part.database for part in shop.built.runtime.services if part.name == "inventory")
-    with freeze_time(now() + timedelta(seconds=3650)):
+    with freeze_time(before + timedelta(seconds=3650)):
         assert expire_due(database) == 0, "within the payment window and the time after it"
     with freeze_time(now() + timedelta(seconds=3670)):
         assert expire_due(database) == 1

@@ -52,7 +52,7 @@ def refused(_request: httpx.Request) -> httpx.Response:
 def look_until(
     member: Member, phase: Phase, answer: Callable[[httpx.Request], httpx.Response] = refused
 ) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     with httpx.Client(transport=httpx.MockTransport(answer)) as client:
         while member.phase is not phase:
             assert time.monotonic() < deadline, f"it stays {member.phase}"
@@ -95,7 +95,9 @@ def test_what_ignores_the_request_to_end_is_ended_with_force(
     monkeypatch.setattr(members, "STOP_SECONDS", 0.3)
     deaf = "import signal,time,pathlib; signal.signal(15, lambda *_: None); print('deaf', flush=True); time.sleep(60)"
     member = make(deaf)
+    deadline = time.monotonic() + 60
     while "deaf" not in member.log.read_text():
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     member.end()
     assert member.state().pid is None

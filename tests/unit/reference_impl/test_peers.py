@@ -43,10 +43,10 @@ def peers(request: pytest.FixtureRequest) -> Iterator[Peers]:
     thread.start()
     yield Network({"product": f"http://127.0.0.1:{listening.getsockname()[1]}"})
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)
 
 
-async def ask(peers: Peers, path: str, timeout_seconds: float = 5.0) -> httpx.Response:
+async def ask(peers: Peers, path: str, timeout_seconds: float = 60.0) -> httpx.Response:
     async with peers.client("product", timeout_seconds=timeout_seconds) as client:
         return await client.get(path)
 

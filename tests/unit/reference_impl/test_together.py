@@ -22,6 +22,12 @@ from tests.unit.reference_impl.test_plumbing import INBOX, OUTBOX, Counted, bus,
 __all__ = ["bus", "database"]
 
 
+@pytest.fixture(autouse=True)
+def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is at hand fits into one transaction, however long the machine takes for it."""
+    monkeypatch.setattr(together, "LONGEST_SECONDS", 600.0)
+
+
 class Base(DeclarativeBase):
     """What these tests load."""
 

@@ -226,12 +226,13 @@ def test_a_collector_gets_the_spans(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     thread.start()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
     tracing.configure(Settings(data=tmp_path, traces=Traces.OTLP), "order")
     with tracing.span(SpanName.HANDLE, "OrderCreated"):
         pass
     tracing.shutdown()
     server.shutdown()
-    thread.join(10)
+    thread.join(60)
     server.server_close()
     assert [path for path, _ in got] == ["/v1/traces"]
     assert b"handle OrderCreated" in got[0][1]

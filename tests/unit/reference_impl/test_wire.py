@@ -17,6 +17,7 @@ ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-Odd: caf\xe9\r\n\r\nok"
 )
 Conversation = Callable[[socket.socket], None]
+PATIENCE = 60.0
 
 
 def heard(connection: socket.socket) -> bytes:
@@ -37,13 +38,13 @@ def heard(connection: socket.socket) -> bytes:
 def serving(*conversations: Conversation) -> Iterator[str]:
     """A server that has these conversations, one a connection, and then listens no more."""
     listening = socket.create_server(("127.0.0.1", 0))
-    listening.settimeout(20)
+    listening.settimeout(PATIENCE)
     held: list[socket.socket] = []
 
     def serve() -> None:
         for talk in conversations:
             connection, _ = listening.accept()
-            connection.settimeout(20)
+            connection.settimeout(PATIENCE)
             held.append(connection)
             talk(connection)
 
@@ -52,7 +53,7 @@ def serving(*conversations: Conversation) -> Iterator[str]:
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     for open_one in (listening, *held):
         open_one.close()
-    thread.join(20)
+    thread.join(PATIENCE)
 
 
 def send(*requests: httpx.Request) -> list[httpx.Response]:
@@ -72,8 +73,9 @@ def send(*requests: httpx.Request) -> list[httpx.Response]:
     return asyncio.run(one_after_the_other())
 
 
-def post(url: str, seconds: float = 10.0) -> httpx.Request:
-    timeout = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+def post(url: str, seconds: float = PATIENCE) -> httpx.Request:
+    """A request whose answer is waited for so long."""
+    timeout = dict.fromkeys(("connect", "write", "pool"), PATIENCE) | {"read": seconds}
     return httpx.Request("POST", f"{url}/a%2Fb?q=%20x", content=b"body", extensions={"timeout": timeout})
 
 
@@ -112,10 +114,10 @@ def test_a_header_arrives_as_it_was_said(said: bytes, arrives: bytes) -> None:
 
 
 def test_nothing_was_sent_when_nobody_listens() -> None:
-    with serving() as url:
-        pass
-    with pytest.raises(httpx.ConnectError):
-        send(post(url))
+    with socket.socket() as taken:  # bound and not listening: nobody answers, and nobody else gets the port
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(httpx.ConnectError):
+            send(post(f"http://127.0.0.1:{taken.getsockname()[1]}"))
 
 
 @pytest.mark.parametrize(
@@ -143,6 +145,12 @@ def test_whoever_is_silent_may_have_done_it() -> None:
         send(post(url, 0.2))
 
 
+def kept_open(wire: Wire) -> bool:
+    assert wire._session is not None
+    assert wire._session.connector is not None
+    return any(one.is_connected() for kept in wire._session.connector._conns.values() for one, _ in kept)
+
+
 def test_a_connection_that_was_closed_meanwhile_is_not_used_again() -> None:
     closed = threading.Event()
 
@@ -159,13 +167,16 @@ def test_a_connection_that_was_closed_meanwhile_is_not_used_again() -> None:
     async def twice(url: str) -> list[int]:
         wire = Wire()
         codes = []
-        for _ in range(2):
+        for meanwhile in (True, False):
             answer = await wire.handle_async_request(post(url))
             await answer.aread()
             await answer.aclose()
             codes.append(answer.status_code)
-            await asyncio.to_thread(closed.wait, 20)
-            await asyncio.sleep(0.1)  # the end of the connection arrives
+            if meanwhile:
+                assert await asyncio.to_thread(closed.wait, PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    while kept_open(wire):  # until the end of the connection arrives
+                        await asyncio.sleep(0.01)
         await wire.aclose()
         return codes
 
@@ -187,7 +198,7 @@ def test_an_answer_that_nobody_reads_to_its_end_is_closed() -> None:
         wire = Wire()
         answer = await wire.handle_async_request(post(url))
         await answer.aclose()
-        assert await asyncio.to_thread(ended.wait, 20)
+        assert await asyncio.to_thread(ended.wait, PATIENCE)
         await wire.aclose()
 
     with serving(talk) as url:

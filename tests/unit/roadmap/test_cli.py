@@ -103,7 +103,7 @@ def test_it_runs_as_a_module(content: ContentFolder) -> None:
         [sys.executable, "-m", "roadmap", "lint", "--root", str(content.root)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

@@ -102,7 +102,7 @@ def test_what_belongs_to_a_worker_that_was_killed_just_now_is_kept(run_dir: Path
     note.write_text(json.dumps({**document, "identity": f"{namespace}/{pid}/1"}))
     records = RunDirectory(run_dir)
     records.create("theirs")
-    waits = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    waits = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         labels = {"instance": "one", "purpose": "session"}
         records.save(

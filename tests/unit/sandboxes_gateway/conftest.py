@@ -79,11 +79,19 @@ def run_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def in_world(run_dir: Path) -> Callable[[Callable[[World], Awaitable[None]]], None]:
+def lingering_seconds() -> float:
+    """For so long the gateway reads on in a body that it has refused, before it hangs up."""
+    return 0.5
+
+
+@pytest.fixture
+def in_world(run_dir: Path, lingering_seconds: float) -> Callable[[Callable[[World], Awaitable[None]]], None]:
     """Runs a coroutine function with a World."""
 
     async def build(test: Callable[[World], Awaitable[None]]) -> None:
-        gateway = web.AppRunner(create_gateway(run_dir, PORTAL), access_log=None, lingering_time=0.5)
+        gateway = web.AppRunner(
+            create_gateway(run_dir, PORTAL), access_log=None, lingering_time=lingering_seconds
+        )
         await gateway.setup()
         site = web.TCPSite(gateway, "127.0.0.1", 0)
         await site.start()

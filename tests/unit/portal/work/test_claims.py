@@ -20,7 +20,7 @@ def take(database: Database, row_id: int) -> Claim | None:
         Submission,
         row_id,
         Submission.state == SubmissionState.QUEUED,
-        stale_seconds=15,
+        stale_seconds=600,
         heartbeat_seconds=0.05,
         state=SubmissionState.RUNNING,
     )
@@ -41,7 +41,7 @@ def test_only_one_run_gets_the_row(database: Database, queued: int) -> None:
 def test_a_silent_owner_is_replaced_and_can_not_write_any_more(database: Database, queued: int) -> None:
     first = take(database, queued)
     assert first is not None
-    first.write(heartbeat_at=utcnow() - timedelta(seconds=60), state=SubmissionState.QUEUED)
+    first.write(heartbeat_at=utcnow() - timedelta(hours=1), state=SubmissionState.QUEUED)
     second = take(database, queued)
     assert second is not None
     assert first.write(error="late") is False
@@ -51,7 +51,7 @@ def test_a_silent_owner_is_replaced_and_can_not_write_any_more(database: Databas
 def test_the_heartbeat_keeps_the_claim(database: Database, queued: int) -> None:
     owned = take(database, queued)
     assert owned is not None
-    owned.write(heartbeat_at=utcnow() - timedelta(seconds=60))
+    owned.write(heartbeat_at=utcnow() - timedelta(hours=1))
     with owned:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from freezegun import freeze_time
 from sqlalchemy.orm import Session, selectinload, undefer
 
 from portal.content import Content, ContentSource
@@ -55,6 +56,7 @@ class QuietDriver(FakeDriver):
         self.labels: dict[str, Mapping[str, str]] = {}
         self.fail: Exception | None = None
         self.pause: threading.Event | None = None
+        self.paused = threading.Event()
 
     def start(self, spec: SandboxSpec, progress: ProgressListener) -> Sandbox:
         progress(Progress(Phase.CREATING, "making it", 0.1))
@@ -62,6 +64,7 @@ class QuietDriver(FakeDriver):
             raise self.fail
         progress(Progress(Phase.STARTING_SERVICES, "starting postgres", 0.5))
         if self.pause is not None:
+            self.paused.set()
             assert self.pause.wait(60)
         sandbox = FakeSandbox(spec, self)
         self.alive[spec.sandbox_id] = sandbox
@@ -182,6 +185,7 @@ class TestLaunching:
         row = starting(db, user)
         thread = threading.Thread(target=launch, args=(context, row.id))
         thread.start()
+        assert driver.paused.wait(60)
         with context.database.transaction() as other:
             other.get_one(LabSession, row.id).state = SessionState.STOPPING
         stop(context, row.id)
@@ -353,6 +357,13 @@ class TestCaretaker:
     def caretaker(self, context: WorkContext, jobs: NotedJobs) -> Caretaker:
         return Caretaker(context, jobs)
 
+    @pytest.fixture
+    def stopped_clock(self) -> Iterator[None]:
+        """A message is lost after five seconds; a busy machine may take as long between two lines of a test."""
+        with freeze_time(utcnow()):
+            yield
+
+    @pytest.mark.usefixtures("stopped_clock")
     def test_lost_messages_are_sent_again_and_fresh_ones_are_not(
         self, caretaker: Caretaker, jobs: NotedJobs, db: Session
     ) -> None:

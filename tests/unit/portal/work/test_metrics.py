@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -23,7 +25,6 @@ from portal.work.grading import grade
 from portal.work.launching import fail_ended_session, launch
 from portal.work.workspaces import Workspaces
 from sandboxes.interface import Phase, ProgressListener, Sandbox, SandboxSpec, StartFailed
-from sandboxes.services.base import free_port
 from tests.factories import lab_sessions, submissions, users
 from tests.unit.labs.fake_driver import FakeDriver
 
@@ -57,11 +58,19 @@ def user(db: Session) -> User:
 
 
 @pytest.fixture
-def url() -> Iterator[str]:
-    """Where the metrics are served."""
-    port = free_port()
-    end = metrics.serve("127.0.0.1", port)
-    yield f"http://127.0.0.1:{port}/metrics"
+def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where the metrics are served. The port is one that the system gives, so that nobody can take it before."""
+    ports: list[int] = []
+    real = metrics.start_http_server
+
+    def anywhere(_port: int, **options: Any) -> tuple[Any, threading.Thread]:
+        server, thread = real(0, **options)
+        ports.append(server.server_port)
+        return server, thread
+
+    monkeypatch.setattr(metrics, "start_http_server", anywhere)
+    end = metrics.serve("127.0.0.1", 1)
+    yield f"http://127.0.0.1:{ports[0]}/metrics"
     end()
 
 

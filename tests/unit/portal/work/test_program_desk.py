@@ -81,7 +81,8 @@ def test_programs_are_run_in_their_order_and_once(site: WorkContext, db: Session
 
 def test_a_run_that_died_begins_again_and_not_for_ever(site: WorkContext, db: Session) -> None:
     silent = utcnow() - timedelta(seconds=site.settings.stale_seconds + 1)
-    lively = made(db, state=RunState.RUNNING, run_token="x", heartbeat_at=utcnow())
+    # It is alive for as long as a test takes on whatever machine.
+    lively = made(db, state=RunState.RUNNING, run_token="x", heartbeat_at=utcnow() + timedelta(hours=1))
     desk = ProgramDesk(site, lambda _request, _note: RESULT)
     assert not desk.serve_next()
     died = made(db, state=RunState.RUNNING, run_token="y", heartbeat_at=silent, runs=1)
@@ -140,17 +141,18 @@ def test_a_desk_serves_until_it_is_stopped_and_writes_nothing_half_done(site: Wo
 
     def run(_request: RunRequest, _note: object) -> RunResult:
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
         return RESULT
 
     row = made(db)
     desk = ProgramDesk(site, run)
     desk.start()
-    assert begun.wait(30)
+    assert begun.wait(60)
     stopping = threading.Thread(target=desk.stop)
     stopping.start()
     while not desk.stopping:
         time.sleep(0.01)
     go_on.set()
-    stopping.join(30)
+    stopping.join(60)
+    assert not stopping.is_alive()
     assert again(db, row).state == RunState.RUNNING  # the next worker begins it anew

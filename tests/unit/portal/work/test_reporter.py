@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -206,13 +207,17 @@ def test_a_worker_is_noted_from_its_beginning_to_its_end(
 def test_an_engine_that_fails_does_not_end_the_reporter(
     reporter: Reporter, driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    failed = threading.Semaphore(0)
+
     def fails() -> list[object]:
+        failed.release()
         raise DriverUnavailable("The engine is gone.")
 
     monkeypatch.setattr(driver, "running", fails)
     monkeypatch.setattr(reporting, "REPORT_EVERY", 0.01)
     reporter.start()
-    time.sleep(0.1)
+    for _ in range(3):
+        assert failed.acquire(timeout=60), "it ended with the first failure"
     assert reporter.is_alive()
     reporter.stop()
     reporter.join(60)

@@ -81,6 +81,7 @@ def test_both_versions_say_the_same(data):
     assert older[1] == newer[1]
 
 
+@pytest.mark.timeout(900)
 def test_the_built_in_bank_comes_back():
     bank = load()
     made, back = there_and_back("qti-2.1", *bank.questions.values())

@@ -36,14 +36,14 @@ def folder() -> Iterator[Path]:
 def test_whoever_joins_gets_the_orders_and_the_sockets_and_its_news_arrive(folder: Path) -> None:
     async def meet() -> list[dict[str, object]]:
         entrance = Entrance(folder / "join.sock", os.geteuid())
-        joining = asyncio.create_task(asyncio.to_thread(join, folder / "join.sock", 10))
+        joining = asyncio.create_task(asyncio.to_thread(join, folder / "join.sock", 60))
         reader = await entrance.admit(ORDERS, {"agent.sock": listen(folder / "agent.sock")})
         orders, sockets, connection = await joining
         assert (orders.services, orders.spec.web_path) == (ORDERS.services, SPEC.web_path)
         assert not (folder / "join.sock").exists()
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(folder / "agent.sock"))
-            sockets["agent.sock"].settimeout(5)
+            sockets["agent.sock"].settimeout(60)
             sockets["agent.sock"].accept()[0].close()
         sockets["agent.sock"].close()
         news = await NewsLine.open(connection)
@@ -64,7 +64,7 @@ def test_another_user_is_turned_away(folder: Path) -> None:
         entrance = Entrance(folder / "join.sock", os.geteuid() + 1)
         waiting = asyncio.create_task(entrance.admit(ORDERS, {}))
         with pytest.raises((ValueError, OSError)):
-            await asyncio.to_thread(join, folder / "join.sock", 5)
+            await asyncio.to_thread(join, folder / "join.sock", 60)
         assert not waiting.done()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

@@ -26,7 +26,7 @@ threading.Thread(target=print, args=(found,)).start()
 def test_io_uring_is_refused_and_its_neighbours_are_not() -> None:
     def run(*arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, timeout=30, check=True
+            [sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, timeout=60, check=True
         )
         return done.stdout.strip()
 

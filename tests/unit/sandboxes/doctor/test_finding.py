@@ -8,7 +8,7 @@ from sandboxes.doctor.finding import Check, Finding, State, run_all
 
 
 def fine(name: str) -> Check:
-    return Check(name, lambda: Finding(name, State.OK, "fine"))
+    return Check(name, lambda: Finding(name, State.OK, "fine"), seconds=60)
 
 
 def test_one_that_hangs_and_one_that_breaks_are_findings_too() -> None:
@@ -24,8 +24,8 @@ def test_one_that_hangs_and_one_that_breaks_are_findings_too() -> None:
     checks = [
         fine("first"),
         Check("hangs", hangs, seconds=0.2),
-        Check("breaks", breaks),
-        Check("two", lambda: [Finding("two a", State.OK, ""), Finding("two b", State.PROBLEM, "")]),
+        Check("breaks", breaks, seconds=60),
+        Check("two", lambda: [Finding("two a", State.OK, ""), Finding("two b", State.PROBLEM, "")], seconds=60),
         fine("last"),
     ]
     found = run_all(checks)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from sandboxes.drivers import relay
 from sandboxes.drivers.attach import plain_socket
 from sandboxes.drivers.relay import Relays, Tunnel
 from sandboxes.multiplex import CHUNK, CREDIT, WINDOW, Decoder, Frame, Kind
@@ -136,6 +137,14 @@ def read_all(client: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return b"".join(parts)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An end inside has as long to start, and a connection to wait for it, as a busy machine needs."""
+    monkeypatch.setattr(relay, "READY_SECONDS", float(SECONDS))
+    monkeypatch.setattr(relay, "HOLD_SECONDS", float(SECONDS))
+    monkeypatch.setattr(relay, "CALL_SECONDS", 2.0 * SECONDS)
 
 
 @pytest.fixture
@@ -275,6 +284,7 @@ def test_the_doors_close_when_the_container_is_gone_and_open_again_when_asked(
         return False
 
     until(closed, "the doors stayed open")
+    until(lambda: not relays._relays["box"].running, "it still had doors to close")
     inside.alive = True
     relays.ensure("box", doors, NAMES, inside.tunnel())
     with connect(doors / "echo.sock") as client:

@@ -173,7 +173,7 @@ def test_the_door_opens_with_the_broker_and_the_process_ends_with_it(home: Path,
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        connection = UnixConnection(str(home / "d"), timeout=20)
+        connection = UnixConnection(str(home / "d"), timeout=60)
         connection.request("GET", "/facts")
         facts = json.loads(connection.getresponse().read())
         connection.close()

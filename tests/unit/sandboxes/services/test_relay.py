@@ -142,6 +142,9 @@ def test_more_connections_than_it_relays_at_once_wait_their_turn(
 
 def test_a_stop_signal_is_passed_on_and_nothing_stays(folder: Path, echo: subprocess.Popen[bytes]) -> None:
     command = int((folder / "pid").read_text())
+    # Once it leads on what is said it also passes on signals; the command may be ready before.
+    with connect(folder) as client:
+        assert ask(client, b"abc") == b"cba"
     with connect(folder) as client:
         echo.terminate()
         assert echo.wait(60) == 128 + signal.SIGTERM
@@ -204,9 +207,10 @@ def test_a_connection_is_given_up_at_the_moment_in_which_it_comes_about(
 
     async def scene() -> None:
         loop = asyncio.get_running_loop()
-        gate, connect_now = asyncio.Event(), socket.socket.connect
+        arrived, gate, connect_now = asyncio.Event(), asyncio.Event(), socket.socket.connect
 
         async def connected(server: socket.socket, address: tuple[str, int]) -> None:
+            arrived.set()
             await gate.wait()
             server.setblocking(True)
             connect_now(server, address)
@@ -216,12 +220,13 @@ def test_a_connection_is_given_up_at_the_moment_in_which_it_comes_about(
         with socket.create_server(("127.0.0.1", 0)) as silent, relay.listen_unix(folder / "r.sock") as listener:
             relaying = asyncio.create_task(relay.relay(listener, silent.getsockname()[1]))
             with connect(folder):
-                await asyncio.sleep(0.1)
+                async with asyncio.timeout(60):
+                    await arrived.wait()
                 gate.set()
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 relaying.cancel()
-                done, _ = await asyncio.wait([relaying], timeout=20)
+                done, _ = await asyncio.wait([relaying], timeout=60)
                 assert done, "the relay forgot that it was told to end"
 
     asyncio.run(scene())

@@ -98,7 +98,7 @@ def test_the_program_beside_our_python_comes_first(monkeypatch: pytest.MonkeyPat
 
 def test_a_tool_that_fails_or_hangs_is_reported_with_its_words() -> None:
     with pytest.raises(ServiceFailed, match="failed: no such luck"):
-        run_tool([sys.executable, "-c", "print('no such luck'); raise SystemExit(3)"], {}, 30)
+        run_tool([sys.executable, "-c", "print('no such luck'); raise SystemExit(3)"], {}, 60)
     with pytest.raises(ServiceFailed, match="could not run"):
         run_tool([sys.executable, "-c", "import time; time.sleep(60)"], {}, 0.2)
     with pytest.raises(ServiceFailed, match="could not run"):

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
+import pytest
+from freezegun import freeze_time
 from sqlalchemy.orm import Session
 
 from portal.content import Content
@@ -10,6 +13,13 @@ from portal.features.plan.contents import ordered
 from portal.models import LessonMark, LessonRead, User, utcnow
 from tests.factories import lab_sessions, plans, practice, users
 from tests.fixtures.portal import Client
+
+
+@pytest.fixture(autouse=True)
+def today() -> Iterator[None]:
+    """The week of a plan does not end between its beginning and a look at it."""
+    with freeze_time(utcnow()):
+        yield
 
 
 def test_who_has_left_no_trace_chooses_a_track(learner: Client, content: Content) -> None:

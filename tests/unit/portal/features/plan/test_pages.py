@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
+import pytest
 from flask import Flask
+from freezegun import freeze_time
 from icalendar import Calendar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,6 +18,13 @@ from portal.models import CalendarFeed, PlanTick, StudyPlan, User, utcnow
 from portal.settings import Settings
 from tests.factories import plans, users
 from tests.fixtures.portal import Client
+
+
+@pytest.fixture(autouse=True)
+def today() -> Iterator[None]:
+    """The day does not end between a form and its answer."""
+    with freeze_time(utcnow()):
+        yield
 
 
 def form(**changes: object) -> dict[str, object]:

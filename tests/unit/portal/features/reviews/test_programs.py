@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -55,11 +56,14 @@ def app(settings: Settings, content: Content, jobs: NotedJobs) -> Iterator[Flask
 
 @pytest.fixture
 def desk(settings: Settings, database: Database, content: Content) -> ProgramDesk:
-    """A worker's desk that runs programs as processes of this machine: those of these tests are ours."""
+    """A worker's desk that runs programs as processes of this machine: those of these tests are ours.
+
+    They have as much time as Python needs to start on a busy machine.
+    """
 
     def run(request: RunRequest, progress: object) -> RunResult:
         with LocalRunner() as runner:
-            return runner.run(request)
+            return runner.run(replace(request, seconds=120.0))
 
     return ProgramDesk(context(settings, database, content), run)
 
@@ -283,7 +287,7 @@ def test_a_worker_that_is_not_there_keeps_nobody_waiting_for_ever(
         (RunState.RUNNING, "started_at", RUN_SECONDS),
     ):
         learner.post(here, {FIELD: HALF})
-        db.execute(update(CodeRun).values({"state": state, column: utcnow() - timedelta(seconds=seconds - 20)}))
+        db.execute(update(CodeRun).values({"state": state, column: utcnow() - timedelta(seconds=seconds - 60)}))
         db.commit()
         assert "your program is being run" in learner.get(here).text
         db.execute(update(CodeRun).values({column: utcnow() - timedelta(seconds=seconds + 1)}))

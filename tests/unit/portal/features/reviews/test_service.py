@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from freezegun import freeze_time
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -99,14 +100,15 @@ def test_an_answer_is_stored_with_all_that_statistics_need(
     session = begun(service, user)
     answer, question = of_kind(service, session, kind)
     answer.content_hash = "an older version"
-    answer.shown_at = utcnow() - timedelta(seconds=30)
     seed = answer.seed % 20 if kind == "variants" else answer.seed
     given = questions.right_answer(question, seed)
-    service.answer(session, answer, question, given)
+    with freeze_time(utcnow()):
+        answer.shown_at = utcnow() - timedelta(seconds=30)
+        service.answer(session, answer, question, given)
     assert answer.given == given
     assert (answer.fraction, answer.correct) == (1.0, True)
     assert answer.content_hash == question.content_hash
-    assert answer.seconds == pytest.approx(30, abs=10)
+    assert answer.seconds == pytest.approx(30)
     assert answer.variant == (str(seed + 1) if kind == "variants" else "")
     assert answer.rating in (3, 4)
 

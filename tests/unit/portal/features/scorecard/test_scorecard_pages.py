@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+from freezegun import freeze_time
 from sqlalchemy.orm import Session
 
 from portal.models import User, utcnow
 from tests.factories import scorecards
 from tests.fixtures.portal import Client
 
-MONTH = f"{utcnow():%Y-%m}"
+
+@pytest.fixture(autouse=True)
+def month() -> Iterator[str]:
+    """The month of today, which does not end during a test, nor between its collection and its run."""
+    with freeze_time(utcnow()):
+        yield f"{utcnow():%Y-%m}"
 
 
 def test_the_first_look_shows_an_assessment_to_make(learner: Client) -> None:
@@ -21,7 +30,7 @@ def test_the_first_look_shows_an_assessment_to_make(learner: Client) -> None:
     assert "Month by month" not in page
 
 
-def test_an_assessment_is_drawn_and_written(learner: Client) -> None:
+def test_an_assessment_is_drawn_and_written(learner: Client, month: str) -> None:
     levels = {
         f"level-{name}": "4"
         for name in (
@@ -33,7 +42,7 @@ def test_an_assessment_is_drawn_and_written(learner: Client) -> None:
             "interview-readiness",
         )
     }
-    assert learner.post("/scorecard/assess", {"month": MONTH, **levels}).status_code == 302
+    assert learner.post("/scorecard/assess", {"month": month, **levels}).status_code == 302
     page = learner.get("/scorecard").text
     assert '<polygon class="radar-assessed"' in page
     assert page.count("4 of 5") >= 6
@@ -87,13 +96,13 @@ def test_the_log_of_commitments(learner: Client) -> None:
     assert "ftp://example.org" in refused.text
 
 
-def test_numbers_of_the_month(learner: Client, learner_user: User, db: Session) -> None:
+def test_numbers_of_the_month(learner: Client, learner_user: User, db: Session, month: str) -> None:
     scorecards.month(db, learner_user, months=1)
     db.commit()
-    learner.post("/scorecard/metrics", {"month": MONTH, "metric-posts-published": "17"})
+    learner.post("/scorecard/metrics", {"month": month, "metric-posts-published": "17"})
     page = learner.get("/scorecard/commitments").text
     assert 'value="17"' in page
     assert '<td class="num">3</td>' in page
-    refused = learner.post("/scorecard/metrics", {"month": MONTH, "metric-posts-published": "many"})
+    refused = learner.post("/scorecard/metrics", {"month": month, "metric-posts-published": "many"})
     assert refused.status_code == 422
     assert "takes a whole number" in refused.text
