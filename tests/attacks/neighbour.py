@@ -14,7 +14,7 @@ from sandboxes.interface import Driver
 
 PAUSE_SECONDS = {"exhaust": 6.0, "escape": 8.0, "reach": 8.0}
 """Between two gradings, by the kind of attack that runs; others can't do it harm but by the machine, and wait longer."""
-LONG_SECONDS = 20.0
+LONG_SECONDS = 60.0
 STOP_SECONDS = 120.0
 
 
