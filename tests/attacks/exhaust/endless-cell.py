@@ -3,7 +3,7 @@
 LOCAL = True
 CELL = "last"
 KEEPS = True
-SAYS = "took longer than 4 s"
+SAYS = "took longer than 6 s"
 while True:
     try:
         while True:
